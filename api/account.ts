@@ -68,6 +68,18 @@ export const PasswordResetDone = z.object({
 }).meta({ id: "PasswordResetDone" });
 export type PasswordResetDone = z.infer<typeof PasswordResetDone>;
 
+const confirmation = z.string().optional().describe(
+  "The account's password; may be absent for five minutes after a sign-in.",
+);
+
+export const AccountDeletion = z.strictObject({ password: confirmation })
+  .meta({ id: "AccountDeletion" });
+export type AccountDeletion = z.infer<typeof AccountDeletion>;
+
+export const EmailChange = z.strictObject({ email: z.string(), password: confirmation })
+  .meta({ id: "EmailChange" });
+export type EmailChange = z.infer<typeof EmailChange>;
+
 export const SessionView = z.object({
   id: z.string().describe("Cannot be signed in with."),
   created_at: z.number(),

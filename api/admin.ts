@@ -62,7 +62,9 @@ export const InviteView = z.object({
   note: z.string(),
   created_at: z.number(),
   expires_at: z.number(),
-  created_by: z.string().nullable(),
+  created_by: z.string().nullable().describe(
+    "An e-mail; null: the command line; `deleted account`: it was deleted.",
+  ),
   used_by: z.string().nullable().describe("The e-mail of the account that was made with it."),
   state: z.enum(["open", "used", "expired", "revoked"]),
 }).meta({ id: "Invite" });
@@ -153,6 +155,8 @@ export const AuditAction = z.enum([
   "user.changed",
   "user.disabled",
   "user.enabled",
+  "user.deleted",
+  "user.email_changed",
   "join.created",
   "join.approved",
   "join.denied",

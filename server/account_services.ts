@@ -1,5 +1,6 @@
 /** The services about accounts, built once: for the gateway, and for commands that run without one. */
 
+import { AccountDeletion } from "./account/account_deletion.ts";
 import { Accounts } from "./account/accounts.ts";
 import { AuditLog } from "./account/audit_log.ts";
 import { CallHistory } from "./account/call_history.ts";
@@ -68,6 +69,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
       });
     },
   });
+  const groups = new Groups({ store, clock, log });
   return {
     vault,
     keyring,
@@ -78,7 +80,8 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     joining: new Joining({ store, vault, keys, networks, limiter: limits.limiter, clock }),
     keys,
     lent: new LentBook({ store, clock, log }),
-    groups: new Groups({ store, clock, log }),
+    groups,
+    deletion: new AccountDeletion({ store, keyring, sessions, groups, log }),
     invites: new Invites({ store, clock }),
     settings,
     names: new Names({ store, keyring, clock, log }),

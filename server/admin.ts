@@ -112,6 +112,21 @@ const signOut = defineCommand({
     }),
 });
 
+const remove = defineCommand({
+  meta: { name: "delete", description: "Delete an account for ever; its calls stay on record" },
+  args: { email, yes: { type: "boolean", description: "Confirms it: nothing brings it back" } },
+  run({ args }) {
+    if (!args.yes) {
+      throw new UsageError([`--yes: is needed to delete ${args.email}, with its keys and nodes`]);
+    }
+    return withServices(async ({ accounts, deletion }, note) => {
+      const target = await deletion.run(await accounts.idOf(args.email));
+      await note({ action: "user.deleted", target });
+      return `${target} is deleted: its keys, sessions and nodes end within seconds everywhere`;
+    });
+  },
+});
+
 const limits = defineCommand({
   meta: { name: "limits", description: "Set what an account may do with all its API keys" },
   args: {
@@ -381,6 +396,7 @@ export const admin: CommandDef = defineCommand({
     password,
     reset,
     "sign-out": signOut,
+    delete: remove,
     limits,
     shut,
     reopen,

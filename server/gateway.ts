@@ -63,12 +63,14 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
 
 /** Connects what one part reports with the parts that act on it. */
 function joinParts(
-  { keyring, sessions, groups, calls, links, live, cluster, scheduler }: GatewayParts,
+  { keyring, sessions, groups, calls, links, live, cluster, scheduler, sharedAnswers }:
+    GatewayParts,
 ) {
   keyring.revocations.subscribe((keyId) => {
     calls.stopKey(keyId);
     links.closeKey(keyId);
   });
+  keyring.deletions.subscribe((accountId) => sharedAnswers.forgetAccount(accountId));
   // After the audiences, which find the groups that names stand for.
   groups.changes.subscribe(() => scheduler.membershipsChanged());
   sessions.endings.subscribe((sessionIds) => live.sessionsEnded(sessionIds));

@@ -1,6 +1,7 @@
 /** The gateway's console API: the only place that fetches it. The session is a cookie that no script can read. */
 
 import type {
+  AccountDeletion,
   AdminNodeChange,
   AdminNodeView,
   AdminUserChange,
@@ -13,6 +14,7 @@ import type {
   CallPage,
   CreatedInvite,
   CreatedKey,
+  EmailChange,
   ErrorView,
   FieldProblem,
   FirstAdmin,
@@ -77,6 +79,9 @@ export const api = {
   rotate: (kind: TokenKind) => post<{ user: UserView }>("/api/user/tokens/rotate", { kind }),
   changePassword: (change: PasswordChange) => post<MessageView>("/api/user/password", change),
   resetPassword: (reset: PasswordReset) => post<PasswordResetDone>("/api/auth/reset", reset),
+  changeEmail: (change: EmailChange) => post<{ user: UserView }>("/api/user/email", change),
+  deleteAccount: (confirmation: AccountDeletion) =>
+    post<MessageView>("/api/user/delete", confirmation),
   sessions: (signal?: Signal) => get<{ sessions: SessionView[] }>("/api/user/sessions", signal),
   endSession: (id: string) => remove<MessageView>(`/api/user/sessions/${id}`),
   endOtherSessions: () => remove<SessionsEnded>("/api/user/sessions"),
@@ -114,6 +119,7 @@ export const api = {
     get<AdminUserPage>(`/api/admin/users${query(filter)}`, signal),
   changeUser: (id: string, change: AdminUserChange) =>
     patch<{ user: AdminUserView }>(`/api/admin/users/${id}`, change),
+  deleteUser: (id: string) => remove<MessageView>(`/api/admin/users/${id}`),
   resetLink: (id: string) => post<PasswordResetLink>(`/api/admin/users/${id}/password-reset`, {}),
   signOutUser: (id: string) => remove<SessionsEnded>(`/api/admin/users/${id}/sessions`),
   groups: (signal?: Signal) => get<{ groups: GroupView[] }>("/api/admin/groups", signal),

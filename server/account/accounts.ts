@@ -171,6 +171,46 @@ export class Accounts {
     if (!await this.#setPasswordHash(accountId, change)) throw refused();
   }
 
+  /**
+   * Throws unless the visitor has shown just now that the account is theirs: by its password, or,
+   * without one, by a session that has just begun. Throws `invalid_credentials` or `login_throttled`.
+   */
+  async confirmOwner(
+    { accountId, sessionId }: Visitor,
+    { password, address }: { password: string | undefined; address: string },
+  ): Promise<void> {
+    if (password === undefined) {
+      if (await this.#options.sessions.isFresh(sessionId)) return;
+      throw new ColinkError(
+        "invalid_credentials",
+        "Cannot do this with the session alone: send the password, or sign in again just before",
+        { param: "password" },
+      );
+    }
+    const order = { network: networkOf(address) };
+    this.#passwords.expectRoom(order);
+    const account = await this.#existing(accountId);
+    const clear = await this.#countTry(`${account.email}\0${order.network}`);
+    if (!await this.#passwords.verify(password, account.passwordHash, order)) {
+      throw new ColinkError(
+        "invalid_credentials",
+        "Cannot do this: the password is wrong; check it and try again",
+        { param: "password" },
+      );
+    }
+    await clear();
+  }
+
+  /**
+   * Changes the address with which the owner signs in. The owner has been confirmed. Throws
+   * `invalid_request` or `email_taken`; resolves with the address as it is stored.
+   */
+  async changeEmail(accountId: string, email: string): Promise<string> {
+    const checked = checkedEmail(email);
+    if (await this.#options.store.setEmail(accountId, checked)) return checked;
+    throw gone();
+  }
+
   /** The account as its owner sees it, tokens included. Throws `session_required` for an unknown or disabled account. */
   async view(accountId: string): Promise<UserView> {
     return this.#viewOf(await this.#existing(accountId));
@@ -253,6 +293,7 @@ export class Accounts {
       role,
       createdAt: this.#options.clock.now(),
       disabledAt: null,
+      deletedAt: null,
       rpm: null,
       models: null,
       budget: null,
@@ -267,10 +308,7 @@ export class Accounts {
   async #existing(accountId: string): Promise<AccountRow> {
     const account = await this.#options.store.accountById(accountId);
     if (account?.disabledAt === null) return account;
-    throw new ColinkError(
-      "session_required",
-      "Cannot go on: this account is gone or was disabled; ask who runs this gateway",
-    );
+    throw gone();
   }
 
   async #viewOf(account: AccountRow): Promise<UserView> {
@@ -297,6 +335,13 @@ export class Accounts {
       return "";
     }
   }
+}
+
+function gone(): ColinkError {
+  return new ColinkError(
+    "session_required",
+    "Cannot go on: this account is gone or was disabled; ask who runs this gateway",
+  );
 }
 
 const tokenField = { api: "api_token", node: "client_token" } as const;

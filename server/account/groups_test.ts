@@ -31,6 +31,7 @@ async function withGroups(
       role: "user",
       createdAt: 0,
       disabledAt: null,
+      deletedAt: null,
       rpm: null,
       models: null,
       budget: null,

@@ -74,6 +74,9 @@ export class Keyring {
   /** Emits the id of each key that was revoked, has expired or whose account was disabled, on any gateway. */
   readonly revocations = new Emitter<[keyId: string]>();
 
+  /** Emits the id of each account that was deleted, on any gateway. */
+  readonly deletions = new Emitter<[accountId: string]>();
+
   readonly #store: KeyringOptions["store"];
   readonly #vault: KeyringOptions["vault"];
   readonly #clock: Clock;
@@ -92,7 +95,11 @@ export class Keyring {
     this.#clock = clock;
     this.#poll = new ChangePoll<KeyEnd>({
       read: (since) => this.#observed(store.keys.endedSince(since)),
-      deliver: (ends) => this.revoked(ends.map(({ id }) => id)),
+      deliver: (ends) => {
+        this.revoked(ends.map(({ id }) => id));
+        const deleted = new Set(ends.flatMap(({ deletedAccountId: id }) => id === null ? [] : id));
+        for (const id of deleted) this.accountDeleted(id);
+      },
       from: "now",
       failure: "keyring: cannot ask for revoked keys",
       clock,
@@ -148,6 +155,11 @@ export class Keyring {
     this.#evict(ids);
     for (const { revokedIds } of this.#lookups.values()) ids.forEach((id) => revokedIds.add(id));
     for (const id of ids) this.revocations.emit(id);
+  }
+
+  /** Reports an account that was deleted, after its keys. */
+  accountDeleted(accountId: string): void {
+    this.deletions.emit(accountId);
   }
 
   /** Evicts a key that this gateway changed: its next use asks the store. */

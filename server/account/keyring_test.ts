@@ -280,6 +280,18 @@ describe("revocation", () => {
     expect(reported).toEqual([id]);
   });
 
+  test("with its account on another gateway is reported with that account, once", async () => {
+    const deleted: string[] = [];
+    keyring.deletions.subscribe((id) => void deleted.push(id));
+    await keyring.start();
+    store.add("api", { revokedAt: nowMs });
+    store.add("node", { revokedAt: nowMs });
+    store.deletedAccountId = "account";
+    await poll();
+    await poll();
+    expect(deleted).toEqual(["account"]);
+  });
+
   test("on another gateway is reported by the next poll, once, although polls overlap", async () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
@@ -377,6 +389,7 @@ class FakeStore implements Pick<KeyTable, "byDigest" | "endedSince"> {
   isAway = false;
   isHanging = false;
   isAccountDisabled = false;
+  deletedAccountId: string | null = null;
   accountModels: string[] | null = null;
   lastId = "";
   polled = 0;
@@ -450,7 +463,9 @@ class FakeStore implements Pick<KeyTable, "byDigest" | "endedSince"> {
     this.polled++;
     if (this.isAway) throw storeUnavailable("it is away");
     const changes = [...this.#rows.values()]
-      .flatMap(({ id, revokedAt: at }) => at !== null && at >= since ? [{ id, at }] : []);
+      .flatMap(({ id, revokedAt: at }) =>
+        at !== null && at >= since ? [{ id, at, deletedAccountId: this.deletedAccountId }] : []
+      );
     return { changes, now: nowMs };
   }
 }

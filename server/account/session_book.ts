@@ -33,6 +33,9 @@ export interface SessionBookOptions {
 
 const MAX_USER_AGENT_CHARS = 200;
 
+/** What asks for a fresh sign-in accepts one of this age. */
+const FRESH_MS = 5 * 60_000;
+
 /** A session's last use is stored at most this often. */
 const SEEN_EVERY_MS = 60_000;
 
@@ -76,6 +79,13 @@ export class SessionBook {
     this.#noteSeen(session);
     const { email, role } = session.account;
     return { accountId, email, role, sessionId };
+  }
+
+  /** Whether the session has begun a moment ago: its visitor has just signed in. */
+  async isFresh(sessionId: string): Promise<boolean> {
+    const { store, clock } = this.options;
+    const session = await store.sessions.find(sessionId);
+    return session !== null && clock.now() - session.createdAt < FRESH_MS;
   }
 
   /** The account's live sessions; `currentId` is the session that asks. */

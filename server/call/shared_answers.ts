@@ -190,6 +190,16 @@ export class SharedAnswers {
     this.others?.release(name);
   }
 
+  /** Forgets all names of an account, and ends the calls behind them. */
+  forgetAccount(accountId: string): void {
+    for (const { name, answer } of [...this.#named.values()]) {
+      // A request that still arrives is refused by itself: its key has ended.
+      if (name.accountId !== accountId || answer === null) continue;
+      this.release(name);
+      if (!answer.isEnded) answer.call.stop("key_revoked");
+    }
+  }
+
   /** Forgets a name. */
   remove(name: AnswerName): void {
     const text = textOf(name);

@@ -98,6 +98,25 @@ function attachError(answer: SharedAnswer): string {
   }
 }
 
+test("the answers of a deleted account are forgotten and their calls end; those of others stay", async () => {
+  const room = new Room();
+  const [gone, kept] = [await room.call("gone"), await room.call("kept")];
+  const ended = await room.call("gone");
+  gone.data(event(KIB), source);
+  ended.data(event(KIB), source);
+  ended.end();
+  room.answers.ended(ended);
+  kept.data(event(KIB), source);
+  room.answers.forgetAccount("gone");
+  expect(room.stopped).toEqual([gone.call.id]);
+  expect(room.answers.size).toBe(1);
+  expect(room.answers.has({ accountId: "kept", kind: "key", name: kept.call.id })).toBe(true);
+  expect(attachError(ended)).toBe("replay_gone");
+  gone.end();
+  room.answers.ended(gone);
+  expect([attachError(gone), attachError(kept)]).toEqual(["replay_gone", "none"]);
+});
+
 describe("an answer beyond its bound", () => {
   test("goes on for those who read it, who are told, and can be had by nobody else", async () => {
     const room = new Room();

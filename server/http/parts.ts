@@ -2,6 +2,7 @@
 
 import type { Handler } from "hono";
 import type { NodeView } from "../../api/mod.ts";
+import type { AccountDeletion } from "../account/account_deletion.ts";
 import type { Accounts } from "../account/accounts.ts";
 import type { AuditLog } from "../account/audit_log.ts";
 import type { CallHistory } from "../account/call_history.ts";
@@ -65,6 +66,7 @@ export interface AppParts {
   store: Store;
   ledger: Pick<LedgerWriter, "pending" | "spooled" | "trouble">;
   accounts: Accounts;
+  deletion: AccountDeletion;
   setup: Setup;
   passwordResets: PasswordResets;
   sessions: SessionBook;

@@ -129,7 +129,7 @@ export class GroupTable {
           .where("account_id", "in", remove.map(storable)).execute();
       }
       const found = add.length === 0 ? [] : await db.selectFrom("accounts").select("id")
-        .where("id", "in", add.map(storable)).execute();
+        .where("id", "in", add.map(storable)).where("deleted_at", "is", null).execute();
       if (found.length < new Set(add).size) {
         throw new ColinkError("not_found", "Cannot add to the group: an account does not exist");
       }
@@ -149,12 +149,16 @@ export class GroupTable {
     });
   }
 
-  /** A transaction that other gateways notice. The setting's row makes them wait for each other. */
+  /** Within a transaction: lets other gateways notice it. The setting's row makes such transactions wait for each other. */
+  async touch(db: Transaction<Schema>): Promise<void> {
+    const value = JSON.stringify(crypto.randomUUID());
+    await db.insertInto("settings").values({ name: VERSION, value })
+      .onConflict((conflict) => conflict.column("name").doUpdateSet({ value })).execute();
+  }
+
   #change<T>(work: (db: Transaction<Schema>) => Promise<T>): Promise<T> {
     return this.database.transaction(async (db) => {
-      const value = JSON.stringify(crypto.randomUUID());
-      await db.insertInto("settings").values({ name: VERSION, value })
-        .onConflict((conflict) => conflict.column("name").doUpdateSet({ value })).execute();
+      await this.touch(db);
       return await work(db);
     });
   }

@@ -2,6 +2,7 @@
 
 import type { Transaction } from "kysely";
 import { ColinkError } from "../base/error.ts";
+import { shownEmail } from "./account_deletion.ts";
 import type { Database } from "./database.ts";
 import { type InviteRow, invites, type Schema } from "./schema.ts";
 import { storable } from "./text.ts";
@@ -31,7 +32,10 @@ export class InviteTable {
       db.selectFrom("invites")
         .leftJoin("accounts as maker", "maker.id", "invites.created_by")
         .leftJoin("accounts as guest", "guest.id", "invites.used_by")
-        .selectAll("invites").select(["maker.email as maker_email", "guest.email as guest_email"])
+        .selectAll("invites").select([
+          shownEmail("maker").$castTo<string | null>().as("maker_email"),
+          shownEmail("guest").$castTo<string | null>().as("guest_email"),
+        ])
         .where("invites.expires_at", ">", expiredSince)
         .orderBy("invites.created_at", "desc").orderBy("invites.id").limit(MAX_LISTED).execute()
     );

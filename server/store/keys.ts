@@ -31,6 +31,8 @@ export interface KeyAccount {
 export interface KeyEnd {
   id: string;
   at: number;
+  /** The key's account, where it was deleted; else null. */
+  deletedAccountId: string | null;
 }
 
 /** Keys of an account that work at the same time. */
@@ -167,17 +169,26 @@ export class KeyTable {
     return this.database.read(async (db) => {
       // The clock first: a key that ends between the two queries is in this answer or the next.
       const now = await this.database.clock(db);
-      const changes = await db.selectFrom("keys").where("revoked_at", ">=", since)
-        .select(["id", "revoked_at as at"])
+      const none = sql<string | null>`cast(null as text)`.as("deleted");
+      const rows = await db.selectFrom("keys").where("revoked_at", ">=", since)
+        .select(["id", "revoked_at as at", none])
         .union(
           db.selectFrom("keys").where("expires_at", ">=", since).where("expires_at", "<=", now)
-            .select(["id", "expires_at as at"]),
+            .select(["id", "expires_at as at", none]),
         )
         .union(
           db.selectFrom("keys").innerJoin("accounts", "accounts.id", "keys.account_id")
             .where("accounts.disabled_at", ">=", since)
-            .select(["keys.id", "accounts.disabled_at as at"]),
+            .select([
+              "keys.id",
+              "accounts.disabled_at as at",
+              sql<
+                string | null
+              >`case when accounts.deleted_at is null then null else accounts.id end`
+                .as("deleted"),
+            ]),
         ).$narrowType<{ at: NotNull }>().execute();
+      const changes = rows.map(({ id, at, deleted }) => ({ id, at, deletedAccountId: deleted }));
       return { changes, now };
     });
   }

@@ -45,4 +45,6 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   },
   addPasswordResets,
   addChoices,
+  // When an account was deleted: its row stays, without its address, for the ledger's sake.
+  (db) => db.schema.alterTable("accounts").addColumn("deleted_at", "bigint").execute(),
 ];

@@ -242,6 +242,22 @@ export class NodeTable {
     );
   }
 
+  /** Deletes up to `limit` nodes of accounts that were deleted; resolves with their number. */
+  pruneOwnerless(limit: number): Promise<number> {
+    return this.database.transaction(async (db) => {
+      const found = await db.selectFrom("nodes")
+        .innerJoin("accounts", "accounts.id", "nodes.account_id").select("nodes.id")
+        .where("accounts.deleted_at", "is not", null).orderBy("nodes.id").limit(limit).execute();
+      const ids = found.map(({ id }) => id);
+      if (ids.length === 0) return 0;
+      for (const table of ["node_events", "lent_usage", "lent_sums"] as const) {
+        await db.deleteFrom(table).where("node_id", "in", ids).execute();
+      }
+      await db.deleteFrom("nodes").where("id", "in", ids).execute();
+      return ids.length;
+    });
+  }
+
   #forget(choose: (db: Kysely<Schema>) => ReturnType<typeof forgettable>): Promise<number> {
     return this.database.transaction(async (db) => {
       const ids = (await choose(db).execute()).map(({ id }) => id);
@@ -309,7 +325,7 @@ function fitting(models: string[]): string[] {
 
 function withOwner(db: Kysely<Schema>) {
   return db.selectFrom("nodes").innerJoin("accounts", "accounts.id", "nodes.account_id")
-    .selectAll("nodes").select("accounts.email");
+    .where("accounts.deleted_at", "is", null).selectAll("nodes").select("accounts.email");
 }
 
 function ownedFromRow(row: Schema["nodes"] & { email: string }): OwnedNodeRow {

@@ -103,6 +103,7 @@ export class Retention {
   async #pruneNodes(before: number): Promise<void> {
     const { store: { nodes }, rememberedNodes } = this.#options;
     await this.#noteConnected();
+    await this.#inChunks((limit) => nodes.pruneOwnerless(limit), NODES_PER_CHUNK);
     await this.#inChunks((limit) => nodes.pruneGone(before, limit), NODES_PER_CHUNK);
     for (const { accountId, nodes: count } of await nodes.crowded(rememberedNodes)) {
       let left = count - rememberedNodes;

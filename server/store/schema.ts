@@ -31,6 +31,8 @@ export const accounts = new Table({
   role: oneOf<Role>(),
   createdAt: integer,
   disabledAt: nullable(integer),
+  /** Null: it is there. A deleted account is disabled, too, and has no address and no keys. */
+  deletedAt: nullable(integer),
   /** Calls per minute of all its keys together; null: the gateway's default; 0: none. */
   rpm: nullable(integer),
   /** The models that it may call; null: all. */

@@ -2,6 +2,7 @@
 
 import type { Kysely, Transaction } from "kysely";
 import { ColinkError } from "../base/error.ts";
+import { deleteAccount, type DeletedAccount } from "./account_deletion.ts";
 import { AuditTable } from "./audit.ts";
 import type { Backend } from "./backend.ts";
 import { CallTable } from "./calls.ts";
@@ -140,9 +141,34 @@ export class SqlStore implements Store {
     // PostgreSQL refuses text with NUL in it, even to compare with.
     if (value.includes("\0")) return null;
     const row = await this.#database.read((db) =>
-      db.selectFrom("accounts").selectAll().where(column, "=", value).executeTakeFirst()
+      db.selectFrom("accounts").selectAll().where(column, "=", value)
+        .where("deleted_at", "is", null).executeTakeFirst()
     );
     return accounts.fromFound(row);
+  }
+
+  deleteAccount(id: string): Promise<DeletedAccount | null> {
+    return this.#database.transaction((db) =>
+      deleteAccount(db, id, {
+        now: this.backend.now,
+        endSessions: (accountId) => this.sessions.endAll(db, accountId, null),
+        touchGroups: () => this.groups.touch(db),
+      })
+    );
+  }
+
+  setEmail(accountId: string, email: string): Promise<boolean> {
+    return this.#database.transaction(async (db) => {
+      const holder = await db.selectFrom("accounts").select("id").where("email", "=", email)
+        .executeTakeFirst();
+      if (holder !== undefined && holder.id !== accountId) {
+        throw emailTaken("Cannot change the e-mail address: another account has it already");
+      }
+      const changed = await db.updateTable("accounts").set({ email })
+        .where("id", "=", accountId).where("deleted_at", "is", null).returning("id")
+        .executeTakeFirst();
+      return changed !== undefined;
+    });
   }
 
   setPasswordHash(
@@ -250,14 +276,16 @@ async function insertAccount(
     .onConflict((conflict) => conflict.column("email").doNothing())
     .returning("id").executeTakeFirst();
   if (added === undefined) {
-    throw new ColinkError(
-      "email_taken",
+    throw emailTaken(
       "Cannot register: this e-mail address has an account already; sign in instead",
-      { param: "email" },
     );
   }
   if (ownKeys.length === 0) return;
   await db.insertInto("keys").values(ownKeys.map((key) => keys.toRow(key))).execute();
+}
+
+function emailTaken(message: string): ColinkError {
+  return new ColinkError("email_taken", message, { param: "email" });
 }
 
 async function hasAdmin(db: Kysely<Schema>): Promise<boolean> {

@@ -1,5 +1,6 @@
 /** The account database: what outlives the process, one interface over SQLite and PostgreSQL. Times are UTC milliseconds. */
 
+import type { DeletedAccount } from "./account_deletion.ts";
 import type { AuditTable } from "./audit.ts";
 import type { CallTable } from "./calls.ts";
 import type { GroupTable } from "./groups.ts";
@@ -74,6 +75,14 @@ export interface Store {
   isSetUp(): Promise<boolean>;
   accountByEmail(email: string): Promise<AccountRow | null>;
   accountById(id: string): Promise<AccountRow | null>;
+  /**
+   * Deletes an account: its keys and sessions end, its memberships, aliases, codes and limits go, and
+   * its row loses its address. Its calls stay in the ledger. Null: there is none of that id. Throws
+   * `invalid_request` for the last administrator.
+   */
+  deleteAccount(id: string): Promise<DeletedAccount | null>;
+  /** False: there is no such account. Throws `email_taken`. */
+  setEmail(accountId: string, email: string): Promise<boolean>;
   /**
    * Ends the account's sessions too, all but `exceptSession`; resolves with their ids. Null, and
    * nothing has changed: there is no such account, or its password is not the one to replace.

@@ -17,7 +17,7 @@ export interface AccountChange {
 }
 
 /** An account, without its password's hash. */
-export interface UserRow extends Omit<AccountRow, "passwordHash"> {
+export interface UserRow extends Omit<AccountRow, "passwordHash" | "deletedAt"> {
   /** The number of its keys that work. */
   keys: number;
 }
@@ -51,7 +51,8 @@ export class UserTable {
   /** Newest first. */
   async page({ search, after, limit }: UserQuery): Promise<UserRow[]> {
     const rows = await this.database.read((db) => {
-      let query = db.selectFrom("accounts").select(columns.names).select((row) => this.#keys(row));
+      let query = db.selectFrom("accounts").select(columns.names).select((row) => this.#keys(row))
+        .where("deleted_at", "is", null);
       if (search !== undefined) {
         const pattern = containing(storable(search));
         query = query.where(sql<boolean>`email like ${pattern} escape '\\'`);
@@ -72,7 +73,7 @@ export class UserTable {
   async find(id: string): Promise<UserRow | null> {
     const row = await this.database.read((db) =>
       db.selectFrom("accounts").select(columns.names).select((row) => this.#keys(row))
-        .where("id", "=", storable(id)).executeTakeFirst()
+        .where("id", "=", storable(id)).where("deleted_at", "is", null).executeTakeFirst()
     );
     return row === undefined ? null : fromRow(row);
   }
@@ -84,7 +85,8 @@ export class UserTable {
     };
     if (Object.keys(set).length === 0) return;
     await this.database.write((db) =>
-      db.updateTable("accounts").set(set).where("id", "=", storable(id)).execute()
+      db.updateTable("accounts").set(set).where("id", "=", storable(id))
+        .where("deleted_at", "is", null).execute()
     );
   }
 
@@ -97,7 +99,7 @@ export class UserTable {
     );
   }
 
-  /** A page of account ids, in their order. */
+  /** A page of account ids, in their order, deleted ones too. */
   async ids(after: string, limit: number): Promise<string[]> {
     const rows = await this.database.read((db) =>
       db.selectFrom("accounts").select("id").where("id", ">", after).orderBy("id").limit(limit)

@@ -74,6 +74,16 @@ export async function signUp(form: Registration): Promise<void> {
   await signIn(form.email, form.password);
 }
 
+/** The account has another address. */
+export function emailChanged(user: UserView): void {
+  session.value = { state: "in", user };
+}
+
+/** The account was deleted, and its session with it. */
+export function accountGone(): void {
+  session.value = { state: "out", why: "left" };
+}
+
 /** Ends this session, or with `everywhere` all of the account's. */
 export async function signOut(everywhere = false): Promise<void> {
   isLeaving = true;

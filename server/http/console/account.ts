@@ -2,7 +2,9 @@
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import {
+  AccountDeletion,
   Credentials,
+  EmailChange,
   FirstAdmin,
   InfoView,
   LoginAnswer,
@@ -91,6 +93,23 @@ const routes = {
     request: body(PasswordChange),
     responses: answers(MessageView),
   }),
+  email: createRoute({
+    method: "post",
+    path: "/user/email",
+    description: "`{email, password?}` → `{user}`: changes the address to sign in with",
+    security: session,
+    request: body(EmailChange),
+    responses: answers(z.object({ user: UserView })),
+  }),
+  deleteAccount: createRoute({
+    method: "post",
+    path: "/user/delete",
+    description:
+      "`{password?}`: deletes the account with its keys, sessions, node tokens, memberships and aliases; its calls stay on record without a name",
+    security: session,
+    request: body(AccountDeletion),
+    responses: answers(MessageView),
+  }),
   sessions: createRoute({
     method: "get",
     path: "/user/sessions",
@@ -127,6 +146,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   const {
     accounts,
     setup,
+    deletion,
     passwordResets,
     sessions,
     settings,
@@ -217,6 +237,25 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     await accounts.changePassword(visitor, { current, next, address: origin(c).address });
     await audit(c, parts, visitor, { action: "password.changed" });
     return c.json({ message: "Password changed; every other session was ended" }, 200);
+  });
+
+  api.openapi(routes.email, async (c) => {
+    const visitor = await signedIn(c, parts);
+    const { email: wanted, password } = c.req.valid("json");
+    await accounts.confirmOwner(visitor, { password, address: origin(c).address });
+    const email = await accounts.changeEmail(visitor.accountId, wanted);
+    await audit(c, parts, visitor, { action: "user.email_changed", target: email });
+    return c.json({ user: await accounts.view(visitor.accountId) }, 200);
+  });
+
+  api.openapi(routes.deleteAccount, async (c) => {
+    const visitor = await signedIn(c, parts);
+    const { password } = c.req.valid("json");
+    await accounts.confirmOwner(visitor, { password, address: origin(c).address });
+    const target = await deletion.run(visitor.accountId);
+    await audit(c, parts, visitor, { action: "user.deleted", target });
+    clearSession(c, cookiePath);
+    return c.json({ message: "Account deleted" }, 200);
   });
 
   api.openapi(routes.sessions, async (c) => {

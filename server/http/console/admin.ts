@@ -25,6 +25,7 @@ import {
   SettingsView,
 } from "../../../api/mod.ts";
 import { budgetText } from "../../account/budget_text.ts";
+import { ColinkError } from "../../base/error.ts";
 import { defined } from "../../base/defined.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
@@ -64,6 +65,15 @@ const routes = {
     security: session,
     request: { ...idParam, ...body(NewPasswordReset) },
     responses: answers(PasswordResetLink),
+  }),
+  deleteUser: createRoute({
+    method: "delete",
+    path: "/admin/users/{id}",
+    description:
+      "Deletes the account with its keys, sessions, node tokens, memberships and aliases; its calls stay on record without a name",
+    security: session,
+    request: idParam,
+    responses: answers(MessageView),
   }),
   signOutUser: createRoute({
     method: "delete",
@@ -191,7 +201,7 @@ export function adminRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 }
 
 function userRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
-  const { users, passwordResets, sessions } = parts;
+  const { users, deletion, passwordResets, sessions } = parts;
 
   api.openapi(routes.resetPassword, async (c) => {
     const admin = await administrator(c, parts);
@@ -201,6 +211,20 @@ function userRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const event = { action: "password.reset_link", target: link.email, detail: { hours } } as const;
     await audit(c, parts, admin, event);
     return c.json(link, 200);
+  });
+
+  api.openapi(routes.deleteUser, async (c) => {
+    const admin = await administrator(c, parts);
+    const { id } = c.req.valid("param");
+    if (id === admin.accountId) {
+      throw new ColinkError(
+        "invalid_request",
+        "Cannot delete your own account here: the settings do, with your password",
+      );
+    }
+    const target = await deletion.run(id);
+    await audit(c, parts, admin, { action: "user.deleted", target });
+    return c.json({ message: "Account deleted" }, 200);
   });
 
   api.openapi(routes.signOutUser, async (c) => {

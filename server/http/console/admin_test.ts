@@ -58,6 +58,7 @@ test("every route is for administrators only", async () => {
     "GET /api/admin/users",
     `PATCH /api/admin/users/${user.id}`,
     `POST /api/admin/users/${user.id}/password-reset`,
+    `DELETE /api/admin/users/${user.id}`,
     `DELETE /api/admin/users/${user.id}/sessions`,
     "GET /api/admin/groups",
     "POST /api/admin/groups",

@@ -118,6 +118,7 @@ export class TestApp {
       role,
       createdAt: clock.now(),
       disabledAt: null,
+      deletedAt: null,
       rpm: null,
       models: null,
       budget: null,

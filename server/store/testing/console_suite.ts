@@ -33,6 +33,94 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
     return account;
   }
 
+  describe("accounts that are deleted", () => {
+    const deleted = async (change: Partial<AccountRow> = {}) => {
+      const account = await added(change);
+      await store.keys.add(aKey(account));
+      return { ...account, deletion: await store.deleteAccount(account.id) };
+    };
+
+    test("are found no more, free their address, and are reported with their keys", async () => {
+      const before = await store.keys.endedSince(0);
+      const { id, email, deletion } = await deleted();
+      expect(deletion).toMatchObject({ email, keyIds: [expect.any(String)], sessionIds: [] });
+      expect(await store.accountById(id)).toBeNull();
+      expect(await store.accountByEmail(email)).toBeNull();
+      expect(await store.users.find(id)).toBeNull();
+      expect(await store.users.idsByEmail([email])).toEqual([]);
+      await store.users.change(id, { isDisabled: false });
+      const { changes } = await store.keys.endedSince(before.now);
+      expect(changes.filter(({ deletedAccountId }) => deletedAccountId === id).map(({ id }) => id))
+        .toEqual(deletion!.keyIds);
+      expect(await store.deleteAccount(id)).toBeNull();
+      expect(await store.setEmail(id, "back@example.org")).toBe(false);
+      expect(await added({ email })).toMatchObject({ email });
+    });
+
+    test("take no group, no session and no code with them", async () => {
+      const { id, passwordHash } = await deleted();
+      const group = crypto.randomUUID();
+      const team = { id: group, name: group, weight: 100, membersSeeNodes: false, budget: null };
+      await store.groups.add({ ...team, createdAt: DAY });
+      await expect(store.groups.changeMembers(group, { add: [id], remove: [], now: DAY }))
+        .rejects.toThrow("does not exist");
+      const session = {
+        id: crypto.randomUUID(),
+        accountId: id,
+        createdAt: Date.now(),
+        lastSeenAt: Date.now(),
+        expiresAt: Date.now() + HOUR_MS,
+        address: "",
+        userAgent: null,
+      };
+      expect(await store.sessions.add(session, passwordHash)).toBe(false);
+      const code = { accountId: id, digest: id, expiresAt: Date.now() + HOUR_MS };
+      await store.passwordResets.put(code);
+      expect(await store.passwordResets.emailOf(id)).toBeNull();
+      expect(await store.resetPassword(id, "hash")).toBeNull();
+    });
+
+    test("leave their invites to those who have them, under no name", async () => {
+      const guest = await added();
+      const maker = await added({ role: "admin" });
+      await added({ role: "admin" });
+      const invite = {
+        id: crypto.randomUUID(),
+        digest: crypto.randomUUID(),
+        note: "",
+        createdAt: DAY,
+        createdBy: maker.id,
+        expiresAt: Date.now() + HOUR_MS,
+        usedBy: guest.id,
+        revokedAt: null,
+      };
+      await store.invites.add(invite);
+      await store.deleteAccount(maker.id);
+      const listed = (await store.invites.list(0)).find(({ id }) => id === invite.id);
+      expect([listed?.createdByEmail, listed?.usedByEmail])
+        .toEqual(["deleted account", guest.email]);
+    });
+
+    test("lose their nodes, a limited number at a time", async () => {
+      const { id } = await deleted();
+      const sightings = ["a", "b", "c"].map((name) => ({
+        id: `${id}/${name}`,
+        accountId: id,
+        keyId: "key",
+        name,
+        agent: null,
+        models: [],
+        maxParallel: 1,
+        at: DAY,
+      }));
+      await store.nodes.write({ sightings, departures: [], events: [] });
+      expect((await store.nodes.all(1000)).filter(({ accountId }) => accountId === id)).toEqual([]);
+      expect([await store.nodes.pruneOwnerless(2), await store.nodes.pruneOwnerless(2)])
+        .toEqual([2, 1]);
+      expect(await store.nodes.ofAccount(id, 9)).toEqual([]);
+    });
+  });
+
   describe("groups", () => {
     const group = (name: string) => ({
       id: crypto.randomUUID(),

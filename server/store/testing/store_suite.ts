@@ -21,6 +21,7 @@ export function anAccount(change: Partial<AccountRow> = {}): AccountRow {
     role: "user",
     createdAt: 1_700_000_000_000,
     disabledAt: null,
+    deletedAt: null,
     rpm: null,
     models: null,
     budget: null,

@@ -37,7 +37,8 @@ export function loginProblems(form: Credentials, words: Words): Problems {
   });
 }
 
-function emailProblem(email: string, words: Words): string | undefined {
+/** The problem of an address; undefined when it looks like one. */
+export function emailProblem(email: string, words: Words): string | undefined {
   if (email.trim() === "") return words.emailMissing;
   return /^[^\s@]+@[^\s@]+$/.test(email.trim()) ? undefined : words.emailWrong;
 }

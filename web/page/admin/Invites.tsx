@@ -99,6 +99,13 @@ function InviteLink({ code }: { code: string }) {
   );
 }
 
+/** What the gateway gives in the place of a deleted account's address. */
+const DELETED = "deleted account";
+
+function nameOf(email: string | null): string | null {
+  return email === DELETED ? messages.value.admin.deletedAccount : email;
+}
+
 interface InviteTableProps {
   invites: readonly InviteView[];
   onChange: () => void;
@@ -129,8 +136,8 @@ function InviteTable({ invites, onChange }: InviteTableProps) {
           <tr key={id} class={state === "open" ? undefined : tableStyle.faded}>
             <th scope="row">{note || "–"}</th>
             <td data-label={t.inviteColumns.state}>{t.inviteStates[state]}</td>
-            <td data-label={t.inviteColumns.usedBy}>{used_by ?? "–"}</td>
-            <td data-label={t.inviteColumns.by}>{created_by ?? t.commandLine}</td>
+            <td data-label={t.inviteColumns.usedBy}>{nameOf(used_by) ?? "–"}</td>
+            <td data-label={t.inviteColumns.by}>{nameOf(created_by) ?? t.commandLine}</td>
             <td data-label={t.inviteColumns.until}>{formatMoment(expires_at)}</td>
             <td class={tableStyle.tight}>
               {state === "open" && (

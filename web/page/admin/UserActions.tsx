@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { AdminUserView, PasswordResetLink } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
+import { Confirm } from "../../part/Confirm.tsx";
 import { CopyButton } from "../../part/CopyButton.tsx";
 import { ErrorNotice, Notice } from "../../part/Notice.tsx";
 import { useGatewayAddress } from "../../state/address.ts";
@@ -12,8 +13,16 @@ import { buttonClass } from "../../part/button.ts";
 import * as buttonStyle from "../../part/button.module.css";
 import * as inviteStyle from "./Invites.module.css";
 
-export function UserActions({ user }: { user: AdminUserView }) {
+interface Props {
+  user: AdminUserView;
+  /** Whether it is the administrator's own account, which the settings delete. */
+  isSelf: boolean;
+  onDeleted: () => void;
+}
+
+export function UserActions({ user, isSelf, onDeleted }: Props) {
   const t = messages.value.admin;
+  const isDeleting = useSignal(false);
   const link = useSignal<PasswordResetLink | null>(null);
   const ended = useSignal<number | null>(null);
   const { isBusy, error, run } = useSubmit();
@@ -45,9 +54,28 @@ export function UserActions({ user }: { user: AdminUserView }) {
         >
           {t.signOutUser}
         </button>
+        {!isSelf && (
+          <button
+            type="button"
+            class={buttonClass("danger")}
+            onClick={() => isDeleting.value = true}
+          >
+            {t.deleteUser}
+          </button>
+        )}
       </div>
       {ended.value !== null && <Notice tone="good">{t.signedOutUser(ended.value)}</Notice>}
       {link.value && <Link link={link.value} />}
+      <Confirm
+        isOpen={isDeleting}
+        title={t.deleteUserTitle(user.email)}
+        text={t.deleteUserText}
+        action={t.deleteUser}
+        onConfirm={async () => {
+          await api.deleteUser(user.id);
+          onDeleted();
+        }}
+      />
     </section>
   );
 }

@@ -20,12 +20,13 @@ import * as buttonStyle from "../../part/button.module.css";
 interface Props {
   user: AdminUserView;
   onChange: (user: AdminUserView) => void;
+  onDeleted: (id: string) => void;
   onClose: () => void;
 }
 
 const roles: readonly Role[] = ["user", "admin"];
 
-export function UserDialog({ user, onChange, onClose }: Props) {
+export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
   const t = messages.value.admin;
   const isOpen = useSignal(true);
   const role = useSignal<Role>(user.role);
@@ -119,7 +120,14 @@ export function UserDialog({ user, onChange, onClose }: Props) {
           </div>
         </div>
       </form>
-      <UserActions user={user} />
+      <UserActions
+        user={user}
+        isSelf={isSelf}
+        onDeleted={() => {
+          isOpen.value = false;
+          onDeleted(user.id);
+        }}
+      />
     </Dialog>
   );
 }

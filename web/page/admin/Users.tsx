@@ -35,7 +35,7 @@ export function Users() {
       <SearchField label={t.searchUsers} value={search} onInput={(q) => choices.set({ q })} />
       <Failure error={pages.error} retry={pages.retry} />
       {pages.items
-        ? <UserTable users={pages.items} onChange={pages.put} />
+        ? <UserTable users={pages.items} onChange={pages.put} onDeleted={pages.drop} />
         : !pages.error && <Bones count={3} />}
       {pages.items?.length === 0 && <p class={pageStyle.none}>{t.nobody}</p>}
       <MoreButton pages={pages} />
@@ -43,12 +43,12 @@ export function Users() {
   );
 }
 
-interface UserTableProps {
-  users: readonly AdminUserView[];
+interface Changes {
   onChange: (user: AdminUserView) => void;
+  onDeleted: (id: string) => void;
 }
 
-function UserTable({ users, onChange }: UserTableProps) {
+function UserTable({ users, ...changes }: Changes & { users: readonly AdminUserView[] }) {
   const t = messages.value.admin.userColumns;
   return (
     <Table
@@ -63,12 +63,12 @@ function UserTable({ users, onChange }: UserTableProps) {
       ]}
       hasTools
     >
-      {users.map((user) => <Row key={user.id} user={user} onChange={onChange} />)}
+      {users.map((user) => <Row key={user.id} user={user} {...changes} />)}
     </Table>
   );
 }
 
-function Row({ user, onChange }: { user: AdminUserView; onChange: (user: AdminUserView) => void }) {
+function Row({ user, onChange, onDeleted }: Changes & { user: AdminUserView }) {
   const t = messages.value.admin;
   const isEditing = useSignal(false);
   return (
@@ -105,6 +105,7 @@ function Row({ user, onChange }: { user: AdminUserView; onChange: (user: AdminUs
           <UserDialog
             user={user}
             onChange={onChange}
+            onDeleted={onDeleted}
             onClose={() => isEditing.value = false}
           />
         )}

@@ -21,6 +21,8 @@ export interface Pages<T> {
   retry: () => void;
   /** Replaces the item with the same id. */
   put: (item: T) => void;
+  /** Takes the item with that id out of the list. */
+  drop: (id: string) => void;
 }
 
 interface Options<T> {
@@ -83,6 +85,7 @@ export function usePages<T extends { id: string }>({ what, load, key }: Options<
     hasMore: next.value !== null,
     more,
     retry: () => items.peek() === null ? void loadPage(undefined, begin) : more(),
+    drop: (id) => items.value = items.peek()?.filter((one) => one.id !== id) ?? null,
     put: (item) =>
       items.value = items.peek()?.map((one) => (one.id === item.id ? item : one)) ?? null,
   };

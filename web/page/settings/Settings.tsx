@@ -1,4 +1,4 @@
-/** The user's own settings: language, theme, password and sessions. */
+/** The user's own settings: language, theme, password, address, sessions, and the account's end. */
 
 import type { UserView } from "../../../api/mod.ts";
 import { Choice } from "../../part/Choice.tsx";
@@ -6,6 +6,7 @@ import { Guarded } from "../../part/Guarded.tsx";
 import { Page } from "../../part/Page.tsx";
 import { languageNames, locale, locales, messages } from "../../state/locale.ts";
 import { theme, themes } from "../../state/theme.ts";
+import { DeletionForm, EmailForm } from "./OwnerForm.tsx";
 import { PasswordForm } from "./PasswordForm.tsx";
 import { Sessions } from "./Sessions.tsx";
 import * as panelStyle from "../../part/panel.module.css";
@@ -45,12 +46,26 @@ function Own({ user }: { user: UserView }) {
         </div>
         <PasswordForm email={user.email} />
       </section>
+      <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="email">
+        <div>
+          <h2 id="email">{t.email}</h2>
+          <p class="hint">{t.emailText(user.email)}</p>
+        </div>
+        <EmailForm email={user.email} />
+      </section>
       <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="sessions">
         <div>
           <h2 id="sessions">{t.sessions}</h2>
           <p class="hint">{t.sessionsText}</p>
         </div>
         <Sessions />
+      </section>
+      <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="deletion">
+        <div>
+          <h2 id="deletion">{t.deletion}</h2>
+          <p class="hint">{t.deletionText}</p>
+        </div>
+        <DeletionForm email={user.email} />
       </section>
     </Page>
   );
