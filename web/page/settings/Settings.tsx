@@ -6,7 +6,7 @@ import { Guarded } from "../../part/Guarded.tsx";
 import { Page } from "../../part/Page.tsx";
 import { languageNames, locale, locales, messages } from "../../state/locale.ts";
 import { theme, themes } from "../../state/theme.ts";
-import { DeletionForm, EmailForm } from "./OwnerForm.tsx";
+import { AccountDeletion, EmailChange } from "./OwnerDialogs.tsx";
 import { PasswordForm } from "./PasswordForm.tsx";
 import { Sessions } from "./Sessions.tsx";
 import * as panelStyle from "../../part/panel.module.css";
@@ -51,7 +51,7 @@ function Own({ user }: { user: UserView }) {
           <h2 id="email">{t.email}</h2>
           <p class="hint">{t.emailText(user.email)}</p>
         </div>
-        <EmailForm email={user.email} />
+        <EmailChange email={user.email} />
       </section>
       <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="sessions">
         <div>
@@ -65,7 +65,7 @@ function Own({ user }: { user: UserView }) {
           <h2 id="deletion">{t.deletion}</h2>
           <p class="hint">{t.deletionText}</p>
         </div>
-        <DeletionForm email={user.email} />
+        <AccountDeletion email={user.email} />
       </section>
     </Page>
   );

@@ -1,10 +1,12 @@
-/** Changes of the account that ask for its password: its address, and its end. */
+/** Changes of the account that ask for its password: its address, and its end. Each is behind a button. */
 
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { api, type ApiError } from "../../api.ts";
+import { Dialog } from "../../part/Dialog.tsx";
 import { Field } from "../../part/Field.tsx";
 import { ErrorNotice, errorText, Notice } from "../../part/Notice.tsx";
-import { useForm } from "../../state/form.ts";
+import { type Form, useForm } from "../../state/form.ts";
 import { messages } from "../../state/locale.ts";
 import { accountGone, emailChanged } from "../../state/session.ts";
 import { emailProblem } from "../account/credentials.ts";
@@ -13,9 +15,37 @@ import * as formStyle from "../../part/form.module.css";
 import * as settingsStyle from "./Settings.module.css";
 import * as buttonStyle from "../../part/button.module.css";
 
-export function EmailForm({ email }: { email: string }) {
+interface Props {
+  /** The account's address. */
+  email: string;
+}
+
+export function EmailChange({ email }: Props) {
   const t = messages.value.settings;
+  const isOpen = useSignal(false);
   const wasChanged = useSignal(false);
+  return (
+    <div class={settingsStyle.body}>
+      {wasChanged.value && <Notice tone="good">{t.emailChanged(email)}</Notice>}
+      <div class={buttonStyle.actions}>
+        <button type="button" class={buttonClass()} onClick={() => isOpen.value = true}>
+          {t.changeEmail}
+        </button>
+      </div>
+      <Dialog isOpen={isOpen} title={t.changeEmail} text={t.emailText(email)}>
+        <EmailForm isOpen={isOpen} onChanged={() => wasChanged.value = true} />
+      </Dialog>
+    </div>
+  );
+}
+
+interface EmailFormProps {
+  isOpen: Signal<boolean>;
+  onChanged: () => void;
+}
+
+function EmailForm({ isOpen, onChanged }: EmailFormProps) {
+  const t = messages.value.settings;
   const form = useForm({
     initial: { email: "", password: "" },
     problemsOf: (values) => {
@@ -29,19 +59,12 @@ export function EmailForm({ email }: { email: string }) {
     onSubmit: async (values) => {
       const { user } = await api.changeEmail({ ...values, email: values.email.trim() });
       emailChanged(user);
-      form.clear();
-      wasChanged.value = true;
+      onChanged();
+      isOpen.value = false;
     },
   });
   return (
-    <form
-      ref={form.element}
-      class={`${formStyle.form} ${settingsStyle.body}`}
-      noValidate
-      onSubmit={form.submit}
-    >
-      {form.failure && <ErrorNotice error={form.failure} />}
-      {wasChanged.value && <Notice tone="good">{t.emailChanged(email)}</Notice>}
+    <OwnerForm form={form} action={t.changeEmail}>
       <Field
         label={t.newEmail}
         name="email"
@@ -51,26 +74,29 @@ export function EmailForm({ email }: { email: string }) {
         onInput={form.set("email")}
         problem={form.problem("email")}
       />
-      <Field
-        label={t.currentPassword}
-        name="password"
-        type="password"
-        autocomplete="current-password"
-        value={form.values.password}
-        onInput={form.set("password")}
-        problem={form.problem("password")}
-      />
+    </OwnerForm>
+  );
+}
+
+export function AccountDeletion({ email }: Props) {
+  const t = messages.value.settings;
+  const isOpen = useSignal(false);
+  return (
+    <div class={settingsStyle.body}>
       <div class={buttonStyle.actions}>
-        <button type="submit" class={buttonClass("primary")} aria-disabled={form.isBusy.value}>
-          {t.changeEmail}
+        <button type="button" class={buttonClass("danger")} onClick={() => isOpen.value = true}>
+          {t.deletion}
         </button>
       </div>
-    </form>
+      <Dialog isOpen={isOpen} title={t.deletion} text={t.deletionText}>
+        <DeletionForm email={email} />
+      </Dialog>
+    </div>
   );
 }
 
 /** Asks for the address, too: a browser fills in the password by itself. */
-export function DeletionForm({ email }: { email: string }) {
+function DeletionForm({ email }: Props) {
   const t = messages.value.settings;
   const form = useForm({
     initial: { address: "", password: "" },
@@ -85,13 +111,7 @@ export function DeletionForm({ email }: { email: string }) {
     },
   });
   return (
-    <form
-      ref={form.element}
-      class={`${formStyle.form} ${settingsStyle.body}`}
-      noValidate
-      onSubmit={form.submit}
-    >
-      {form.failure && <ErrorNotice error={form.failure} />}
+    <OwnerForm form={form} action={t.deleteAccount} isDanger>
       <Field
         label={t.typeAddress(email)}
         name="address"
@@ -100,8 +120,27 @@ export function DeletionForm({ email }: { email: string }) {
         onInput={form.set("address")}
         problem={form.problem("address")}
       />
+    </OwnerForm>
+  );
+}
+
+interface OwnerFormProps<T extends { password: string }> {
+  form: Form<T>;
+  action: string;
+  isDanger?: boolean;
+  children: ComponentChildren;
+}
+
+/** The fields, then the password. */
+function OwnerForm<T extends { password: string }>(
+  { form, action, isDanger = false, children }: OwnerFormProps<T>,
+) {
+  return (
+    <form ref={form.element} class={formStyle.form} noValidate onSubmit={form.submit}>
+      {form.failure && <ErrorNotice error={form.failure} />}
+      {children}
       <Field
-        label={t.currentPassword}
+        label={messages.value.settings.currentPassword}
         name="password"
         type="password"
         autocomplete="current-password"
@@ -109,9 +148,13 @@ export function DeletionForm({ email }: { email: string }) {
         onInput={form.set("password")}
         problem={form.problem("password")}
       />
-      <div class={buttonStyle.actions}>
-        <button type="submit" class={buttonClass("danger")} aria-disabled={form.isBusy.value}>
-          {t.deleteAccount}
+      <div class={buttonStyle.actionsEnd}>
+        <button
+          type="submit"
+          class={buttonClass(isDanger ? "danger" : "primary")}
+          aria-disabled={form.isBusy.value}
+        >
+          {action}
         </button>
       </div>
     </form>
