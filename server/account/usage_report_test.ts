@@ -51,7 +51,7 @@ test("the total adds up every figure of the series", async () => {
     errors: 3,
     prompt_tokens: 300,
     completion_tokens: 150,
-    first_token_p50_ms: 20,
+    first_token_p50_ms: 19,
     first_token_p95_ms: 29,
     tokens_per_second: 80,
   });

@@ -4,6 +4,7 @@ import { type Kysely, sql } from "kysely";
 import type { Outcome } from "../base/outcome.ts";
 import type { StoredOf } from "./columns.ts";
 import type { Database } from "./database.ts";
+import { FAILED } from "./migration/everyone.ts";
 import { ledger, type LedgerEntry, type Schema } from "./schema.ts";
 import { storable } from "./text.ts";
 
@@ -60,6 +61,17 @@ export class CallTable {
         .executeTakeFirst()
     );
     return ledger.fromFound(row);
+  }
+
+  /** How many calls of all accounts failed from `from` on, by their cause; the most frequent first. */
+  async causes(from: number, limit: number): Promise<{ cause: string; calls: number }[]> {
+    const rows = await this.database.read((db) =>
+      db.selectFrom("ledger").select(sql<string>`coalesce(cause, outcome)`.as("why"))
+        .select((row) => row.fn.countAll<number>().as("calls"))
+        .where("started_at", ">=", from).where(sql<boolean>`${sql.raw(FAILED)}`)
+        .groupBy("why").orderBy("calls", "desc").orderBy("why").limit(limit).execute()
+    );
+    return rows.map(({ why, calls }) => ({ cause: why, calls: Number(calls) }));
   }
 
   /** Deletes up to `limit` calls from before that time, the oldest first; resolves with their number. */

@@ -24,6 +24,9 @@ export const ENDS_MS = [
   20_000,
   30_000,
   60_000,
+  120_000,
+  300_000,
+  600_000,
 ] as const;
 
 /** The number of a histogram's counters. */
@@ -35,15 +38,17 @@ export function bucketOf(ms: number): number {
   return at < 0 ? ENDS_MS.length : at;
 }
 
-/** The time that the share `p` of all times does not exceed, as if each bucket were filled evenly; null: there are no times. */
+/**
+ * The time that the share `p` of all times does not exceed, as if the times of a bucket lay evenly
+ * between its ends: one time alone lies in the middle. Null: there are no times.
+ */
 export function percentile(counts: readonly number[], p: number): number | null {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return null;
-  let left = total * p;
+  let rank = Math.max(1, Math.ceil(total * p));
   for (const [at, count] of counts.entries()) {
-    if (count === 0) continue;
-    if (left <= count) return within(at, left / count);
-    left -= count;
+    if (rank <= count) return within(at, (rank - 0.5) / count);
+    rank -= count;
   }
   return within(ENDS_MS.length, 1);
 }

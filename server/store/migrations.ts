@@ -4,6 +4,7 @@ import type { Kysely } from "kysely";
 import { createTables } from "./migration/base.ts";
 import { addChoices } from "./migration/choices.ts";
 import { addConsole } from "./migration/console.ts";
+import { addEveryone } from "./migration/everyone.ts";
 import { addFreshUsage } from "./migration/fresh_usage.ts";
 import { addGroups } from "./migration/groups.ts";
 import { addJoins } from "./migration/joins.ts";
@@ -47,4 +48,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   addChoices,
   // When an account was deleted: its row stays, without its address, for the ledger's sake.
   (db) => db.schema.alterTable("accounts").addColumn("deleted_at", "bigint").execute(),
+  addEveryone,
 ];

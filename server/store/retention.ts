@@ -4,6 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { PeriodicTask } from "./periodic_task.ts";
 import type { Store } from "./store.ts";
+import { EVERYONE } from "./usage_rollup.ts";
 
 export interface RetentionOptions {
   store: Pick<Store, "calls" | "usage" | "users" | "nodes" | "lent" | "sessions" | "audit">;
@@ -117,6 +118,7 @@ export class Retention {
 
   async #pruneMinutes(before: number): Promise<void> {
     const { usage, users } = this.#options.store;
+    await usage.pruneMinutes([EVERYONE], before);
     for (let last = ""; !this.#task.isClosed;) {
       const ids = await users.ids(last, ACCOUNTS_PER_CHUNK);
       if (ids.length > 0) await usage.pruneMinutes(ids, before);

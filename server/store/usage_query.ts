@@ -13,6 +13,7 @@ import {
 } from "./usage_rollup.ts";
 
 export interface UsageQuery {
+  /** EVERYONE on the side `everyone`, where a key is an account's id. */
   accountId: string;
   side: UsageSide;
   step: UsageStep;
@@ -59,19 +60,29 @@ function rolledUp(db: Kysely<Schema>, query: UsageQuery, { by, sums }: Wanted) {
 /** Not grouped yet: the cells are added up together with the rollups. */
 function fresh(db: Kysely<Schema>, query: UsageQuery, { by, sums }: Wanted) {
   const { accountId, side, step, from, to } = query;
-  let rows = db.selectFrom("usage_fresh")
-    .where(side === "made" ? "account_id" : "provider_id", "=", accountId)
-    .where("at", ">=", from).where("at", "<", to);
-  for (const [column, value] of filtersOf(query)) rows = rows.where(column, "=", value);
+  let rows = db.selectFrom("usage_fresh").where("at", ">=", from).where("at", "<", to);
+  const account = accountColumns[side];
+  if (account !== null) rows = rows.where(account, "=", accountId);
+  for (const [column, value] of filtersOf(query)) {
+    rows = rows.where(cellColumn(side, column), "=", value);
+  }
   // A node's owner must not learn whose calls it serves.
   if (side === "provided" && dimensionsOf(query, by).includes("key")) {
     rows = rows.where(sql`1`, "=", 0);
   }
   const ms = sql.lit(steps[step].ms);
-  const columns = by.map((column) =>
-    column === "at" ? sql<number>`at - at % ${ms}`.as("at") : column
-  );
+  const columns = by.map((column) => {
+    if (column === "at") return sql<number>`at - at % ${ms}`.as("at");
+    return sql<string>`${sql.ref(cellColumn(side, column))}`.as(column);
+  });
   return rows.select([...columns, ...sums.map(ofCell)]);
+}
+
+/** Which column of a cell names the account whose calls a side counts; null: it counts all. */
+const accountColumns = { made: "account_id", provided: "provider_id", everyone: null } as const;
+
+function cellColumn(side: UsageSide, column: typeof dimensionColumns[UsageDimension]) {
+  return side === "everyone" && column === "key_id" ? "account_id" : column;
 }
 
 /** Not in whole numbers: SQLite refuses a sum of them that is too large. */

@@ -3,8 +3,12 @@
 import { type FreshCell, histogramColumns, usageKey, usageSums } from "./schema.ts";
 import { NO_BUCKET } from "./usage_fresh.ts";
 
-export const sides = { made: 0, provided: 1 } as const;
+/** `everyone`: the calls that any account made, under the empty account id; their `key` is the account. */
+export const sides = { made: 0, provided: 1, everyone: 2 } as const;
 export type UsageSide = keyof typeof sides;
+
+/** The account id of everyone's rows. */
+export const EVERYONE = "";
 
 const MINUTE_MS = 60_000;
 
@@ -28,10 +32,13 @@ const coarse = [0, 1, 2, 4, 7] as const;
 const all = [0, 1, 2, 3, 4, 5, 6, 7] as const;
 /** A node's owner must not learn whose calls it serves. */
 const withoutKeys = [0, 1, 4, 5] as const;
+/** Of everyone's calls: in all, by model, by account and by node, never by two of them. */
+const single = [0, 1, 2, 4] as const;
 
 const kept: Readonly<Record<UsageSide, Readonly<Record<UsageStep, readonly number[]>>>> = {
   made: { minute: coarse, hour: all, day: all },
   provided: { minute: withoutKeys, hour: withoutKeys, day: withoutKeys },
+  everyone: { minute: single, hour: single, day: single },
 };
 
 /** The coarsest grain that is kept and groups by all of these dimensions. */
@@ -89,7 +96,7 @@ function finestRows(cells: readonly FreshCell[]): Iterable<Finest> {
   const rows = new Map<string, Finest>();
   for (const cell of cells) {
     for (const [side, accountId] of accountsOf(cell)) {
-      const keyId = side === "made" ? cell.key_id : "";
+      const keyId = keyOn[side](cell);
       const { at: minute, model, node_id: nodeId } = cell;
       const id = `${accountId}\n${side}\n${minute}\n${model}\n${keyId}\n${nodeId}`;
       let row = rows.get(id);
@@ -103,9 +110,17 @@ function finestRows(cells: readonly FreshCell[]): Iterable<Finest> {
   return rows.values();
 }
 
+const keyOn: Readonly<Record<UsageSide, (cell: FreshCell) => string>> = {
+  made: (cell) => cell.key_id,
+  provided: () => "",
+  everyone: (cell) => cell.account_id,
+};
+
 function accountsOf(cell: FreshCell): [UsageSide, string][] {
   const made: [UsageSide, string] = ["made", cell.account_id];
-  return cell.provider_id === "" ? [made] : [made, ["provided", cell.provider_id]];
+  const everyone: [UsageSide, string] = ["everyone", EVERYONE];
+  if (cell.provider_id === "") return [made, everyone];
+  return [made, ["provided", cell.provider_id], everyone];
 }
 
 function addCell(sums: number[], cell: FreshCell): void {

@@ -51,11 +51,22 @@ test("no row of a provider reveals whose calls its nodes served", () => {
 
 test("a call that no node served counts for its caller alone", () => {
   const rows = rowsOf([aCell({ provider_id: "", node_id: "" })]);
-  expect(new Set(rows.map(({ side }) => side))).toEqual(new Set([0]));
+  expect(new Set(rows.map(({ side }) => side))).toEqual(new Set([0, 2]));
+});
+
+test("everyone's calls are counted by model, by account and by node", () => {
+  const rows = rowsOf([aCell(), aCell({ account_id: "other" })])
+    .filter(({ side, step }) => side === 2 && step === 1);
+  expect(
+    rows.map(({ account_id: id, grain, model, key_id: key, node_id: node, calls }) =>
+      [id, grain, model, key, node, calls].join("|")
+    ),
+  ).toEqual(["|0||||2", "|1|m|||2", "|2||caller||1", "|2||other||1", "|4|||n|2"]);
 });
 
 test("a row leaves empty what its grain does not group by", () => {
-  for (const { grain, model, key_id: key, node_id: node } of rowsOf([aCell()])) {
+  const rows = rowsOf([aCell()]).filter(({ side }) => side !== 2);
+  for (const { grain, model, key_id: key, node_id: node } of rows) {
     const has = (bit: number, value: string) => (Number(grain) & bit) === 0 ? "" : value;
     expect([model, key, node]).toEqual([has(1, "m"), has(2, "k"), has(4, "n")]);
   }

@@ -1,7 +1,6 @@
 /** Version 2, for the console: sessions, several keys an account, nodes with their timelines, usage, the audit log, settings. */
 
 import { type Kysely, sql } from "kysely";
-import { BUCKETS } from "../histogram.ts";
 import type { Schema } from "../schema.ts";
 
 export async function addConsole(db: Kysely<Schema>): Promise<void> {
@@ -129,7 +128,7 @@ async function addUsage(db: Kysely<Schema>): Promise<void> {
   for (const sum of ["stream_tokens", "stream_ms"] as const) {
     table = table.addColumn(sum, "bigint", (column) => column.notNull());
   }
-  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+  for (let bucket = 0; bucket < 23; bucket++) {
     table = table.addColumn(`h${bucket}`, "integer", (column) => column.notNull());
   }
   await table.addPrimaryKeyConstraint("usage_key", [

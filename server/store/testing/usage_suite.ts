@@ -8,7 +8,7 @@ import type { AccountRow, LedgerEntry, Store } from "../store.ts";
 import { anAccount, anEntry, type Subject } from "./store_suite.ts";
 import type { UsageSum } from "../usage.ts";
 import type { UsageQuery } from "../usage_query.ts";
-import { steps } from "../usage_rollup.ts";
+import { EVERYONE, steps } from "../usage_rollup.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -98,6 +98,35 @@ export function usageSuite(prepare: () => Promise<Subject>): void {
     const ofModel = mine.filter(({ model }) => model === "m0");
     expect(points.reduce((sum, { calls }) => sum + calls, 0)).toBe(ofModel.length);
   }
+
+  test("of everyone equals the sum over the accounts, whatever is folded", async () => {
+    const [one, two] = [await added(), await added()];
+    const from = DAY + 400 * DAY_MS;
+    const everyone = aQuery(one, {
+      accountId: EVERYONE,
+      side: "everyone",
+      from,
+      to: from + DAY_MS,
+    });
+    const entry = (account: AccountRow, change: Partial<LedgerEntry>) =>
+      anEntry({ accountId: account.id, startedAt: from, nodeId: "n", ...change });
+    const expectBoth = async () => {
+      expect(await store.usage.total(everyone)).toMatchObject({ calls: 3, errors: 1 });
+      const shares = await store.usage.shares(everyone, "key", 5);
+      expect(shares.map(({ id, calls }) => [id, calls])).toEqual([[one.id, 2], [two.id, 1]]);
+      expect(await store.usage.shares(everyone, "model", 5)).toMatchObject([{ calls: 3 }]);
+      expect(await store.usage.shares(everyone, "node", 5)).toMatchObject([{ id: "n", calls: 3 }]);
+    };
+    await store.writeLedger([
+      entry(one, {}),
+      entry(one, { outcome: "timeout", cause: "deadline_exceeded" }),
+      entry(two, { outcome: "cancelled" }),
+    ]);
+    await expectBoth();
+    while (await store.usage.fold(100) > 0);
+    await expectBoth();
+    expect(await store.calls.causes(from, 5)).toEqual([{ cause: "deadline_exceeded", calls: 1 }]);
+  });
 
   test("is exact at every moment, while two gateways write and fold", async () => {
     const account = await added();
