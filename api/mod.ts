@@ -15,4 +15,5 @@ export * from "./live.ts";
 export * from "./models.ts";
 export * from "./names.ts";
 export * from "./nodes.ts";
+export * from "./overview.ts";
 export * from "./usage.ts";

@@ -87,7 +87,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     names: new Names({ store, keyring, clock, log }),
     audit,
     history: new CallHistory(store),
-    usage: new UsageReport({ store, minutesMs: config.minutesMs, clock }),
+    usage: new UsageReport({ store, groups, minutesMs: config.minutesMs, clock }),
   };
 }
 

@@ -8,6 +8,8 @@ import { defineCommand } from "citty";
 import { type Config, ConfigError, readConfig } from "./base/config.ts";
 import { databaseUrl } from "./base/database_url.ts";
 import { isKept, keepSecret } from "./base/kept_secret.ts";
+import { LAST_BACKUP } from "./base/last_backup.ts";
+import { silentLog } from "./base/log.ts";
 import { SettingError } from "./base/setting.ts";
 import {
   backUp,
@@ -17,6 +19,10 @@ import {
   restore,
   type RowCounts,
 } from "./store/backup.ts";
+import { openStore } from "./store/open.ts";
+
+/** For so long the last backup is remembered. */
+const REMEMBERED_MS = 10 * 365 * 24 * 60 * 60_000;
 
 const file = { type: "positional", required: true, valueHint: "FILE" } as const;
 
@@ -29,6 +35,7 @@ export const backupCommand = defineCommand({
   async run({ args }) {
     const config = readConfig(process.env);
     const counts = await backUp(config, args.file, factsFor(config));
+    await noteBackup(config);
     console.log(`${args.file}: ${described(counts)}, readable by you alone`);
     console.log(
       isKept(config.dataDir, config.jwtSecret)
@@ -92,6 +99,23 @@ export const migrateCommand = defineCommand({
     );
   },
 });
+
+/** Lets the gateway know, which warns of old backups. A backup is one also where this cannot be written down. */
+async function noteBackup({ databaseUrl, dataDir }: Config): Promise<void> {
+  const at = Date.now();
+  const store = await openStore({ databaseUrl, dataDir, log: silentLog });
+  try {
+    await store.sharedItems.put({
+      name: LAST_BACKUP,
+      value: String(at),
+      expiresAt: at + REMEMBERED_MS,
+    });
+  } catch {
+    console.error("The gateway could not be told of this backup, and may warn of an older one.");
+  } finally {
+    await store.close();
+  }
+}
 
 function factsFor({ dataDir, jwtSecret }: Config): BackupFacts {
   return {

@@ -1,12 +1,13 @@
 /** `server doctor`: looks at what a gateway depends on, and says of each whether it is well, or cause and cure. */
 
-import { accessSync, constants, existsSync, mkdirSync, statfsSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type CommandDef, defineCommand } from "citty";
 import { buildFacts } from "../release/mod.ts";
 import { type Check, climb, failed, type Finding, ok, skipped, warning } from "../service/mod.ts";
 import { systemClock } from "./base/clock.ts";
 import { type Config, ConfigError, isSetting, readConfig, speaksTls } from "./base/config.ts";
+import { freeBytes, MIN_FREE_BYTES } from "./base/free_space.ts";
 import { silentLog } from "./base/log.ts";
 import { downloadDirs } from "./gateway_parts.ts";
 import { createLimits } from "./limit/open.ts";
@@ -15,7 +16,6 @@ import { reachableUrl } from "./urls.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-const MIN_FREE_BYTES = 500 * 1024 * 1024;
 const ANSWER_WITHIN_MS = 10_000;
 
 export function doctorCommand(env: Env): CommandDef {
@@ -86,9 +86,8 @@ function dataFolder({ dataDir }: Config): Finding {
   }
 }
 
-function disk({ dataDir }: Config): Finding {
-  const { bavail, bsize } = statfsSync(dataDir);
-  const free = bavail * bsize;
+async function disk({ dataDir }: Config): Promise<Finding> {
+  const free = await freeBytes(dataDir);
   const text = `${Math.round(free / 2 ** 20)} MiB free`;
   return free >= MIN_FREE_BYTES
     ? ok(text)

@@ -221,6 +221,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     return node?.view(penalties.of(node.who.nodeKey), ownerId) ?? null;
   };
 
+  const certificates = openCertificates(config, { store, clock, log });
   const origin = originReader(config.trustedProxies);
   const app: AppParts = {
     config,
@@ -260,6 +261,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     origin,
     isDraining,
     cluster,
+    certificates,
     console: consoleDir === null ? null : assets(consoleDir, {
       httpsOnly: speaksTls(config) && config.httpPort !== null,
       isSecure: (c) => origin(c).isSecure || config.publicUrl?.startsWith("https:") === true,
@@ -284,7 +286,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     links,
     audiences,
     cluster,
-    certificates: openCertificates(config, { store, clock, log }),
+    certificates,
     retention: new Retention({ store, clock, log, connectedNodes: () => idsOf(hub), ...config }),
     folder: new UsageFolder({ store, clock, log }),
     probe: new StoreProbe({ store, clock, log }),

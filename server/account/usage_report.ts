@@ -1,6 +1,14 @@
-/** An account's usage over time and by model, key and node: the console's dashboard in one answer. */
+/** Usage of an account, or of everyone, over time and by model, key and node: the console's dashboard in one answer. */
 
-import type { UsageFigures, UsageFilter, UsageShare, UsageStep, UsageView } from "../../api/mod.ts";
+import type {
+  EveryonesUsage,
+  OverviewFilter,
+  UsageFigures,
+  UsageFilter,
+  UsageShare,
+  UsageStep,
+  UsageView,
+} from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
@@ -8,7 +16,7 @@ import { percentile } from "../store/histogram.ts";
 import type { Store } from "../store/store.ts";
 import type { UsageSum } from "../store/usage.ts";
 import type { UsageQuery } from "../store/usage_query.ts";
-import { steps } from "../store/usage_rollup.ts";
+import { EVERYONE, steps } from "../store/usage_rollup.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -26,14 +34,28 @@ const MAX_STEPS = 2_000;
 const MAX_SHARES = 50;
 const MAX_MODEL_SERIES = 5;
 
-/** The usage rollups, and the names of keys and nodes. */
-export type ReportStore = Pick<Store, "usage" | "keys" | "nodes">;
+/** Accounts whose figures are added up by their groups. */
+const MAX_GROUPED_ACCOUNTS = 1_000;
+
+/** The usage rollups, and the names of keys, nodes and accounts. */
+export type ReportStore = Pick<Store, "usage" | "keys" | "nodes" | "users">;
+
+/** The groups of accounts. */
+interface ReportGroups {
+  groupsOf(accountId: string): readonly string[];
+  list(): { id: string; name: string }[];
+}
 
 /** Every method throws `store_unavailable` while the database is away. */
 export class UsageReport {
   /** `minutesMs`: how long rollups by the minute are kept; 0: for ever. */
   constructor(
-    private readonly options: { store: ReportStore; minutesMs: number; clock: Clock },
+    private readonly options: {
+      store: ReportStore;
+      groups: ReportGroups;
+      minutesMs: number;
+      clock: Clock;
+    },
   ) {}
 
   /** Throws `invalid_request` for an empty range, or one of more than 2,000 steps. */
@@ -82,7 +104,63 @@ export class UsageReport {
     };
   }
 
-  #query(accountId: string, filter: UsageFilter): UsageQuery {
+  /** All accounts together. Throws as `view`. */
+  async everyone(filter: OverviewFilter): Promise<EveryonesUsage> {
+    const query = {
+      ...this.#query(EVERYONE, filter),
+      accountId: EVERYONE,
+      side: "everyone",
+    } as const;
+    const { usage, nodes, users } = this.options.store;
+    const earlier = { ...query, from: query.from - (query.to - query.from), to: query.from };
+    const [series, before, models, accounts, served] = await Promise.all([
+      usage.series(query),
+      usage.total(earlier),
+      usage.shares(query, "model", MAX_SHARES),
+      usage.shares(query, "key", MAX_GROUPED_ACCOUNTS),
+      usage.shares(query, "node", MAX_SHARES),
+    ]);
+    const shown = accounts.slice(0, MAX_SHARES);
+    const [emails, nodeRows] = await Promise.all([
+      users.emails(shown.map(({ id }) => id)),
+      nodes.known(served.map(({ id }) => id)),
+    ]);
+    const nodeNames = new Map(nodeRows.map(({ id, name, label }) => [id, label ?? name]));
+    const { step, from, to } = query;
+    return {
+      step,
+      step_ms: steps[step].ms,
+      from,
+      to,
+      total: figures(totalOf(series)),
+      before: figures(before),
+      series: series.map((sum) => ({ at: sum.at, ...figures(sum) })),
+      by_model: models.map((sum) => share(sum, sum.id)),
+      by_node: served.map((sum) => share(sum, nodeNames.get(sum.id) ?? null)),
+      by_account: shown.map((sum) => share(sum, emails.get(sum.id) ?? null)),
+      by_group: this.#byGroup(accounts),
+    };
+  }
+
+  #byGroup(accounts: readonly (UsageSum & { id: string })[]): UsageShare[] {
+    const { groups } = this.options;
+    const byGroup = new Map<string, UsageSum[]>();
+    for (const sum of accounts) {
+      for (const id of groups.groupsOf(sum.id)) {
+        const sums = byGroup.get(id);
+        if (sums === undefined) byGroup.set(id, [sum]);
+        else sums.push(sum);
+      }
+    }
+    return groups.list()
+      .flatMap(({ id, name }) => {
+        const sums = byGroup.get(id);
+        return sums === undefined ? [] : [share({ id, ...totalOf(sums) }, name)];
+      })
+      .sort((a, b) => b.calls - a.calls).slice(0, MAX_SHARES);
+  }
+
+  #query(accountId: string, filter: UsageFilter): UsageQuery & { side: "made" | "provided" } {
     const { side = "made", to = this.options.clock.now(), from = to - DEFAULT_RANGE_MS } = filter;
     if (from >= to) {
       throw new ColinkError("invalid_request", "Cannot show usage: from must be before to", {

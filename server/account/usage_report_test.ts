@@ -39,7 +39,13 @@ function reportOf(series: (UsageSum & { at: number })[] = [], minutesMs = 0) {
     keys: { names: () => Promise.resolve(new Map([["key-1", "laptop"]])) },
     nodes: { known: () => Promise.resolve([{ id: "node-1", name: "n", label: null }]) },
   };
-  const report = new UsageReport({ store: store as unknown as ReportStore, minutesMs, clock });
+  const groups = { groupsOf: () => [], list: () => [] };
+  const report = new UsageReport({
+    store: store as unknown as ReportStore,
+    groups,
+    minutesMs,
+    clock,
+  });
   return { report, asked };
 }
 

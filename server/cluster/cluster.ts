@@ -68,6 +68,8 @@ export interface ClusterView {
   gateways: number;
   /** Live gateways that can be reached from here, this one included. */
   reachable: number;
+  /** Of the live gateways, this one included. */
+  versions: string[];
   /** Nodes of other gateways that are offered here. */
   remoteNodes: number;
   /** Calls known to wait at other gateways: of each of their queues only the first few are announced. */
@@ -232,11 +234,13 @@ export class Cluster {
   }
 
   view(): ClusterView {
+    const { others } = this.#membership;
     return {
       isRedisUp: this.#membership.isRedisUp,
       isJoining: this.#isJoining,
-      gateways: this.#membership.others.size + 1,
+      gateways: others.size + 1,
       reachable: this.#peers.size + 1,
+      versions: [this.parts.version, ...[...others.values()].map(({ version }) => version)],
       remoteNodes: this.#remote.size,
       waitingElsewhere: this.offers.waitingElsewhere,
     };

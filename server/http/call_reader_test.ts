@@ -50,7 +50,7 @@ function read(body: object, { endpoint = Endpoint.chat, headers = {}, models }: 
     clock,
     responseAffinity,
     names: new Names({ store: {} as never, keyring: {} as never, clock, log: silentLog }),
-    scheduler: { waitingFor: () => 0, callMs: () => null },
+    scheduler: { waiting: 0, waitingFor: () => 0, callMs: () => null },
     random: () => 0,
     memberships: noMemberships,
   };

@@ -12,6 +12,7 @@ const whole: ClusterView = {
   isJoining: false,
   gateways: 2,
   reachable: 2,
+  versions: [],
   remoteNodes: 0,
   waitingElsewhere: 0,
 };

@@ -86,7 +86,7 @@ export interface AppParts {
   /** A connected node, as the viewer's account sees it; null: it is not connected. */
   liveNode: (nodeId: string, onlooker: Onlooker) => NodeView | null;
   live: Live;
-  scheduler: Pick<Scheduler, "waitingFor" | "callMs">;
+  scheduler: Pick<Scheduler, "waiting" | "waitingFor" | "callMs">;
   /** From 0 up to 1. */
   random: () => number;
   keyring: Keyring;
@@ -108,6 +108,8 @@ export interface AppParts {
   isDraining: () => boolean;
   /** Null: this gateway is not part of a cluster. */
   cluster: ClusterGate | null;
+  /** The certificate in use; null: the gateway speaks plain HTTP. */
+  certificates: { readonly trouble: string | null; readonly validUntilMs: number | null } | null;
   /** Serves the console's files; null: it is not built. */
   console: Handler | null;
   downloads: Downloads;

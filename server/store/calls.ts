@@ -63,12 +63,17 @@ export class CallTable {
     return ledger.fromFound(row);
   }
 
-  /** How many calls of all accounts failed from `from` on, by their cause; the most frequent first. */
-  async causes(from: number, limit: number): Promise<{ cause: string; calls: number }[]> {
+  /** How many calls of all accounts failed in that time, by their cause; the most frequent first. */
+  async causes(
+    from: number,
+    to: number,
+    limit: number,
+  ): Promise<{ cause: string; calls: number }[]> {
     const rows = await this.database.read((db) =>
       db.selectFrom("ledger").select(sql<string>`coalesce(cause, outcome)`.as("why"))
         .select((row) => row.fn.countAll<number>().as("calls"))
-        .where("started_at", ">=", from).where(sql<boolean>`${sql.raw(FAILED)}`)
+        .where("started_at", ">=", from).where("started_at", "<", to)
+        .where(sql<boolean>`${sql.raw(FAILED)}`)
         .groupBy("why").orderBy("calls", "desc").orderBy("why").limit(limit).execute()
     );
     return rows.map(({ why, calls }) => ({ cause: why, calls: Number(calls) }));

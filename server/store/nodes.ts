@@ -219,6 +219,18 @@ export class NodeTable {
     );
   }
 
+  /** The nodes that vanished since then and have not come back: their number, and the latest of them. */
+  lostSince(since: number, limit: number): Promise<{ count: number; nodes: KnownNode[] }> {
+    return this.database.read(async (db) => {
+      const lost = db.selectFrom("nodes").where("gone_at", ">=", since)
+        .where("gone_code", "in", ["lost", "silent", "protocol"]);
+      const { count } = await lost.select((row) => row.fn.countAll<number>().as("count"))
+        .executeTakeFirstOrThrow();
+      const rows = await lost.select(known.names).orderBy("gone_at", "desc").limit(limit).execute();
+      return { count: Number(count), nodes: rows.map((row) => known.fromRow(row)) };
+    });
+  }
+
   /** Deletes up to `limit` nodes that have been gone since before that time; resolves with their number. */
   pruneGone(before: number, limit: number): Promise<number> {
     return this.#forget((db) => forgettable(db).where("gone_at", "<", before).limit(limit));

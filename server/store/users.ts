@@ -99,6 +99,25 @@ export class UserTable {
     );
   }
 
+  /** When the oldest account was made; null: there is none. */
+  async oldestAt(): Promise<number | null> {
+    const row = await this.database.read((db) =>
+      db.selectFrom("accounts").select("created_at").orderBy("created_at").limit(1)
+        .executeTakeFirst()
+    );
+    return row?.created_at ?? null;
+  }
+
+  /** The e-mail addresses of these accounts by id; unknown and deleted accounts are left out. */
+  async emails(ids: readonly string[]): Promise<Map<string, string>> {
+    if (ids.length === 0) return new Map();
+    const rows = await this.database.read((db) =>
+      db.selectFrom("accounts").select(["id", "email"]).where("id", "in", ids)
+        .where("deleted_at", "is", null).execute()
+    );
+    return new Map(rows.map(({ id, email }) => [id, email]));
+  }
+
   /** A page of account ids, in their order, deleted ones too. */
   async ids(after: string, limit: number): Promise<string[]> {
     const rows = await this.database.read((db) =>

@@ -81,6 +81,10 @@ export class AcmeCertificates implements Certificates {
     return this.#trouble;
   }
 
+  get validUntilMs(): number | null {
+    return this.#current?.validity.untilMs ?? null;
+  }
+
   start(onChange: (pair: KeyPair) => void): Promise<KeyPair> {
     this.#onChange = onChange;
     this.#checkAfter(0);

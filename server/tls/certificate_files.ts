@@ -18,6 +18,7 @@ export interface CertificateFilesOptions {
 
 export class CertificateFiles implements Certificates {
   readonly trouble = null;
+  validUntilMs: number | null = null;
   readonly #options: CertificateFilesOptions;
   #seen = "";
   #cancelLook = () => {};
@@ -78,7 +79,7 @@ export class CertificateFiles implements Certificates {
     const key = await textOf(settingNames.tlsKey, keyFile);
     const pair = { cert, key };
     try {
-      validityOf(pair);
+      this.validUntilMs = validityOf(pair).untilMs;
     } catch (error) {
       throw new ConfigError([`${settingNames.tlsCert}: ${(error as Error).message}`]);
     }

@@ -18,6 +18,8 @@ export interface Certificates {
   challengeAnswer(token: string): Promise<string | null>;
   /** Why there is no certificate yet; null: there is one, or nothing has failed. */
   readonly trouble: string | null;
+  /** Until when the certificate in use is valid, in UTC milliseconds; null: there is none yet. */
+  readonly validUntilMs: number | null;
   close(): Promise<void>;
 }
 

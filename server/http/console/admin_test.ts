@@ -73,6 +73,7 @@ test("every route is for administrators only", async () => {
     "GET /api/admin/nodes",
     "PATCH /api/admin/nodes/x",
     "GET /api/admin/audit",
+    "GET /api/admin/overview",
   ];
   for (const route of routes) {
     const body = route.startsWith("GET")

@@ -16,6 +16,7 @@ import { modelRoutes } from "./models.ts";
 import { nameRoutes } from "./names.ts";
 import { nodeRoutes } from "./nodes.ts";
 import { usageRoutes } from "./usage.ts";
+import { overviewRoutes } from "./overview.ts";
 import { signedIn } from "./visitor.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -47,6 +48,7 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
   modelRoutes(api, parts);
   nameRoutes(api, parts);
   adminRoutes(api, parts);
+  overviewRoutes(api, parts);
   liveRoutes(api, parts);
 
   api.openAPIRegistry.registerComponent("securitySchemes", "session", {

@@ -125,7 +125,10 @@ export function usageSuite(prepare: () => Promise<Subject>): void {
     await expectBoth();
     while (await store.usage.fold(100) > 0);
     await expectBoth();
-    expect(await store.calls.causes(from, 5)).toEqual([{ cause: "deadline_exceeded", calls: 1 }]);
+    expect(await store.calls.causes(from, from + 1, 5)).toEqual([{
+      cause: "deadline_exceeded",
+      calls: 1,
+    }]);
   });
 
   test("is exact at every moment, while two gateways write and fold", async () => {

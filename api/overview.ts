@@ -1,0 +1,96 @@
+/** The whole gateway at a glance, for administrators: figures, queues, and what needs attention. */
+
+import { z } from "zod";
+import { timeText } from "./fields.ts";
+import { UsageShare, UsageStep, UsageView } from "./usage.ts";
+
+export const AttentionKind = z.enum([
+  "store",
+  "ledger",
+  "limits",
+  "gateways",
+  "disk",
+  "certificate",
+  "provider_key",
+  "penalized",
+  "unapproved",
+  "lost",
+  "plain_http",
+  "gateway_version",
+  "node_version",
+  "backup",
+]).describe(
+  "What needs attention. `store`, `ledger`, `limits`: the database, the record of calls, Redis. " +
+    "`gateways`: some cannot be reached. `disk`: little room in the data folder. `certificate`: it " +
+    "expires within two weeks, or cannot be had. `provider_key`: providers refuse nodes' keys. " +
+    "`penalized`: nodes get no calls for another failure. `unapproved`: nodes wait for approval. " +
+    "`lost`: nodes that vanished within a day. `plain_http`: the public address is not encrypted. " +
+    "`gateway_version`, `node_version`: other versions than this gateway's. `backup`: none within a week.",
+);
+export type AttentionKind = z.infer<typeof AttentionKind>;
+
+export const Attention = z.object({
+  kind: AttentionKind,
+  severity: z.enum(["bad", "warning"]).describe("`bad`: calls fail, or will soon."),
+  count: z.number().describe("How many nodes or gateways; else 1."),
+  code: z.string().nullable().describe("Of `penalized`: the most frequent failure's code."),
+  at: z.number().nullable()
+    .describe("Of `certificate`: when it expires. Of `backup`: when the last was made."),
+  detail: z.string().nullable().describe("More, in words."),
+  nodes: z.array(z.object({ id: z.string(), name: z.string() })).describe("At most five."),
+}).meta({ id: "Attention" });
+export type Attention = z.infer<typeof Attention>;
+
+export const OverviewFilter = z.object({
+  from: timeText.optional().describe("Default: 24 hours before `to`."),
+  to: timeText.optional().describe("Default: now."),
+  step: UsageStep.optional(),
+});
+export type OverviewFilter = z.infer<typeof OverviewFilter>;
+
+const { total, before, series, by_model, by_node, step, step_ms, from, to } = UsageView.shape;
+
+/** Everyone's usage: that of all accounts together. */
+export const EveryonesUsage = z.object({
+  step,
+  step_ms,
+  from,
+  to,
+  total,
+  before,
+  series,
+  by_model,
+  by_node,
+  by_account: z.array(UsageShare).describe("As `by_model`; the name is the account's e-mail."),
+  by_group: z.array(UsageShare)
+    .describe(
+      "As `by_model`, of the 1,000 busiest accounts; a call counts for each group of its account.",
+    ),
+});
+export type EveryonesUsage = z.infer<typeof EveryonesUsage>;
+
+export const ModelQueue = z.object({
+  model: z.string(),
+  waiting: z.number().describe("Calls that wait for it at this gateway."),
+  running: z.number().describe("Calls that run on the nodes that serve it, whatever their model."),
+  slots: z.number().describe("Slots of the nodes that serve it."),
+});
+export type ModelQueue = z.infer<typeof ModelQueue>;
+
+export const OverviewView = z.object({
+  at: z.number(),
+  version: z.string(),
+  gateways: z.number().describe("Gateways that live, this one included."),
+  nodes: z.number().describe("As `colink_nodes` of /metrics."),
+  models: z.number().describe("As `colink_models`."),
+  running: z.number().describe(
+    "As `colink_calls_running`: at this gateway, waiting calls included.",
+  ),
+  waiting: z.number().describe("As `colink_calls_waiting`: at this gateway."),
+  usage: EveryonesUsage,
+  causes: z.array(z.object({ code: z.string(), calls: z.number() }))
+    .describe("Why calls failed in that time, by code: at most 20, the most frequent first."),
+  queues: z.array(ModelQueue).describe("Of models that calls wait for: at most 20."),
+  attention: z.array(Attention).describe("The most urgent first."),
+}).meta({ id: "Overview" });
+export type OverviewView = z.infer<typeof OverviewView>;

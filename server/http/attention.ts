@@ -1,0 +1,160 @@
+/** What an administrator should look at first: one finding for each kind of trouble, the most urgent first. */
+
+import type { Attention, AttentionKind } from "../../api/mod.ts";
+import { freeBytes, MIN_FREE_BYTES } from "../base/free_space.ts";
+import { LAST_BACKUP } from "../base/last_backup.ts";
+import type { Node } from "../node/node.ts";
+import type { Penalty } from "../node/penalty.ts";
+import type { AppParts } from "./parts.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+const BACKUP_WITHIN_MS = 7 * DAY_MS;
+const CERTIFICATE_WITHIN_MS = 14 * DAY_MS;
+const MAX_NODES = 5;
+/** How this project's node program begins the name that it reports, before its version. */
+const AGENT = "co-link-client/";
+
+type Named = Attention["nodes"][number];
+type Finding = Pick<Attention, "kind" | "severity"> & Partial<Attention>;
+
+/** Reads the database; what cannot be read while that is away is left out, and said by `store`. */
+export async function attention(parts: AppParts): Promise<Attention[]> {
+  const found = [
+    ...ofServices(parts),
+    ...await ofDisk(parts),
+    ...ofCertificate(parts),
+    ...ofNodes(parts),
+    ...await ofStored(parts).catch((): Finding[] => []),
+  ];
+  return found
+    .map((finding) => ({ count: 1, code: null, at: null, detail: null, nodes: [], ...finding }))
+    .sort((a, b) => urgency(a) - urgency(b));
+}
+
+function urgency({ severity }: Attention): number {
+  return severity === "bad" ? 0 : 1;
+}
+
+function ofServices({ store, ledger, limiter, cluster, config, version }: AppParts): Finding[] {
+  const view = cluster?.view();
+  const missing = view === undefined ? 0 : view.gateways - view.reachable;
+  const others = view?.versions.filter((one) => one !== version) ?? [];
+  return [
+    ...troubleOf("store", store.trouble),
+    ...troubleOf("ledger", ledger.trouble),
+    ...troubleOf("limits", limiter.trouble),
+    ...(missing > 0 ? [{ kind: "gateways", severity: "bad", count: missing } as const] : []),
+    ...(others.length > 0
+      ? [
+        {
+          kind: "gateway_version",
+          severity: "warning",
+          count: others.length,
+          detail: [...new Set(others)].join(", "),
+        } as const,
+      ]
+      : []),
+    ...(isPlain(config.publicUrl) ? [{ kind: "plain_http", severity: "warning" } as const] : []),
+  ];
+}
+
+function troubleOf(kind: AttentionKind, trouble: string | null): Finding[] {
+  return trouble === null ? [] : [{ kind, severity: "bad", detail: trouble }];
+}
+
+/** Whether others reach the gateway by an address without encryption. */
+function isPlain(publicUrl: string | null): boolean {
+  if (publicUrl === null || !URL.canParse(publicUrl)) return false;
+  const { protocol, hostname } = new URL(publicUrl);
+  return protocol === "http:" && !/^(127\.|localhost$|\[::1\]$)/.test(hostname);
+}
+
+async function ofDisk({ config }: AppParts): Promise<Finding[]> {
+  const free = await freeBytes(config.dataDir).catch(() => null);
+  if (free === null || free >= MIN_FREE_BYTES) return [];
+  return [{ kind: "disk", severity: "bad", detail: `${Math.round(free / 2 ** 20)} MiB` }];
+}
+
+function ofCertificate({ certificates, clock }: AppParts): Finding[] {
+  if (certificates === null) return [];
+  const { trouble, validUntilMs: at } = certificates;
+  const leftMs = at === null ? Infinity : at - clock.now();
+  if (trouble === null && leftMs > CERTIFICATE_WITHIN_MS) return [];
+  const severity = leftMs <= 0 || at === null ? "bad" : "warning";
+  return [{ kind: "certificate", severity, at, detail: trouble }];
+}
+
+function ofNodes({ hub, penalties, version }: AppParts): Finding[] {
+  const refused: Named[] = [];
+  const failing: Named[] = [];
+  const codes = new Map<string, number>();
+  const waiting: Named[] = [];
+  const older: Named[] = [];
+  for (const node of hub.nodes()) {
+    if (node.hold === "unapproved") waiting.push(named(node));
+    if (node.offer.agent?.startsWith(AGENT) && node.offer.agent !== AGENT + version) {
+      older.push(named(node));
+    }
+    const code = worstOf(penalties.of(node.who.nodeKey));
+    if (code === "upstream_auth") refused.push(named(node));
+    else if (code !== null) {
+      failing.push(named(node));
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+  }
+  const [most] = [...codes].sort(([, a], [, b]) => b - a);
+  return [
+    ...some("provider_key", "bad", refused),
+    ...some("penalized", "bad", failing).map((finding) => ({
+      ...finding,
+      code: most?.[0] ?? null,
+    })),
+    ...some("unapproved", "warning", waiting),
+    ...some("node_version", "warning", older),
+  ];
+}
+
+/** A refused key needs its owner, other failures may pass by themselves. */
+function worstOf(penalties: readonly Penalty[]): string | null {
+  const codes = penalties.map(({ code }) => code);
+  return codes.find((code) => code === "upstream_auth") ?? codes[0] ?? null;
+}
+
+async function ofStored({ store, clock }: AppParts): Promise<Finding[]> {
+  const now = clock.now();
+  const [lost, backup, oldestAt] = await Promise.all([
+    store.nodes.lostSince(now - DAY_MS, MAX_NODES),
+    store.sharedItems.find(LAST_BACKUP, now),
+    store.users.oldestAt(),
+  ]);
+  const nodes = lost.nodes.map(({ id, name, label }) => ({ id, name: label ?? name }));
+  return [
+    ...(lost.count > 0
+      ? [{ kind: "lost", severity: "warning", count: lost.count, nodes } as const]
+      : []),
+    ...ofBackup(backup === null ? null : Number(backup), {
+      now,
+      beganAt: oldestAt ?? now,
+      kind: store.kind,
+    }),
+  ];
+}
+
+/** PostgreSQL has tools of its own: there, only a habit that has ended is worth a word. */
+function ofBackup(
+  at: number | null,
+  { now, beganAt, kind }: { now: number; beganAt: number; kind: "sqlite" | "postgres" },
+): Finding[] {
+  if (at === null && kind === "postgres") return [];
+  if ((at ?? beganAt) > now - BACKUP_WITHIN_MS) return [];
+  return [{ kind: "backup", severity: "warning", at }];
+}
+
+function some(kind: AttentionKind, severity: Attention["severity"], nodes: Named[]): Finding[] {
+  if (nodes.length === 0) return [];
+  return [{ kind, severity, count: nodes.length, nodes: nodes.slice(0, MAX_NODES) }];
+}
+
+function named({ who, label, offer }: Node): Named {
+  return { id: who.publicId, name: label ?? offer.name };
+}
