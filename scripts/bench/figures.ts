@@ -13,6 +13,7 @@ import { openStreamsFigure } from "./figure/open_streams.ts";
 import { promptFigure } from "./figure/prompt.ts";
 import { rateFigure } from "./figure/rate.ts";
 import { requestFigure } from "./figure/request.ts";
+import { resumeFigure } from "./figure/resume.ts";
 import { startFigure } from "./figure/start.ts";
 
 export const figures: readonly Figure[] = [
@@ -28,5 +29,6 @@ export const figures: readonly Figure[] = [
   answersFigure,
   affinityFigure,
   openStreamsFigure,
+  resumeFigure,
   startFigure,
 ];
