@@ -12,9 +12,11 @@ import type { WireSessionV2 } from "./wire_session_v2.ts";
 const CANCEL_WITHIN_MS = 2_000;
 
 /**
- * While calls wait for a lost link, the gateway is dialled again within this time, however often; and
- * within the second where none is known here: the gateway may hold some that have never arrived.
+ * While calls wait for a lost link, the gateway is dialled again within the first time, then within the
+ * second, however often; and within the third where no call is known here: the gateway may hold some
+ * that have never arrived.
  */
+const RESUME_FIRST_WITHIN_MS = 400;
 const RESUME_WITHIN_MS = 1_000;
 const RESUME_IDLE_WITHIN_MS = 4_000;
 /** How long it may take to accept such a connection: on a network that has just come back, the first packets may be lost. */
@@ -243,7 +245,9 @@ export class Session {
 
   /** While a gateway that leaves still serves calls, its own pace holds: growing waits would gain nothing. */
   #delayAfter({ livedMs, needsOwner }: { livedMs: number; needsOwner: boolean }): number {
-    if (this.#lost?.session.isBusy) return this.#backoff.withinMs(RESUME_WITHIN_MS);
+    if (this.#lost?.session.isBusy) {
+      return this.#backoff.withinMs(livedMs > 0 ? RESUME_FIRST_WITHIN_MS : RESUME_WITHIN_MS);
+    }
     if (this.#leaving.size > 0) return this.#backoff.withinMs(this.#redialWithinMs);
     const delayMs = this.#backoff.afterMs(livedMs, needsOwner);
     return this.#lost === null

@@ -210,6 +210,22 @@ describe("a link that fails", () => {
     expect(dialled()).toHaveLength(4);
   });
 
+  test("while a call runs is dialled again within 0.4 s, and then within the second, however often", async () => {
+    const { world, socket, dialled } = start({ urls: [A], random: 1 });
+    socket(0).openV2({ secret: "secret", resume_ms: 30_000 }).receive(callFrame());
+    await world.pass(1);
+    await lose(socket(0));
+    await world.pass(400);
+    expect(dialled()).toHaveLength(2);
+    for (let dials = 2; dials < 8; dials++) {
+      await lose(socket(dials - 1));
+      await world.pass(999);
+      expect(dialled()).toHaveLength(dials);
+      await world.pass(1);
+      expect(dialled()).toHaveLength(dials + 1);
+    }
+  });
+
   test("because its token was revoked is dialled again at the slowest pace", async () => {
     const { world, session, socket, dialled } = start({ random: 1 });
     socket(0).openV2();

@@ -131,8 +131,8 @@ export class FakeSocket implements ClientSocket {
     });
   }
 
-  /** The gateway accepts the connection, and speaks v2. */
-  openV2(): this {
+  /** The gateway accepts the connection, and speaks v2. `more`: further members of its WELCOME. */
+  openV2(more: Record<string, unknown> = {}): this {
     this.protocol = SUBPROTOCOL_V2;
     this.emit("open");
     this.receive(encodeJson("hello", 0, { versions: [1, 2] }));
@@ -143,6 +143,7 @@ export class FakeSocket implements ClientSocket {
       silence_ms: 2,
       window_bytes: 1 << 18,
       max_frame_bytes: 1 << 20,
+      ...more,
     }));
     return this;
   }
