@@ -165,6 +165,10 @@ export class LinkV2 extends Link<number, OpenStream> {
     };
   }
 
+  get hasCalls(): boolean {
+    return this.open.size > 0;
+  }
+
   /** Where calls would be lost with the link, a network that stalls is given more time. */
   override get isBusy(): boolean {
     return this.#secret !== null && this.open.size + this.#unacknowledged.length > 0;

@@ -80,6 +80,9 @@ const CHANGE_EVERY_MS = 100;
 /** A node reports once a minute what it gave. */
 const REPORT_EVERY_MS = 10_000;
 
+/** All gateways know within this time that a node has moved. */
+const MOVED_WITHIN_MS = 500;
+
 /** A challenged link must show a sign of life within this time. */
 const CHALLENGE_MS = 5_000;
 
@@ -264,7 +267,7 @@ export class Links implements LinkOwner {
     const found = ticket ? this.#findHeld(ws, ticket) : null;
     if (found === null) return false;
     const [link, peer] = found;
-    if (!link.isBusy) {
+    if (!link.hasCalls) {
       // Nothing is lost if it begins anew there, and nothing has to be carried.
       this.#fence(peer);
       this.#end(link, peer, LOST, "it has come to another gateway");
@@ -346,7 +349,7 @@ export class Links implements LinkOwner {
     const untilMs = clock.monotonic() + MAX_CARRIED_MS;
     const look = () => {
       if (this.#peers.get(link) !== peer || peer.ws !== ws || peer.node === null) return;
-      const isDue = !link.isBusy || clock.monotonic() >= untilMs;
+      const isDue = !link.hasCalls || clock.monotonic() >= untilMs;
       if (isDue && peer.cancelWait === null) {
         this.move(peer.node, "its session is at another gateway", LEAD_OVER_WITHIN_MS);
       } else clock.after(CARRIED_LOOK_MS, look);
@@ -410,7 +413,9 @@ export class Links implements LinkOwner {
     const isTimed = peer.pending !== null;
     peer.pending = change;
     if (isTimed) return;
-    const waitMs = peer.mayChangeMs - clock.monotonic();
+    // A node that moves takes calls for a second after it has said so: until the other gateway offers it.
+    const isMoved = peer.isMoving && change.status.state === "draining";
+    const waitMs = Math.max(peer.mayChangeMs - clock.monotonic(), isMoved ? MOVED_WITHIN_MS : 0);
     if (waitMs <= 0) this.#applyPending(link, peer);
     else clock.after(waitMs, () => this.#applyPending(link, peer));
   }
@@ -616,21 +621,28 @@ export class Links implements LinkOwner {
   challenge(node: Node): void {
     for (const [link, peer] of this.#peers) {
       if (peer.node !== node) continue;
+      // It has done what it was asked for: from now on it gets calls there.
+      if (peer.isMoving) this.#giveUp(peer);
       // A node that is waited for has a new session there: it does not come back, and its calls here are lost.
-      if (peer.cancelWait !== null) this.#endReplaced(link, peer, "it is at another gateway");
+      else if (peer.cancelWait !== null) this.#endReplaced(link, peer, "it is at another gateway");
       else this.#challenge(link);
     }
   }
 
-  /** A node that was asked to move has come back to this gateway: it stays the same node. Calls end on its old link. */
+  /** A node that was asked to move has come back to this gateway: it stays the same node. */
   #replaceMoving(base: string): void {
     for (const link of this.#twins.get(base) ?? []) {
       const peer = link && this.#peers.get(link);
-      if (!peer?.isMoving || peer.node === null) continue;
-      this.parts.hub.remove(peer.node);
-      this.#giveOrdinalBack(peer);
-      peer.node = null;
+      if (peer?.isMoving) this.#giveUp(peer);
     }
+  }
+
+  /** The node is served over another link. Calls end on the one that it had. */
+  #giveUp(peer: Peer): void {
+    if (peer.node === null) return;
+    this.parts.hub.remove(peer.node);
+    this.#giveOrdinalBack(peer);
+    peer.node = null;
   }
 
   /** Nodes with this key that are waited for do not come back. */

@@ -557,6 +557,38 @@ describe("a node that is asked to dial another gateway", () => {
   });
 });
 
+describe("a node that has moved to another gateway", () => {
+  function moved() {
+    const harness = new LinkHarness();
+    const socket = harness.dial({ wire: 2 });
+    harness.register(socket);
+    const [node] = harness.hub.nodes();
+    const { received } = call(harness, { stream: true });
+    harness.links.move(node!, "there are too many", 2_000);
+    harness.bytes(socket, encodeJson("status", 0, { state: "draining" }));
+    return { harness, socket, received, node: node! };
+  }
+
+  test("takes calls here until the other gateway offers it, so that none finds it nowhere", async () => {
+    const { harness, socket, received, node } = moved();
+    await harness.clock.pass(400);
+    expect(node.isDraining).toBe(false);
+    harness.links.challenge(node);
+    expect(harness.ids).toEqual([]);
+    harness.bytes(socket, encodeJson("head", 1, { status: 200, headers: {} }));
+    harness.bytes(socket, encodeJson("error", 1, { code: 500, message: "its own end" }));
+    expect(received.failures).toMatchObject([{ kind: "refused" }]);
+    harness.gone(socket, 1000);
+    expect(harness.observed.filter((what) => what.startsWith("left"))).toEqual([]);
+  });
+
+  test("takes none here from half a second on, whatever the others know", async () => {
+    const { harness, node } = moved();
+    await harness.clock.pass(600);
+    expect([harness.hub.size, node.isDraining]).toEqual([1, true]);
+  });
+});
+
 describe("the connections of all nodes", () => {
   test("are recorded: before the node gets calls, when its offer changes, and when they end", () => {
     const { harness, socket } = connected();

@@ -296,6 +296,18 @@ describe("who resumes a session", () => {
     expect(node.inHub).toHaveLength(1);
   });
 
+  test("over a connection that is registered already has its session: no node is left without a connection", () => {
+    const node = new Node();
+    node.lose();
+    const other = node.dial();
+    node.register(undefined, other);
+    expect(node.register(node.ticket, other).welcome.resumed).toBeUndefined();
+    node.harness.gone(other, 1000);
+    expect(node.comeBack().welcome.resumed).toBe(true);
+    node.lose(1000);
+    expect(node.inHub).toEqual([]);
+  });
+
   test("more often than once a second for a minute loses it", async () => {
     const node = new Node();
     for (let i = 0; i < 60; i++) expect(node.comeBack().welcome.resumed).toBe(true);

@@ -9,6 +9,8 @@ export interface CuttingRelay {
   readonly dials: number;
   /** Resets all connections. */
   cut(): void;
+  /** Connections go to another port from now on, as a balancer sends them to another gateway. */
+  redirect(port: number): void;
   /** Passes nothing more on over the connections of now, which stay open. */
   freeze(): void;
 }
@@ -46,6 +48,9 @@ export async function startCuttingRelay(toPort: number): Promise<CuttingRelay> {
       return dials;
     },
     cut: end,
+    redirect(port) {
+      toPort = port;
+    },
     freeze() {
       for (const [near, far] of pairs) {
         near.unpipe(far);

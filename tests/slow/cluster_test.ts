@@ -336,6 +336,58 @@ describe("a node program and its model server, at another gateway", () => {
     expect(upstream.calls.filter(({ body }) => body.model === "paced")).toHaveLength(1);
   });
 
+  /** A whole answer to a caller at the gateway. */
+  const textOf = async (gateway: ClusterGateway) => {
+    const answer = await new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: account.apiToken })
+      .chat.completions.create({
+        messages: [{ role: "user", content: "hello" }],
+        model: models.paced,
+        stream: true,
+      });
+    let text = "";
+    for await (const { choices } of answer) text += choices[0]?.delta.content ?? "";
+    return text;
+  };
+
+  test("goes on with a stream whose node comes back at other gateways, and serves new calls at once", async () => {
+    const { dials } = relay;
+    const before = upstream.calls.length;
+    const cuts = new Map([[20, gateways[2]!], [50, gateways[0]!]]);
+    const others: Promise<string>[] = [];
+    const answer = await new OpenAI({
+      baseURL: `${gateways[0]!.url}/v1`,
+      apiKey: account.apiToken,
+      maxRetries: 0,
+    }).chat.completions.create({
+      messages: [{ role: "user", content: "hello" }],
+      model: models.paced,
+      stream: true,
+    });
+    let text = "";
+    let pieces = 0;
+    for await (const { choices } of answer) {
+      text += choices[0]?.delta.content ?? "";
+      const gateway = cuts.get(pieces++);
+      if (gateway === undefined) continue;
+      relay.redirect(Number(new URL(gateway.url).port));
+      relay.cut();
+      others.push(textOf(gateway));
+    }
+    expect(text).toBe(paced.join(""));
+    expect(await Promise.all(others)).toEqual([paced.join(""), paced.join("")]);
+    expect(relay.dials - dials).toBeGreaterThanOrEqual(2);
+    expect(upstream.calls.length - before).toBe(3);
+    // Its session was at the gateway that it had left: it is asked to dial anew, and loses nothing by that.
+    await until("the node is at the gateway that it has come to", async () => {
+      const { json } = await ask<{ nodes: { name: string; state: string }[] }>(
+        `${gateways[0]!.url}/api/nodes`,
+      );
+      return relay.dials - dials > 2 &&
+        json.nodes.filter(({ name, state }) => name === "far" && state === "ready").length === 1;
+    });
+    expect(await textOf(gateways[1]!)).toBe(paced.join(""));
+  });
+
   test("answers in one piece of megabytes", async () => {
     const answer = await chat<{ choices: { message: { content: string } }[] }>(
       gateways[0]!,

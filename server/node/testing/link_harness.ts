@@ -68,7 +68,7 @@ export class FakeSocket {
 }
 
 export class LinkHarness {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly hub = new Hub();
   /** Every line as level and message: `info node connected`. */
   readonly log: string[] = [];
@@ -83,8 +83,10 @@ export class LinkHarness {
       maxFrameBytes = 8 << 20,
       offersPerAccount = 100_000,
       resumeMs = 30_000,
+      clock = new FakeClock(),
     } = {},
   ) {
+    this.clock = clock;
     const record = (level: keyof Log) => (_fields: Fields, message: string) =>
       void this.log.push(`${level} ${message}`);
     this.links = new Links({
