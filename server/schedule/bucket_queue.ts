@@ -11,6 +11,10 @@ export interface Bucket<T> {
   readonly key: number;
   /** Unordered. */
   readonly items: T[];
+  /** One of the items, while it is in the bucket, that stands for all of them; see `NodePool.addCandidates`. */
+  shown: T | null;
+  /** How often it has stood for them. */
+  looks: number;
 }
 
 /** Buckets are kept sorted by key. Adding and removing cost a binary search among buckets, however many items they hold. */
@@ -32,7 +36,7 @@ export class BucketQueue<T extends Bucketed<T>> {
     const position = this.#positionOf(key);
     let bucket = this.#buckets[position];
     if (bucket === undefined || bucket.key !== key) {
-      bucket = { key, items: [] };
+      bucket = { key, items: [], shown: null, looks: 0 };
       this.#buckets.splice(position, 0, bucket);
     }
     item.bucket = bucket;
@@ -53,6 +57,7 @@ export class BucketQueue<T extends Bucketed<T>> {
   }
 
   move(item: T, key: number): void {
+    if (item.bucket?.key === key) return;
     this.remove(item);
     this.add(item, key);
   }

@@ -30,6 +30,8 @@ export interface CallRequest extends Service {
   sessionHint: string | null;
   /** The caller's JSON body, unchanged. */
   body: Body;
+  /** What the model's policy keeps with the call, for itself alone. */
+  plan?: object | undefined;
 }
 
 /** A service, for an account that may not use all nodes, on the route that it wants, or of the only node that can serve the call. */
@@ -124,7 +126,7 @@ export class Call {
 
   /** Lets a call to an alias ask for one of its targets, while it neither waits nor runs. */
   aim(target: Pick<CallRequest, "model" | "body" | "route">): void {
-    this.#request = { ...this.#request, ...target };
+    this.#request = { ...this.#request, ...target, plan: undefined };
   }
 
   get id(): string {

@@ -3,13 +3,13 @@
 import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
 import { type Bucket, type Bucketed, BucketQueue } from "./bucket_queue.ts";
-import { type Candidate, COST_STEP } from "./policy/policy.ts";
+import { type Candidate, candidate, COST_STEP } from "./policy/policy.ts";
 
 /** A node's membership in a pool. */
 export interface Place extends Bucketed<Place> {
   readonly node: Node;
   readonly pool: NodePool;
-  /** The node's places, over all pools, whose key may be too high once the node gets cheaper. */
+  /** The node's places, over all pools, whose key is too high once a slot of the node is given back. */
   readonly stale: Set<Place>;
 }
 
@@ -23,6 +23,9 @@ export type Price = (node: Node, service: Service) => number;
 
 export const FULL = 1e11;
 
+/** How many choices look at the same node of a bucket before another one stands for it. */
+const LOOKS = 16;
+
 /**
  * A place's key is a lower bound of its node's price: the price when it was last looked at. A lease
  * raises a node's price in all of its pools at once, and updating every key would cost a node of
@@ -30,8 +33,9 @@ export const FULL = 1e11;
  * key is moved to its present price, and the draw is repeated. Falls are recorded, and only for
  * places that were moved up. Each move up is thus paid for by an earlier fall, and a choice costs the
  * same with 10 nodes as with 10,000, whether they are idle, full, penalised or draining, and with
- * nodes of 1,000 models as with those of one: 0.3 to 0.6 µs with the lease and its release (`bun run
- * bench --only choice`). A lease is counted in each of its node's pools only where a policy asks for
+ * nodes of 1,000 models as with those of one (`bun run bench --only choice`). A key that was
+ * computed while no call ran on the node is not too high until something else than a given back slot
+ * makes the node cheaper. A lease is counted in each of its node's pools only where a policy asks for
  * the pool's load.
  *
  * The choice is exact. In the lowest bucket, a node whose price equals the key is one of the
@@ -44,6 +48,7 @@ export class NodePool {
   slots = 0;
   /** Slots of its nodes that are not for everyone. */
   confidedSlots = 0;
+  #size = 0;
   /** Calls of any service that run on its nodes; stays 0 unless `countsActive`. */
   active = 0;
   /** The shares of all its nodes; stays 0 unless `countsActive`. */
@@ -55,14 +60,16 @@ export class NodePool {
     readonly countsActive: boolean,
   ) {}
 
-  get isEmpty(): boolean {
-    return this.#queue.lowest === undefined;
+  /** How many nodes it has. */
+  get size(): number {
+    return this.#size;
   }
 
   add(node: Node, stale: Set<Place>): Place {
     const place: Place = { node, pool: this, stale, bucket: null, index: 0 };
     // A lower bound of every price; the first draw computes the real one.
     this.#queue.add(place, 0);
+    this.#size++;
     this.#countSlots(node, node.offer.maxParallel);
     if (this.countsActive) {
       this.active += node.active;
@@ -73,6 +80,7 @@ export class NodePool {
 
   remove(place: Place): void {
     this.#queue.remove(place);
+    this.#size--;
     this.#countSlots(place.node, -place.node.offer.maxParallel);
     if (!this.countsActive) return;
     this.active -= place.node.active;
@@ -81,7 +89,8 @@ export class NodePool {
 
   /** Recomputes the key of a place whose node's price may have fallen. */
   update(place: Place): void {
-    if (place.bucket !== null) this.#move(place, this.price(place.node, this.service));
+    // A key of 0 is a lower bound already.
+    if (place.bucket !== null && place.bucket.key > 0) this.#move(place, this.price(place.node, this.service));
   }
 
   /** One of the cheapest nodes that can take a call now, at random; `tried` (public ids) are skipped. */
@@ -93,6 +102,9 @@ export class NodePool {
   /**
    * Adds to `found` a node of each of the lowest steps of the price that can take a call now, at
    * random among equals; at most so many. `tried` (public ids) are skipped.
+   *
+   * The node that stands for its bucket does so for some choices, or until it is taken: to look at
+   * another one each time would cost more than all else, because it is in no processor's cache.
    */
   addCandidates(
     found: Candidate[],
@@ -105,7 +117,9 @@ export class NodePool {
       const { key, items } = bucket;
       if (key >= FULL) return;
       const weight = items.length;
-      const place = this.#untried(bucket, tried, random);
+      const place = tried.size === 0
+        ? shownOf(bucket, random)
+        : this.#untried(bucket, tried, random);
       const price = place === null ? 0 : this.price(place.node, this.service);
       if (place === null) {
         // All of its nodes were tried: the next bucket may be of the same step.
@@ -113,7 +127,7 @@ export class NodePool {
       } else if (price > key) {
         this.#move(place, price);
       } else {
-        found.push({ node: place.node, weight });
+        found.push(candidate(place.node, weight));
         most--;
         from = (Math.floor(key / COST_STEP) + 1) * COST_STEP;
       }
@@ -125,7 +139,7 @@ export class NodePool {
     const start = Math.floor(random() * items.length);
     for (let i = 0; i < items.length && i <= tried.size; i++) {
       const place = items[(start + i) % items.length]!;
-      if (tried.size === 0 || !tried.has(place.node.who.publicId)) return place;
+      if (!tried.has(place.node.who.publicId)) return place;
     }
     return null;
   }
@@ -165,9 +179,16 @@ export class NodePool {
 
   #move(place: Place, price: number): void {
     this.#queue.move(place, price);
-    if (price > 0) place.stale.add(place);
+    if (place.node.active > 0) place.stale.add(place);
     else place.stale.delete(place);
   }
+}
+
+function shownOf(bucket: Bucket<Place>, random: () => number): Place {
+  const { shown, items } = bucket;
+  if (shown?.bucket === bucket && ++bucket.looks < LOOKS) return shown;
+  bucket.looks = 0;
+  return bucket.shown = items[Math.floor(random() * items.length)]!;
 }
 
 /** The price of the node of a place that was drawn just now. */

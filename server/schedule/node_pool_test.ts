@@ -157,13 +157,14 @@ describe("a pool", () => {
     const models = Array.from({ length: 1000 }, (_, i) => `model-${i}`);
     const node = market.add(0, models);
     const pool = market.pool(chatWith("model-7"))!;
+    market.hub.load(node, 2);
     market.prices.set(node, FULL);
     expect(pool.cheapest(NONE, () => 0)).toBeNull();
-    market.prices.set(node, 0);
+    market.prices.set(node, 3);
     market.reads = 0;
-    market.pools.loaded(node, -1);
+    market.hub.load(node, -2);
     expect(market.reads).toBe(1);
-    // A place with the lowest key is not updated again.
+    // A place whose key was computed while no call ran is not updated again.
     market.pools.loaded(node, -1);
     expect(market.reads).toBe(1);
     expect(pool.cheapest(NONE, () => 0)?.node).toBe(node);

@@ -8,7 +8,7 @@ import { NodePool, type Place, type Price } from "./node_pool.ts";
 /** A node's places in all pools. */
 interface Membership {
   readonly places: readonly Place[];
-  /** Places whose key may be higher than the node's price. */
+  /** Places whose key may be higher than the node's price once a slot is given back. */
   readonly stale: ReadonlySet<Place>;
   /** Pools of the node that count running calls. */
   readonly counting: readonly NodePool[];
@@ -102,7 +102,7 @@ export class NodePools {
       const pools = byId.get(id);
       if (pools === undefined) continue;
       for (const service of node.services()) {
-        if (pools.get(service)?.isEmpty) pools.delete(service);
+        if (pools.get(service)?.size === 0) pools.delete(service);
       }
       if (pools.size === 0) byId.delete(id);
     }
@@ -110,8 +110,11 @@ export class NodePools {
 
   /** `by` more of the node's slots are in use than before; negative: fewer. */
   loaded(node: Node, by: number): void {
-    for (const pool of this.#memberships.get(node)?.counting ?? []) pool.active += by;
-    if (by < 0) this.eased(node);
+    const membership = this.#memberships.get(node);
+    if (membership === undefined) return;
+    for (const pool of membership.counting) pool.active += by;
+    if (by > 0) return;
+    for (const place of membership.stale) place.pool.update(place);
   }
 
   /** The node's share has grown by `by`; negative: shrunk. */
@@ -120,9 +123,11 @@ export class NodePools {
     if (by > 0) this.eased(node);
   }
 
-  /** The node may have become cheaper. */
-  eased(node: Node): void {
-    for (const place of this.#memberships.get(node)?.stale ?? []) place.pool.update(place);
+  /** The node may have become cheaper; with a service, only for its calls. */
+  eased(node: Node, only?: Service): void {
+    for (const place of this.#memberships.get(node)?.places ?? []) {
+      if (only === undefined || isSame(place.pool.service, only)) place.pool.update(place);
+    }
   }
 
   #homesOf({ who, audience: { isForEveryone, accounts, groups } }: Node): Home[] {
@@ -143,6 +148,10 @@ export class NodePools {
     pools.set(service, pool);
     return pool;
   }
+}
+
+function isSame(a: Service, b: Service): boolean {
+  return a.endpoint === b.endpoint && a.model === b.model;
 }
 
 function joined(

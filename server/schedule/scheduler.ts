@@ -183,7 +183,8 @@ export class Scheduler {
     if (timing !== null) {
       // Another gateway counts what its nodes answer.
       if (node.gateway === null) hub.answered(node);
-      policies(model).learn?.(node, call.request, timing);
+      const isCheaper = policies(model).learn?.(node, call.request, timing);
+      if (isCheaper) this.#slots.learnt(node, service);
       this.#openFailures.succeeded(node.who.nodeKey, model);
     }
     if (!penalties.clear(node.who.nodeKey, model)) return false;
@@ -316,6 +317,7 @@ export class Scheduler {
   #serveWaiters(node: Node): void {
     // Another gateway decides who gets the slots of its nodes, and offers them.
     if (node.gateway !== null) return;
+    if (this.#queues.isEmpty && this.#remoteWaiters === noRemoteWaiters) return;
     const wanted = this.#wantedOf(node);
     for (;;) {
       const candidates = wanted.flatMap((service) => this.#candidates(node, service));
@@ -326,7 +328,6 @@ export class Scheduler {
 
   /** The services of the node that calls wait for, at this gateway or at others. */
   #wantedOf(node: Node): readonly Service[] {
-    if (this.#queues.isEmpty && this.#remoteWaiters === noRemoteWaiters) return [];
     return [...node.services()].filter((service) =>
       this.#queues.of(service) || this.#remoteWaiters.hasWaiting(service)
     );

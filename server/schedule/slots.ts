@@ -20,7 +20,7 @@ import type { CallRequest, Wanted } from "./call.ts";
 import { Lease } from "./lease.ts";
 import { FULL, keyOf, NodePool, type Place, type Price } from "./node_pool.ts";
 import { NodePools } from "./node_pools.ts";
-import type { Candidate, Policies, PoolLoad } from "./policy/policy.ts";
+import { type Candidate, candidate, type Policies, type PoolLoad } from "./policy/policy.ts";
 import type { RemoteWaiters } from "./remote_waiters.ts";
 
 export interface SlotsParts {
@@ -127,33 +127,42 @@ export class Slots implements HubWatcher {
     tried: ReadonlySet<string>,
   ): Node | null {
     const policy = this.parts.policies(request.model);
-    const isOpen = (node: Node) =>
-      !tried.has(node.who.publicId) && this.#isIn(pools, node, request) &&
-      this.isOpen(node, request);
+    // The only node gets the call, whatever is expected of it.
+    if (pools instanceof NodePool && pools.size === 1) return this.#cheapest(pools, tried);
     if (policy.pick !== undefined) {
       const candidates: Candidate[] = [];
-      const all = pools instanceof NodePool ? [pools] : pools;
-      for (const pool of all) pool.addCandidates(candidates, CANDIDATES, tried, this.#random);
+      if (pools instanceof NodePool) {
+        pools.addCandidates(candidates, CANDIDATES, tried, this.#random);
+      } else {
+        for (const pool of pools) pool.addCandidates(candidates, CANDIDATES, tried, this.#random);
+      }
       if (candidates.length === 0) return null;
-      for (const node of policy.holders?.(request) ?? NO_NODES) {
-        const isNew = candidates.every((candidate) => candidate.node !== node);
-        if (isNew && isOpen(node)) candidates.push({ node, weight: 1 });
+      for (const node of policy.others?.(request) ?? NO_NODES) {
+        const isNew = candidates.every((other) => other.node !== node);
+        if (isNew && this.#isOpenIn(pools, node, request, tried)) candidates.push(candidate(node, 1));
       }
       return policy.pick(request, candidates, this.#random);
     }
     if (policy.preferred === undefined) return this.#cheapest(pools, tried);
     const preferred = policy.preferred(request, loadOf(pools));
-    const isAvailable = preferred !== null && isOpen(preferred);
+    const isAvailable = preferred !== null && this.#isOpenIn(pools, preferred, request, tried);
     if (isAvailable && !preferred.isBeyondShare) return preferred;
     const cheapest = this.#cheapest(pools, tried);
     return isAvailable && cheapest?.isBeyondShare ? preferred : cheapest;
   }
 
-  /** Whether the node is one of those that the pools of the call are for: its own, or others that it may use. */
-  #isIn(pools: NodePool | readonly NodePool[], node: Node, request: CallRequest): boolean {
-    return pools === this.#pools.own(request, request.accountId)
+  /** Whether the node was not tried, can take the call at once, and is one of those that its pools are for: its own, or others that it may use. */
+  #isOpenIn(
+    pools: NodePool | readonly NodePool[],
+    node: Node,
+    request: CallRequest,
+    tried: ReadonlySet<string>,
+  ): boolean {
+    if (tried.has(node.who.publicId)) return false;
+    const isIn = pools === this.#pools.own(request, request.accountId)
       ? node.who.accountId === request.accountId
       : this.mayUse(node, request);
+    return isIn && this.isOpen(node, request);
   }
 
   /** One of the cheapest nodes of all these pools, at random. */
@@ -266,6 +275,12 @@ export class Slots implements HubWatcher {
     this.#pools.eased(node);
     this.#localPools?.eased(node);
     this.onRoom(node);
+  }
+
+  /** The node may have become cheaper for calls of the service, by what was learnt of it. */
+  learnt(node: Node, service: Service): void {
+    this.#pools.eased(node, service);
+    this.#localPools?.eased(node, service);
   }
 
   loaded(node: Node, by: number): void {

@@ -112,7 +112,8 @@ function groupName(index: number): string {
 }
 
 /** The groups of the account that calls. */
-const memberships = { groupsOf: () => [3, 4, 500].map(groupName) };
+const GROUPS = [3, 4, 500].map(groupName);
+const memberships = { groupsOf: () => GROUPS };
 
 /** `groupsOf`: for which groups a node is; null: for everyone. */
 function nodesOf(

@@ -56,14 +56,15 @@ export class Affinity implements Policy {
     return null;
   }
 
-  learn(node: Node, request: CallRequest): void {
+  learn(node: Node, request: CallRequest): boolean {
     const { prefixes, session } = this.#digestsOf(request);
     const whole = prefixes.at(-1);
-    if (whole === undefined && session === null) return;
+    if (whole === undefined && session === null) return false;
     const nodeKeys = this.#byModel.get(request.model) ?? new LruCache(MAX_CONVERSATIONS);
     this.#byModel.set(request.model, nodeKeys);
     if (whole !== undefined) nodeKeys.set(whole, node.who.nodeKey);
     if (session !== null) nodeKeys.set(session, node.who.nodeKey);
+    return false;
   }
 
   /** Seeded by account: where a call goes must not tell an account what others have said. */

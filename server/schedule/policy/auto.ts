@@ -1,11 +1,10 @@
 /** The policy that gives a call to the node at which its answer is expected to end first. */
 
-import type { Endpoint } from "../../../protocol/mod.ts";
 import type { Clock } from "../../base/clock.ts";
 import { LruCache } from "../../base/lru.ts";
 import type { Hub } from "../../node/hub.ts";
 import type { Node } from "../../node/node.ts";
-import type { Service } from "../../node/service.ts";
+import { ByService, type Service } from "../../node/service.ts";
 import type { CallRequest } from "../call.ts";
 import { AnswerLengths } from "./answer_lengths.ts";
 import { type Prefix, prefixesOf } from "./conversation.ts";
@@ -19,6 +18,7 @@ import {
   type Expected,
   type Policy,
   type Timing,
+  type Writable,
 } from "./policy.ts";
 
 /** Costs that differ by less than this factor count as equal: the less busy node gets the call. */
@@ -51,38 +51,60 @@ const SHOWN = 3;
 /** Nodes of one service that wait to be tried. One that finds no room is noted when it is priced again. */
 const MAX_UNTRIED = 1_000;
 
-const MAX_NODES = 20_000;
-const MAX_MODELS = 200;
+/** Nodes that are looked at for one that is to be tried. */
+const MAX_TRIAL_LOOKS = 8;
+
+/** Speeds kept, over all services; that of the oldest answer is forgotten first. */
+const MAX_SPEEDS = 50_000;
 
 /** What was measured of one service. */
 interface Pool {
-  readonly speeds: LruCache<string, NodeSpeed>;
+  readonly service: Service;
+  /** By node key. */
+  readonly speeds: Map<string, NodeSpeed>;
   /** Sum over its nodes of the logarithm of a typical answer's time, and of its length. */
   logMs: number;
   logTokens: number;
-  /** Keys of nodes that are to be tried, and wait for their turn. Not the nodes: those that leave are to be freed. */
+  /** Keys of nodes that were not measured. Not the nodes: those that leave are to be freed. */
   readonly untried: Set<string>;
-  trial: Node | null;
+  /** The key of the one that gets the next call, to be measured. */
+  trial: string | null;
   calls: number;
 }
 
-/** What is known of a call on its way. */
-interface Plan {
-  readonly promptChars: number;
-  readonly prefixes: readonly Prefix[] | null;
-  readonly held: ReadonlyMap<string, number>;
-  readonly tokens: number;
-  compared: readonly Compared[];
-  isTrial: boolean;
-  node: Node | null;
-  expected: Expected | null;
-  /** Slots of the node that were free when the call took one of them. */
-  freeSlots: number;
-  /** Running calls when it began, itself included. */
-  running: number;
-  mayLoad: boolean;
+/** Where a measured speed is kept. */
+interface Kept {
+  readonly pool: Pool;
+  readonly nodeKey: string;
 }
 
+const NONE: readonly Candidate[] = [];
+
+/** What is known of a call on its way. */
+class Plan {
+  /** The nodes that were compared last. */
+  compared: readonly Candidate[] = NONE;
+  isTrial = false;
+  node: Node | null = null;
+  /** Of `node`; null: no node was measured. */
+  expected: Expected | null = null;
+  /** Slots of the node that were free when the call took one of them. */
+  freeSlots = 0;
+  /** Running calls when it began, itself included. */
+  running = 1;
+  mayLoad = false;
+
+  constructor(
+    readonly promptChars: number,
+    readonly prefixes: readonly Prefix[] | null,
+    readonly held: ReadonlyMap<string, number>,
+    readonly tokens: number,
+    /** When the call came, in monotonic milliseconds. */
+    readonly nowMs: number,
+  ) {}
+}
+
+const NO_NODES: readonly Node[] = [];
 const NOTHING_HELD: ReadonlyMap<string, number> = new Map();
 
 /**
@@ -94,10 +116,13 @@ const NOTHING_HELD: ReadonlyMap<string, number> = new Map();
  * equals, so that alike nodes share as under least-busy.
  */
 export class Auto implements Policy {
-  readonly #byModel = new LruCache<string, Map<Endpoint, Pool>>(MAX_MODELS);
+  readonly #pools = new ByService<Pool>();
+  /** All measured speeds, that of the latest answer first. */
+  readonly #speeds = new LruCache<NodeSpeed, Kept>(MAX_SPEEDS);
   readonly #lengths = new AnswerLengths();
   readonly #held = new HeldPrefixes();
-  readonly #plans = new WeakMap<CallRequest, Plan>();
+  /** The pool that was asked for last: a choice asks for one many times. */
+  #lastPool: Pool | undefined;
 
   /** `seed` is secret to this process, so that digests cannot be computed elsewhere. */
   constructor(
@@ -109,103 +134,113 @@ export class Auto implements Policy {
   cost(node: Node, service: Service): number {
     const load = Math.min(node.load, COST_STEP - 1);
     const pool = this.#poolOf(service);
-    if (pool === undefined || pool.speeds.size === 0) return load;
-    const speed = pool.speeds.peek(node.who.nodeKey);
+    if (pool === undefined) return load;
+    const speed = pool.speeds.get(node.who.nodeKey);
     if (speed !== undefined) {
       const step = this.#isUnloaded(node, service)
         ? Math.round(stepOf(speed.typicalMs + (speed.loadMs || FIRST_LOAD_MS)))
         : speed.step(node.active + 1, stepOf);
       return step * COST_STEP + load;
     }
-    if (pool.trial === node && node.active === 0) return 0;
     if (pool.untried.size < MAX_UNTRIED) pool.untried.add(node.who.nodeKey);
-    return Math.round(stepOf(Math.exp(pool.logMs / pool.speeds.size))) * COST_STEP + load;
+    return Math.round(stepOf(meanMs(pool))) * COST_STEP + load;
   }
 
-  holders(request: CallRequest): readonly Node[] {
+  /** The node that is to be tried, and those that hold the conversation's beginning. */
+  others(request: CallRequest): readonly Node[] {
     const { held } = this.#planOf(request);
-    if (held.size === 0) return [];
+    const trial = this.#poolOf(request)?.trial ?? null;
+    if (held.size === 0 && trial === null) return NO_NODES;
     const nodes: Node[] = [];
-    for (const nodeKey of held.keys()) {
+    const add = (nodeKey: string) => {
       const node = this.hub.find(nodeKey);
       if (node?.serves(request)) nodes.push(node);
-      if (nodes.length === MAX_HOLDERS) break;
+    };
+    if (trial !== null) add(trial);
+    const most = nodes.length + MAX_HOLDERS;
+    for (const nodeKey of held.keys()) {
+      if (nodes.length === most) break;
+      add(nodeKey);
     }
     return nodes;
   }
 
   pick(request: CallRequest, candidates: readonly Candidate[], random: () => number): Node | null {
-    const first = candidates[0];
-    if (first === undefined) return null;
     const pool = this.#poolOf(request);
-    if (pool === undefined || pool.speeds.size === 0) return leastLoaded(candidates, random);
-    if (pool.trial === first.node && !pool.speeds.has(first.node.who.nodeKey)) {
-      pool.trial = null;
-      const plan = this.#planOf(request);
-      plan.isTrial = true;
-      plan.compared = [];
-      return first.node;
-    }
+    if (pool === undefined) return leastLoaded(candidates, Infinity, random);
     const plan = this.#planOf(request);
-    plan.isTrial = false;
-    const compared = candidates.map((candidate) => ({
-      ...candidate,
-      expected: this.#expected(candidate.node, request, plan, pool),
-      freeSlots: candidate.node.offer.maxParallel - candidate.node.active,
-    }));
     // A node's slots beyond its share are for when no other node has one free.
-    const isShared = compared.some(({ node }) => !node.isBeyondShare);
-    const fit = isShared ? compared.filter(({ node }) => !node.isBeyondShare) : compared;
-    const soonest = Math.min(...fit.map(({ expected }) => expected.endMs));
-    plan.compared = compared.sort(bySoonest).slice(0, SHOWN);
-    return leastLoaded(fit.filter(({ expected }) => expected.endMs <= soonest * EQUAL), random);
+    let isShared = false;
+    for (const { node } of candidates) {
+      if (node.who.nodeKey === pool.trial) {
+        plan.isTrial = true;
+        plan.compared = NONE;
+        return node;
+      }
+      isShared ||= !node.isBeyondShare;
+    }
+    let soonestMs = Infinity;
+    for (const candidate of candidates) {
+      const { node } = candidate;
+      this.#expect(candidate, node, request, plan, pool, node.active + 1);
+      candidate.freeSlots = node.offer.maxParallel - node.active;
+      if (isShared && node.isBeyondShare) continue;
+      soonestMs = Math.min(soonestMs, candidate.endMs);
+    }
+    plan.isTrial = false;
+    plan.compared = candidates;
+    return leastLoaded(candidates, soonestMs * EQUAL, random, isShared);
   }
 
   taken(node: Node, request: CallRequest): void {
-    const pool = this.#poolOf(request);
-    this.#countCall(pool);
     const plan = this.#planOf(request);
     plan.node = node;
+    plan.expected = null;
     plan.running = node.active;
-    const speed = pool?.speeds.get(node.who.nodeKey);
-    plan.mayLoad = this.#mayLoad(node, request, speed);
-    plan.expected = pool === undefined || pool.speeds.size === 0
-      ? null
-      : this.#expected(node, request, plan, pool, node.active);
     // The slot was free before the call took it.
     plan.freeSlots = node.offer.maxParallel - node.active + 1;
+    const pool = this.#poolOf(request);
+    if (pool === undefined) return;
+    this.#countCall(pool, node.who.nodeKey);
+    const speed = pool.speeds.get(node.who.nodeKey);
+    plan.mayLoad = mayLoad(node, request, speed, plan.nowMs);
+    plan.expected = { firstMs: 0, endMs: 0, loadMs: 0, heldChars: 0, isMeasured: false };
+    this.#expect(plan.expected, node, request, plan, pool, node.active);
   }
 
-  choiceOf(request: CallRequest): Choice | null {
-    const plan = this.#plans.get(request);
+  choiceOf({ plan, model }: CallRequest): Choice | null {
     // Where one node alone serves the model there was nothing to choose.
-    if (!plan?.node || plan.expected === null || !this.hub.hasSeveral(request.model)) return null;
-    const { node, expected, isTrial, freeSlots, compared } = plan;
-    const others = compared.filter((other) => other.node !== node).slice(0, SHOWN - 1);
-    const all = [...others, { node, expected, freeSlots }];
-    return { node, expected, isTrial, compared: all.sort(bySoonest) };
+    if (!(plan instanceof Plan) || !this.hub.hasSeveral(model)) return null;
+    const { node, expected, isTrial, freeSlots } = plan;
+    if (node === null || expected === null) return null;
+    const others = plan.compared.filter((other) => other.node !== node)
+      .map(({ node, freeSlots, ...expected }) => ({ node, freeSlots, expected }))
+      .sort(bySoonest).slice(0, SHOWN - 1);
+    const compared = [...others, { node, expected, freeSlots }].sort(bySoonest);
+    return { node, expected, isTrial, compared };
   }
 
   speedOf(node: Node, service: Service): NodeSpeed | null {
-    return this.#poolOf(service)?.speeds.peek(node.who.nodeKey) ?? null;
+    return this.#poolOf(service)?.speeds.get(node.who.nodeKey) ?? null;
   }
 
-  learn(node: Node, request: CallRequest, timing: Timing): void {
+  learn(node: Node, request: CallRequest, timing: Timing): boolean {
     const plan = this.#planOf(request);
-    if (plan.node !== node) return;
+    if (plan.node !== node) return false;
     const { model, accountId } = request;
     const nowMs = this.clock.monotonic();
     const pool = this.#poolFor(request);
     const { nodeKey } = node.who;
     const known = pool.speeds.get(nodeKey);
     const speed = known ?? new NodeSpeed();
+    const before = speed.logMs;
     const tokens = timing.completionTokens ?? 0;
     const counted = tokens === 0 ? 0 : this.#counted(tokens, timing, speed, pool, known);
     const running = (plan.running + Math.max(1, node.active)) / 2;
     const held = plan.held.get(nodeKey) ?? 0;
     const chars = plan.promptChars - held * speed.hitRate;
     if (known !== undefined) {
-      this.#forget(pool, speed);
+      subtract(pool, speed);
       this.#compare(speed, plan, timing, counted, chars);
     }
     const { firstTokenMs } = timing;
@@ -227,50 +262,39 @@ export class Auto implements Policy {
       });
     }
     speed.measuredMs = nowMs;
-    this.#count(pool, speed);
-    pool.speeds.set(nodeKey, speed);
-    pool.untried.delete(nodeKey);
+    this.#keep(pool, nodeKey, speed);
     if (counted > 0) this.#lengths.learn(model, accountId, counted);
     if (plan.prefixes !== null) {
       this.#held.keep(model, plan.prefixes, tokens * 4, nodeKey, nowMs);
     }
-    this.#forgetOldest(pool, nowMs);
+    this.#forgetOldest(nowMs);
+    return known === undefined || speed.logMs < before;
   }
 
-  #expected(
+  /** Writes into `expected` when the answer is expected at the node with so many calls running. */
+  #expect(
+    expected: Writable<Expected>,
     node: Node,
     request: CallRequest,
     plan: Plan,
     pool: Pool,
-    running = node.active + 1,
-  ): Expected {
+    running: number,
+  ): void {
     const { nodeKey } = node.who;
-    const speed = pool.speeds.peek(nodeKey);
-    const heldChars = plan.held.get(nodeKey) ?? 0;
+    const speed = pool.speeds.get(nodeKey);
+    expected.isMeasured = speed !== undefined;
+    expected.heldChars = plan.held.size === 0 ? 0 : plan.held.get(nodeKey) ?? 0;
     if (speed === undefined) {
-      const endMs = Math.exp(pool.logMs / pool.speeds.size);
-      return { firstMs: endMs / 10, endMs, loadMs: 0, heldChars, isMeasured: false };
+      expected.endMs = meanMs(pool);
+      expected.firstMs = expected.endMs / 10;
+      return;
     }
-    const chars = plan.promptChars - heldChars * speed.hitRate;
-    const { firstMs, endMs } = speed.expected({ chars, tokens: plan.tokens, running });
-    const loadMs = this.#mayLoad(node, request, speed)
+    const chars = plan.promptChars - expected.heldChars * speed.hitRate;
+    expected.loadMs = mayLoad(node, request, speed, plan.nowMs)
       ? speed.loadMs || (node.factsOf(request.model).loaded === false ? FIRST_LOAD_MS : 0)
       : 0;
-    return {
-      firstMs: firstMs + loadMs,
-      endMs: endMs + loadMs,
-      loadMs,
-      heldChars,
-      isMeasured: true,
-    };
-  }
-
-  /** Whether the model may have to be loaded first: the node says so, or was not asked for long. */
-  #mayLoad(node: Node, { model }: Service, speed: NodeSpeed | undefined): boolean {
-    if (node.active > 1) return false;
-    const { loaded } = node.factsOf(model);
-    if (loaded !== null) return !loaded;
-    return speed !== undefined && this.clock.monotonic() - speed.measuredMs > UNLOADED_AFTER_MS;
+    expected.firstMs = expected.loadMs + speed.readMs(chars);
+    expected.endMs = expected.firstMs + plan.tokens * speed.msPerToken(running);
   }
 
   /**
@@ -327,25 +351,20 @@ export class Auto implements Policy {
   }
 
   #planOf(request: CallRequest): Plan {
-    const known = this.#plans.get(request);
-    if (known !== undefined) return known;
+    if (request.plan instanceof Plan) return request.plan;
     const { model, accountId, body, maxTokens = null } = request;
     const prefixes = this.#prefixesOf(request);
     const nowMs = this.clock.monotonic();
-    const plan = {
-      promptChars: prefixes?.at(-1)?.chars ?? body.bytes.length,
+    const plan = new Plan(
+      prefixes?.at(-1)?.chars ?? body.bytes.length,
       prefixes,
-      held: prefixes === null ? NOTHING_HELD : this.#held.heldOf(model, prefixes, nowMs),
-      tokens: this.#lengths.expected(model, accountId, maxTokens),
-      compared: [],
-      isTrial: false,
-      node: null,
-      expected: null,
-      freeSlots: 0,
-      running: 1,
-      mayLoad: false,
-    };
-    this.#plans.set(request, plan);
+      prefixes === null
+        ? NOTHING_HELD
+        : this.#held.heldOf(model, prefixes, nowMs),
+      this.#lengths.expected(model, accountId, maxTokens),
+      nowMs,
+    );
+    request.plan = plan;
     return plan;
   }
 
@@ -358,73 +377,134 @@ export class Auto implements Policy {
     return prefixesOf(endpoint, body.text, BigInt(Bun.hash(accountId, this.seed)));
   }
 
-  #poolOf({ model, endpoint }: Service): Pool | undefined {
-    return this.#byModel.peek(model)?.get(endpoint);
+  /** Undefined: no node of the service was measured. */
+  #poolOf(service: Service): Pool | undefined {
+    const last = this.#lastPool;
+    if (last?.service.model === service.model && last.service.endpoint === service.endpoint) {
+      return last;
+    }
+    const pool = this.#pools.get(service);
+    if (pool !== undefined) this.#lastPool = pool;
+    return pool;
   }
 
   #poolFor({ model, endpoint }: Service): Pool {
-    const byEndpoint: Map<Endpoint, Pool> = this.#byModel.get(model) ?? new Map();
-    this.#byModel.set(model, byEndpoint);
-    const known = byEndpoint.get(endpoint);
+    const known = this.#poolOf({ model, endpoint });
     if (known !== undefined) return known;
     const pool: Pool = {
-      speeds: new LruCache(MAX_NODES),
+      service: { model, endpoint },
+      speeds: new Map(),
       logMs: 0,
       logTokens: 0,
       untried: new Set(),
       trial: null,
       calls: 0,
     };
-    byEndpoint.set(endpoint, pool);
+    this.#pools.set(pool.service, pool);
     return pool;
   }
 
   /** One in twenty calls lets a node be tried that was not measured. */
-  #countCall(pool: Pool | undefined): void {
-    if (pool === undefined || ++pool.calls % CALLS_PER_TRIAL !== 0) return;
+  #countCall(pool: Pool, nodeKey: string): void {
+    if (pool.trial === nodeKey) pool.trial = null;
+    if (++pool.calls % CALLS_PER_TRIAL !== 0) return;
+    let looks = MAX_TRIAL_LOOKS;
     for (const nodeKey of pool.untried) {
       pool.untried.delete(nodeKey);
       const node = this.hub.find(nodeKey);
-      if (!node?.isConnected || pool.speeds.has(nodeKey)) continue;
-      pool.trial = node;
-      this.hub.ease(node);
-      return;
+      if (node?.serves(pool.service) && !pool.speeds.has(nodeKey)) {
+        // Until it was measured, it waits for its next turn.
+        pool.untried.add(nodeKey);
+        if (node.active === 0) {
+          pool.trial = nodeKey;
+          return;
+        }
+      }
+      if (--looks === 0) return;
     }
   }
 
-  #count(pool: Pool, speed: NodeSpeed): void {
+  #keep(pool: Pool, nodeKey: string, speed: NodeSpeed): void {
     speed.logMs = Math.log(1 + speed.typicalMs);
     pool.logMs += speed.logMs;
     pool.logTokens += speed.logTokens;
+    if (this.#speeds.get(speed) !== undefined) return;
+    pool.speeds.set(nodeKey, speed);
+    pool.untried.delete(nodeKey);
+    if (this.#speeds.size >= MAX_SPEEDS) this.#forget(this.#oldest());
+    this.#speeds.set(speed, { pool, nodeKey });
   }
 
-  #forget(pool: Pool, speed: NodeSpeed): void {
-    pool.logMs -= speed.logMs;
-    pool.logTokens -= speed.logTokens;
+  #oldest(): NodeSpeed | undefined {
+    for (const speed of this.#speeds.rkeys()) return speed;
+    return undefined;
   }
 
-  #forgetOldest(pool: Pool, nowMs: number): void {
-    const [nodeKey] = pool.speeds.rkeys();
-    const speed = nodeKey === undefined ? undefined : pool.speeds.peek(nodeKey);
-    if (nodeKey === undefined || speed === undefined) return;
-    const isFull = pool.speeds.size >= MAX_NODES;
-    if (!isFull && nowMs - speed.measuredMs < FORGET_AFTER_MS) return;
-    this.#forget(pool, speed);
+  #forgetOldest(nowMs: number): void {
+    const oldest = this.#oldest();
+    if (oldest !== undefined && nowMs - oldest.measuredMs >= FORGET_AFTER_MS) this.#forget(oldest);
+  }
+
+  #forget(speed: NodeSpeed | undefined): void {
+    const kept = speed && this.#speeds.peek(speed);
+    if (kept === undefined) return;
+    const { pool, nodeKey } = kept;
+    this.#speeds.delete(speed!);
+    subtract(pool, speed!);
     pool.speeds.delete(nodeKey);
+    if (pool.speeds.size === 0) {
+      this.#pools.delete(pool.service);
+      this.#lastPool = undefined;
+    }
     const node = this.hub.find(nodeKey);
     if (node !== undefined) this.hub.ease(node);
   }
 }
 
-/** The least loaded, at random among equals; each stands for so many nodes as its weight says. */
-function leastLoaded(candidates: readonly Candidate[], random: () => number): Node | null {
+/** Whether the model may have to be loaded first: the node says so, or was not asked for long. */
+function mayLoad(
+  node: Node,
+  { model }: Service,
+  speed: NodeSpeed | undefined,
+  nowMs: number,
+): boolean {
+  if (node.active > 1) return false;
+  const { loaded } = node.factsOf(model);
+  if (loaded !== null) return !loaded;
+  return speed !== undefined && nowMs - speed.measuredMs > UNLOADED_AFTER_MS;
+}
+
+function subtract(pool: Pool, speed: NodeSpeed): void {
+  pool.logMs -= speed.logMs;
+  pool.logTokens -= speed.logTokens;
+}
+
+/** What a typical answer takes on average at the nodes that were measured. */
+function meanMs(pool: Pool): number {
+  return Math.exp(pool.logMs / pool.speeds.size);
+}
+
+/**
+ * The least loaded of those at which the answer ends before `latestMs`, at random among equals; each
+ * stands for so many nodes as its weight says. `isShared`: none beyond its share.
+ */
+function leastLoaded(
+  candidates: readonly Candidate[],
+  latestMs: number,
+  random: () => number,
+  isShared = false,
+): Node | null {
   let best: Node | null = null;
+  let bestLoad = Infinity;
   let weights = 0;
-  for (const { node, weight } of candidates) {
-    if (best === null || node.load < best.load) {
+  for (const { node, weight, endMs } of candidates) {
+    if (endMs > latestMs || (isShared && node.isBeyondShare)) continue;
+    const { load } = node;
+    if (load < bestLoad) {
       best = node;
+      bestLoad = load;
       weights = weight;
-    } else if (node.load === best.load) {
+    } else if (load === bestLoad) {
       weights += weight;
       if (random() * weights < weight) best = node;
     }

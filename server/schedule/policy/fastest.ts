@@ -59,11 +59,12 @@ export class Fastest implements Policy {
     return STEP ** Math.round(Math.log(1 + answerMs * (1 + node.load)) / Math.log(STEP));
   }
 
-  learn(node: Node, request: CallRequest, timing: Timing): void {
+  learn(node: Node, request: CallRequest, timing: Timing): boolean {
     const speeds = this.#speedsOf(request);
     const { nodeKey } = node.who;
     speeds.set(nodeKey, averaged(speeds.peek(nodeKey), timing, this.clock.monotonic()));
     if (++this.#learned % CALLS_PER_FORGETTING === 0) this.#forgetOldest(speeds);
+    return true;
   }
 
   #speedsOf({ model, endpoint }: Service): Speeds {

@@ -9,8 +9,8 @@ export interface Policy {
   /**
    * What the next call costs on the node, from 0 up to 1e9: a cheapest node gets the call, at random
    * among equals, and one beyond its share only when no other can take it. A cost may rise at any
-   * time. It may fall when a call of the node ends; at any other time the hub must be told
-   * (`Hub.ease`).
+   * time. It may fall when a call of the node ends, and is lowest while none runs there, but for what
+   * `learn` has changed; at any other time the hub must be told (`Hub.ease`).
    */
   cost(node: Node, service: Service): number;
   /**
@@ -19,18 +19,18 @@ export interface Policy {
    */
   preferred?(request: CallRequest, load: PoolLoad): Node | null;
   /** Nodes that the call should be compared on, besides the cheapest. */
-  holders?(request: CallRequest): readonly Node[];
+  others?(request: CallRequest): readonly Node[];
   /**
    * The node that gets the call, of those that can take it at once: the first of each of the lowest
-   * steps of the cost (see COST_STEP), and holders. Replaces the choice by cost alone.
+   * steps of the cost (see COST_STEP), and `others`. Replaces the choice by cost alone.
    */
   pick?(request: CallRequest, candidates: readonly Candidate[], random: () => number): Node | null;
   /** The call has got a slot of the node, which is counted already. */
   taken?(node: Node, request: CallRequest): void;
   /** Why the call got its node; null: unknown. */
   choiceOf?(request: CallRequest): Choice | null;
-  /** The node has answered the call. */
-  learn?(node: Node, request: CallRequest, timing: Timing): void;
+  /** The node has answered the call. Returns whether its cost for such calls may have fallen by that. */
+  learn?(node: Node, request: CallRequest, timing: Timing): boolean;
 }
 
 /** When an answer is expected, in milliseconds since the node was sent the call. */
@@ -63,11 +63,27 @@ export interface Choice {
   readonly compared: readonly Compared[];
 }
 
-/** A node that could take a call at once. */
-export interface Candidate {
+export type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
+
+/** A node that could take a call at once; the policy fills in what it expects of it. */
+export interface Candidate extends Writable<Expected> {
   readonly node: Node;
   /** How many nodes of equal cost it stands for. */
   readonly weight: number;
+  freeSlots: number;
+}
+
+export function candidate(node: Node, weight: number): Candidate {
+  return {
+    node,
+    weight,
+    firstMs: 0,
+    endMs: 0,
+    loadMs: 0,
+    heldChars: 0,
+    isMeasured: false,
+    freeSlots: 0,
+  };
 }
 
 /** With `pick`, costs of the same multiple of this count as one step, and order the nodes within it. */

@@ -25,5 +25,7 @@ export function createPolicies(
     "fastest": new Fastest(hub, clock),
     "affinity": new Affinity(hub, seed),
   };
+  const general = byName[policy];
+  if (policies.size === 0) return () => general;
   return (model) => byName[policies.get(model) ?? policy];
 }
