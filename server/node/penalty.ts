@@ -176,6 +176,7 @@ export class PenaltyBook {
   }
 
   circuit(nodeKey: string, model: string): Circuit {
+    if (this.#sheets.size === 0) return "clear";
     const sheet = this.#sheets.get(nodeKey);
     if (sheet === undefined) return "clear";
     const [all, one] = [circuitOf(sheet.get(null)), circuitOf(sheet.get(model))];

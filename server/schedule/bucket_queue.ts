@@ -8,7 +8,7 @@ export interface Bucketed<T> {
 }
 
 export interface Bucket<T> {
-  readonly key: number;
+  key: number;
   /** Unordered. */
   readonly items: T[];
   /** One of the items, while it is in the bucket, that stands for all of them; see `NodePool.addCandidates`. */
@@ -21,6 +21,8 @@ export interface Bucket<T> {
 export class BucketQueue<T extends Bucketed<T>> {
   /** None is empty. */
   readonly #buckets: Bucket<T>[] = [];
+  /** An empty one: among few items, a move empties one bucket and needs another. */
+  #spare: Bucket<T> | null = null;
 
   /** The bucket with the lowest key. */
   get lowest(): Bucket<T> | undefined {
@@ -36,7 +38,9 @@ export class BucketQueue<T extends Bucketed<T>> {
     const position = this.#positionOf(key);
     let bucket = this.#buckets[position];
     if (bucket === undefined || bucket.key !== key) {
-      bucket = { key, items: [], shown: null, looks: 0 };
+      bucket = this.#spare ?? { key, items: [], shown: null, looks: 0 };
+      bucket.key = key;
+      this.#spare = null;
       this.#buckets.splice(position, 0, bucket);
     }
     item.bucket = bucket;
@@ -53,7 +57,10 @@ export class BucketQueue<T extends Bucketed<T>> {
       bucket.items[index] = last;
       last.index = index;
     }
-    if (bucket.items.length === 0) this.#buckets.splice(this.#positionOf(bucket.key), 1);
+    if (bucket.items.length > 0) return;
+    this.#buckets.splice(this.#positionOf(bucket.key), 1);
+    bucket.shown = null;
+    this.#spare = bucket;
   }
 
   move(item: T, key: number): void {

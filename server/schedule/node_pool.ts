@@ -90,7 +90,9 @@ export class NodePool {
   /** Recomputes the key of a place whose node's price may have fallen. */
   update(place: Place): void {
     // A key of 0 is a lower bound already.
-    if (place.bucket !== null && place.bucket.key > 0) this.#move(place, this.price(place.node, this.service));
+    if (place.bucket !== null && place.bucket.key > 0) {
+      this.#move(place, this.price(place.node, this.service));
+    }
   }
 
   /** One of the cheapest nodes that can take a call now, at random; `tried` (public ids) are skipped. */

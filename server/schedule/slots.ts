@@ -139,7 +139,9 @@ export class Slots implements HubWatcher {
       if (candidates.length === 0) return null;
       for (const node of policy.others?.(request) ?? NO_NODES) {
         const isNew = candidates.every((other) => other.node !== node);
-        if (isNew && this.#isOpenIn(pools, node, request, tried)) candidates.push(candidate(node, 1));
+        if (isNew && this.#isOpenIn(pools, node, request, tried)) {
+          candidates.push(candidate(node, 1));
+        }
       }
       return policy.pick(request, candidates, this.#random);
     }

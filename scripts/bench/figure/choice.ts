@@ -178,6 +178,8 @@ function sample({ scheduler, model }: Surroundings) {
   };
 }
 
+const BODY = { bytes: new Uint8Array(), digest: 0, text: "{}" };
+
 function callOf(model: string): Call {
   const request = {
     id: "req-0",
@@ -194,7 +196,7 @@ function callOf(model: string): Call {
     sessionHint: null,
     route: "any" as const,
     wantsPosition: false,
-    body: { bytes: new Uint8Array(), digest: 0, text: "{}" },
+    body: BODY,
   };
   return new Call(request, 0, 0);
 }

@@ -8,39 +8,53 @@ const NEWEST_WEIGHT = 0.1;
 /** What is assumed of a model that has not answered yet. */
 const FIRST_TOKENS = 200;
 
-const MAX_ENTRIES = 20_000;
+/** Models, and accounts of each; those that were answered longest ago are forgotten. */
+const MAX_MODELS = 200;
+const MAX_ACCOUNTS = 2_000;
 
 interface Average {
   tokens: number;
   answers: number;
 }
 
+interface ModelLengths {
+  readonly all: Average;
+  readonly byAccount: LruCache<string, Average>;
+}
+
 export class AnswerLengths {
-  readonly #averages = new LruCache<string, Average>(MAX_ENTRIES);
+  readonly #byModel = new LruCache<string, ModelLengths>(MAX_MODELS);
 
   /** `maxTokens`: the most that the caller takes; null: it does not say. */
   expected(model: string, accountId: string, maxTokens: number | null): number {
-    const ofModel = this.#averages.peek(model);
-    const ofAccount = this.#averages.peek(`${accountId} ${model}`);
-    const general = ofModel?.tokens ?? FIRST_TOKENS;
-    // Until an account has some answers of its own, its calls are expected to be as others are.
-    const trust = ofAccount === undefined ? 0 : ofAccount.answers / (ofAccount.answers + 5);
-    const tokens = general + trust * ((ofAccount?.tokens ?? 0) - general);
+    const lengths = this.#byModel.peek(model);
+    const tokens = lengths === undefined ? FIRST_TOKENS : tokensOf(lengths, accountId);
     return maxTokens === null ? tokens : Math.min(tokens, maxTokens);
   }
 
   learn(model: string, accountId: string, tokens: number): void {
-    this.#learn(model, tokens);
-    this.#learn(`${accountId} ${model}`, tokens);
+    const known = this.#byModel.get(model);
+    const { all, byAccount } = known ?? {
+      all: { tokens: 0, answers: 0 },
+      byAccount: new LruCache<string, Average>(MAX_ACCOUNTS),
+    };
+    if (known === undefined) this.#byModel.set(model, { all, byAccount });
+    const ofAccount = byAccount.get(accountId) ?? { tokens: 0, answers: 0 };
+    if (ofAccount.answers === 0) byAccount.set(accountId, ofAccount);
+    add(all, tokens);
+    add(ofAccount, tokens);
   }
+}
 
-  #learn(key: string, tokens: number): void {
-    const average = this.#averages.get(key);
-    if (average === undefined) {
-      this.#averages.set(key, { tokens, answers: 1 });
-      return;
-    }
-    average.answers++;
-    average.tokens += Math.max(NEWEST_WEIGHT, 1 / average.answers) * (tokens - average.tokens);
-  }
+/** Until an account has some answers of its own, its calls are expected to be as others are. */
+function tokensOf({ all, byAccount }: ModelLengths, accountId: string): number {
+  const ofAccount = byAccount.peek(accountId);
+  if (ofAccount === undefined) return all.tokens;
+  const trust = ofAccount.answers / (ofAccount.answers + 5);
+  return all.tokens + trust * (ofAccount.tokens - all.tokens);
+}
+
+function add(average: Average, tokens: number): void {
+  average.answers++;
+  average.tokens += Math.max(NEWEST_WEIGHT, 1 / average.answers) * (tokens - average.tokens);
 }

@@ -358,9 +358,7 @@ export class Auto implements Policy {
     const plan = new Plan(
       prefixes?.at(-1)?.chars ?? body.bytes.length,
       prefixes,
-      prefixes === null
-        ? NOTHING_HELD
-        : this.#held.heldOf(model, prefixes, nowMs),
+      prefixes === null ? NOTHING_HELD : this.#held.heldOf(model, prefixes, nowMs),
       this.#lengths.expected(model, accountId, maxTokens),
       nowMs,
     );

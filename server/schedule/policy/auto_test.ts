@@ -108,6 +108,22 @@ describe("the policy auto", () => {
     expect(speeds.share(speeds.run(40), "a")).toBeLessThan(0.25);
   });
 
+  test("uses a node that has turned fast with the next call after the one that showed it", () => {
+    const speeds = new Speeds({ a: 20, b: 200 }, 1);
+    speeds.run(100);
+    speeds.msPerToken["b"] = 5;
+    const first = speeds.take();
+    const overflow = speeds.take();
+    expect([first.name, overflow.name]).toEqual(["a", "b"]);
+    for (let i = 0; i < 12; i++) {
+      speeds.end(overflow.name === "b" ? overflow : speeds.take());
+      Object.assign(overflow, speeds.take());
+    }
+    speeds.end(overflow);
+    speeds.end(first);
+    expect(speeds.take().name).toBe("b");
+  });
+
   test("does not believe a node that counts ten times its tokens", () => {
     const speeds = new Speeds({ a: 20, b: 20, c: 20, liar: 30 });
     const names: string[] = [];

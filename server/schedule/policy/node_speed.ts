@@ -34,13 +34,24 @@ export interface Measured extends Work {
   readonly durationMs: number;
 }
 
+/** Averages of what was read (x), how long that took (y), and their products. */
+interface Fit {
+  x: number;
+  y: number;
+  xx: number;
+  xy: number;
+}
+
 export class NodeSpeed {
   /** Of a call that runs alone. */
   #msPerToken = 0;
   /** How many times as long a token takes at each level of concurrency. */
   readonly #slowdowns: number[] = [];
-  /** Averages from which the time to the first token is fitted to the length of what is read. */
-  #fit: { x: number; y: number; xx: number; xy: number } | null = null;
+  /** From which the time to the first token is fitted to the length of what is read. */
+  #fit: Fit | null = null;
+  /** The fitted line. */
+  #slope = 0;
+  #baseMs = 0;
   /** How long the model takes to load; 0: not measured. */
   loadMs = 0;
   /** The part of the prompts expected in the cache that was there. */
@@ -72,10 +83,7 @@ export class NodeSpeed {
 
   /** Until the first token of an answer to so much that must be read. */
   readMs(chars: number): number {
-    const fit = this.#fit;
-    if (fit === null) return 0;
-    const slope = slopeOf(fit);
-    return Math.max(0, fit.y - slope * fit.x) + slope * chars;
+    return this.#baseMs + this.#slope * chars;
   }
 
   msPerToken(running: number): number {
@@ -84,7 +92,7 @@ export class NodeSpeed {
 
   /** Time per character of a prompt. */
   get msPerChar(): number {
-    return this.#fit === null ? 0 : slopeOf(this.#fit);
+    return this.#slope;
   }
 
   /** Running calls, the middle of each level that was measured, and what a token takes then. */
@@ -131,16 +139,20 @@ export class NodeSpeed {
   #learnReading(chars: number, ms: number): void {
     const fit = this.#fit;
     const newest = { x: chars, y: ms, xx: chars * chars, xy: chars * ms };
-    if (fit === null) {
-      this.#fit = newest;
-      return;
-    }
+    if (fit === null) return this.#fitTo(newest);
     // Once all was read 2 times as slowly or fast as expected, the node has changed, and what it was counts less.
     const ratio = (ms + 20) / (this.readMs(chars) + 20);
     const weight = ratio > 2 || ratio < 0.5 ? NEWEST_WEIGHT : SLOW_WEIGHT;
     for (const key of ["x", "y", "xx", "xy"] as const) {
       fit[key] += weight * (newest[key] - fit[key]);
     }
+    this.#fitTo(fit);
+  }
+
+  #fitTo(fit: Fit): void {
+    this.#fit = fit;
+    this.#slope = slopeOf(fit);
+    this.#baseMs = Math.max(0, fit.y - this.#slope * fit.x);
   }
 
   #learnWriting(msPerToken: number, level: number, isFirst: boolean): void {
@@ -166,12 +178,18 @@ export class NodeSpeed {
   }
 }
 
+const levels = Uint8Array.from({ length: 256 }, (_, running) => exactLevelOf(running));
+
 function levelOf(running: number): number {
+  return levels[running] ?? exactLevelOf(running);
+}
+
+function exactLevelOf(running: number): number {
   return running < 1.5 ? 0 : Math.min(LEVELS - 1, Math.round(Math.log2(running)));
 }
 
 /** Of the fitted line; between samples of about one length, that of a line through the origin. */
-function slopeOf({ x, y, xx, xy }: { x: number; y: number; xx: number; xy: number }): number {
+function slopeOf({ x, y, xx, xy }: Fit): number {
   if (x <= 0) return 0;
   const proportional = y / x;
   const ridge = 0.05 * x * x;
