@@ -1,6 +1,6 @@
 /** Budgets of keys, accounts and groups: which calls may begin, and what each has used at its end. */
 
-import type { Budget, GroupBudget } from "../../api/mod.ts";
+import type { Budget, BudgetUse, GroupBudget } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Meter, MeterBook, Opening } from "../limit/limiter.ts";
@@ -53,9 +53,20 @@ interface Holder {
   budget: GroupBudget;
 }
 
+/** A budget to be looked at. */
+export interface BudgetHolder {
+  of: BudgetUse["of"];
+  /** That of its meters: a key's family, an account's or a group's id. */
+  id: string;
+  /** The id under which people know it. */
+  shownId: string;
+  name: string | null;
+  budget: GroupBudget;
+}
+
 interface BudgetMeter extends Meter {
   /** The budget's member, such as `tokens_per_day`. */
-  member: string;
+  member: BudgetUse["limits"][number]["name"];
   holder: Holder;
 }
 
@@ -84,6 +95,30 @@ export class UsageBudgets {
     return opening instanceof Promise
       ? opening.then((known) => this.#admission(meters, known, asked, now))
       : this.#admission(meters, opening, asked, now);
+  }
+
+  /** What of these budgets is used now. */
+  async uses(holders: readonly BudgetHolder[]): Promise<BudgetUse[]> {
+    const now = this.options.clock.now();
+    const metersBy = holders.map(({ of, id, budget }) =>
+      metersOf({ id: `${of}:${id}`, words: "", budget }, now, this.options.deadlineMs)
+    );
+    const all = metersBy.flat();
+    const counted = all.length === 0 ? [] : await this.options.meters.read(all);
+    const usedOf = new Map(all.map((meter, at) => [meter, counted[at] ?? 0]));
+    return holders.map(({ budget, shownId, name, ...holder }, at) => ({
+      of: holder.of,
+      id: shownId,
+      name,
+      limits: metersBy[at]!.map((meter) => ({
+        name: meter.member,
+        used: usedOf.get(meter)!,
+        limit: meter.limit,
+        opens_at: meter.kind === "calls" ? null : meter.endsAt,
+      })),
+      max_tokens: budget.max_tokens ?? null,
+      models: budget.models ?? null,
+    }));
   }
 
   #admission(
@@ -144,10 +179,15 @@ const periods = {
   tokens_per_month: { kind: "tokens", period: monthOf },
 } as const satisfies Partial<Record<keyof GroupBudget, object>>;
 
+const periodsByMember = Object.entries(periods) as [
+  keyof typeof periods,
+  (typeof periods)[keyof typeof periods],
+][];
+
 function metersOf(holder: Holder, now: number, deadlineMs: number): BudgetMeter[] {
   const meters: BudgetMeter[] = [];
-  for (const [member, { kind, period }] of Object.entries(periods)) {
-    const limit = holder.budget[member as keyof typeof periods];
+  for (const [member, { kind, period }] of periodsByMember) {
+    const limit = holder.budget[member];
     if (limit === undefined) continue;
     const { name, endsAt } = period(now);
     meters.push({ name: `${holder.id}:${kind}:${name}`, kind, limit, endsAt, member, holder });

@@ -42,7 +42,7 @@ function world(groups: Record<string, GroupBudget[]> = {}) {
       callId: `call${calls++}`,
       maxTokens,
     })) as Admission | null;
-  return { clock, admit };
+  return { clock, admit, budgets };
 }
 
 const used = (tokens: number, more: Partial<CallUsage> = {}): CallUsage => ({
@@ -55,6 +55,53 @@ const used = (tokens: number, more: Partial<CallUsage> = {}): CallUsage => ({
 });
 
 const account = (budget: Budget) => ({ accountBudget: budget });
+
+test("what is used of a budget is read without using any of it, and begins anew with its time", async () => {
+  const budget = { tokens_per_day: 100, calls_at_once: 2, max_tokens: 50, models: ["m"] };
+  const { admit, budgets, clock } = world({ ann: [budget] });
+  const first = admit({ budget: { tokens_per_minute: 9 } });
+  admit({});
+  first!.close(used(30));
+  const holders = [
+    { of: "group" as const, id: "g0", shownId: "g0", name: "G0", budget },
+    {
+      of: "key" as const,
+      id: "key",
+      shownId: "key_2",
+      name: "ci",
+      budget: { tokens_per_minute: 9 },
+    },
+  ];
+  const day = 86_400_000;
+  const endOfDay = (Math.floor(clock.now() / day) + 1) * day;
+  const endOfMinute = (Math.floor(clock.now() / 60_000) + 1) * 60_000;
+  for (let i = 0; i < 2; i++) {
+    expect(await budgets.uses(holders)).toEqual([
+      {
+        of: "group",
+        id: "g0",
+        name: "G0",
+        limits: [
+          { name: "tokens_per_day", used: 30, limit: 100, opens_at: endOfDay },
+          { name: "calls_at_once", used: 1, limit: 2, opens_at: null },
+        ],
+        max_tokens: 50,
+        models: ["m"],
+      },
+      {
+        of: "key",
+        id: "key_2",
+        name: "ci",
+        limits: [{ name: "tokens_per_minute", used: 30, limit: 9, opens_at: endOfMinute }],
+        max_tokens: null,
+        models: null,
+      },
+    ]);
+  }
+  await clock.pass(60_000);
+  const [, key] = await budgets.uses(holders);
+  expect(key!.limits[0]).toMatchObject({ used: 0, opens_at: endOfMinute + 60_000 });
+});
 
 test("a call that no budget counts is asked nothing", () => {
   const budgets = new UsageBudgets({

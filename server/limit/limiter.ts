@@ -54,6 +54,8 @@ export interface Spent {
 /** Counts calls against several meters in one step. Never fails: while Redis is away, each gateway counts for itself. */
 export interface MeterBook {
   open(meters: readonly Meter[], callId: string): Opening | Promise<Opening>;
+  /** What each meter has counted, in their order. */
+  read(meters: readonly Meter[]): readonly number[] | Promise<readonly number[]>;
   /** To be called once for each call that was opened. */
   close(meters: readonly Meter[], callId: string, spent: Spent): void;
 }

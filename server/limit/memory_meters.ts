@@ -10,7 +10,7 @@ export class MemoryMeters implements MeterBook {
   readonly #used = new LruCache<string, number>(MAX_METERS);
 
   open(meters: readonly Meter[]): Opening {
-    const used = meters.map(({ name }) => this.#used.get(name) ?? 0);
+    const used = this.read(meters);
     const full = meters.findIndex(({ limit }, at) => used[at]! >= limit);
     if (full !== -1) return { full, used };
     return {
@@ -20,6 +20,10 @@ export class MemoryMeters implements MeterBook {
         return kind === "tokens" ? used[at]! : used[at]! + 1;
       }),
     };
+  }
+
+  read(meters: readonly Meter[]): number[] {
+    return meters.map(({ name }) => this.#used.get(name) ?? 0);
   }
 
   close(meters: readonly Meter[], _callId: string, spent: Spent): void {

@@ -51,6 +51,18 @@ for i, key in ipairs(KEYS) do
 end
 return {-1, unpack(used)}`;
 
+/** KEYS: the meters. ARGV: now, then each meter's kind. */
+const READ = `
+local used = {}
+for i, key in ipairs(KEYS) do
+  if ARGV[i + 1] == 'calls' then
+    used[i] = redis.call('ZCOUNT', key, '(' .. ARGV[1], '+inf')
+  else
+    used[i] = tonumber(redis.call('GET', key) or '0')
+  end
+end
+return used`;
+
 /** KEYS: the meters. ARGV: the call's id, then for each meter its kind, change and time to live. */
 const CLOSE = `
 for i, key in ipairs(KEYS) do
@@ -88,6 +100,24 @@ export class RedisMeters implements MeterBook {
       this.#ttlMs(meter, now),
     ]);
     redis.eval(CLOSE, meters.length, ...namesOf(meters), callId, ...args).catch(onFailure);
+  }
+
+  async read(meters: readonly Meter[]): Promise<readonly number[]> {
+    const { redis, own, isAway, onFailure, clock } = this.options;
+    if (isAway()) return own.read(meters);
+    try {
+      const kinds = meters.map(({ kind }) => kind);
+      return await redis.eval(
+        READ,
+        meters.length,
+        ...namesOf(meters),
+        clock.now(),
+        ...kinds,
+      ) as number[];
+    } catch (error) {
+      onFailure(error);
+      return own.read(meters);
+    }
   }
 
   async #openShared(meters: readonly Meter[], callId: string): Promise<Opening> {

@@ -78,6 +78,7 @@ describe("two gateways on one Redis", () => {
     one.meters.close(meters, opened[0]!, { tokens: 4, isFree: false });
     one.meters.close(meters, opened[1]!, { tokens: 4, isFree: true });
     await one.take(key(), 1);
+    expect(await other.meters.read(meters)).toEqual([19, 18, 4]);
     expect(await other.meters.open(meters, key())).toEqual({ full: null, used: [20, 19, 4] });
     one.meters.close(meters, opened[2]!, { tokens: 6, isFree: false });
     await one.take(key(), 1);

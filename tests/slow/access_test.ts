@@ -97,6 +97,7 @@ const routes: Route[] = [
   // Replaces tokens, but none that these tests use.
   bySession("POST /api/user/tokens/rotate", 200, { kind: "client" }),
   bySession("GET /api/user/sessions"),
+  bySession("GET /api/user/budgets"),
   bySession("DELETE /api/user/sessions/{id}", 404),
   bySession("GET /api/keys"),
   bySession("POST /api/keys", 200, { name: "another" }),

@@ -3,6 +3,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import {
   AccountDeletion,
+  BudgetUses,
   Credentials,
   EmailChange,
   FirstAdmin,
@@ -21,6 +22,7 @@ import {
 } from "../../../api/mod.ts";
 import { defined } from "../../base/defined.ts";
 import { ColinkError } from "../../base/error.ts";
+import type { BudgetHolder } from "../usage_budgets.ts";
 import { sessionToken } from "../credentials.ts";
 import type { AppContext, AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
@@ -110,6 +112,14 @@ const routes = {
     request: body(AccountDeletion),
     responses: answers(MessageView),
   }),
+  budgets: createRoute({
+    method: "get",
+    path: "/user/budgets",
+    description:
+      "`{budgets}` of the account, its groups and its keys: what is used, what is left, when it opens again",
+    security: session,
+    responses: answers(BudgetUses),
+  }),
   sessions: createRoute({
     method: "get",
     path: "/user/sessions",
@@ -147,6 +157,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     accounts,
     setup,
     deletion,
+    usageBudgets,
     passwordResets,
     sessions,
     settings,
@@ -258,6 +269,11 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     return c.json({ message: "Account deleted" }, 200);
   });
 
+  api.openapi(routes.budgets, async (c) => {
+    const { accountId } = await signedIn(c, parts);
+    return c.json({ budgets: await usageBudgets.uses(await budgetsOf(accountId, parts)) }, 200);
+  });
+
   api.openapi(routes.sessions, async (c) => {
     const { accountId, sessionId } = await signedIn(c, parts);
     return c.json({ sessions: await sessions.list(accountId, sessionId) }, 200);
@@ -289,6 +305,30 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       setup: await setup.isOpen().catch(asClosed),
       cut_off: cluster !== null && isCutOff(cluster.view()),
     }, 200));
+}
+
+/** The budgets that calls of the account count against. */
+async function budgetsOf(
+  accountId: string,
+  { store, groups }: Pick<AppParts, "store" | "groups">,
+): Promise<BudgetHolder[]> {
+  const [account, keys] = await Promise.all([
+    store.accountById(accountId),
+    store.keys.ofAccount(accountId),
+  ]);
+  const own = account?.budget ?? null;
+  const holders: BudgetHolder[] = own === null
+    ? []
+    : [{ of: "account", id: accountId, shownId: accountId, name: null, budget: own }];
+  for (const { id, name, budget } of groups.budgetsOf(accountId) ?? []) {
+    if (budget !== null) holders.push({ of: "group", id, shownId: id, name, budget });
+  }
+  for (const { id, family, name, budget, kind, replacedBy } of keys) {
+    // A key and the one that replaced it share their budget.
+    if (budget === null || kind !== "api" || replacedBy !== null) continue;
+    holders.push({ of: "key", id: family, shownId: id, name, budget });
+  }
+  return holders;
 }
 
 /** `/api/info` answers while the database is away. */

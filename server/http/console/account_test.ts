@@ -1,7 +1,7 @@
 /** The routes of an account's own data, with the entries that they leave in the audit log. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { InfoView, LoginAnswer, SessionView, UserView } from "../../../api/mod.ts";
+import type { BudgetUses, InfoView, LoginAnswer, SessionView, UserView } from "../../../api/mod.ts";
 import { type TestAccount, TestApp } from "../testing/test_app.ts";
 
 let app: TestApp;
@@ -73,6 +73,27 @@ test("the first administrator keeps the registration mode unless it names one", 
   const body = { code, email: "first@example.org", password: "correct horse battery" };
   expect((await app.ask("POST /api/setup", { body })).status).toBe(200);
   expect(await app.audited("settings.changed")).toEqual([]);
+});
+
+test("one reads what is used of one's own budgets, one's groups' and one's keys', and of no others", async () => {
+  const [lin, other] = [await app.account("lin@example.org"), await app.account("ou@example.org")];
+  const budget = { tokens_per_month: 10 };
+  const { groups, users } = app.parts;
+  await users.change(lin.id, { budget }, me.id);
+  const group = await groups.create({ name: "budgeted" });
+  await groups.change(group.id, { budget, add: [lin.id] });
+  const { key } = await app.key(lin, { name: "ci", budget });
+  await app.key(lin, { name: "free" });
+  await app.key(other, { name: "another's", budget });
+  const uses = async ({ session: token }: TestAccount) =>
+    (await app.ask<BudgetUses>("GET /api/user/budgets", { token })).json.budgets
+      .map(({ of, id, name, limits }) => [of, id, name, limits.map(({ used }) => used)]);
+  expect(await uses(lin)).toEqual([
+    ["account", lin.id, null, [0]],
+    ["group", group.id, "budgeted", [0]],
+    ["key", key.id, "ci", [0]],
+  ]);
+  expect(await uses(other)).toMatchObject([["key", expect.any(String), "another's", [0]]]);
 });
 
 test("each of the two tokens is replaced by itself, ten times a minute at most", async () => {
