@@ -9,6 +9,7 @@ import type {
   AdminUserView,
   AliasView,
   AuditPage,
+  BudgetUses,
   CallDetail,
   CallFilter,
   CallPage,
@@ -31,6 +32,7 @@ import type {
   LentView,
   LoginAnswer,
   MessageView,
+  ModelSettings,
   ModelView,
   NewAlias,
   NewGroup,
@@ -79,6 +81,7 @@ export const api = {
   rotate: (kind: TokenKind) => post<{ user: UserView }>("/api/user/tokens/rotate", { kind }),
   changePassword: (change: PasswordChange) => post<MessageView>("/api/user/password", change),
   resetPassword: (reset: PasswordReset) => post<PasswordResetDone>("/api/auth/reset", reset),
+  budgets: (signal?: Signal) => get<BudgetUses>("/api/user/budgets", signal),
   changeEmail: (change: EmailChange) => post<{ user: UserView }>("/api/user/email", change),
   deleteAccount: (confirmation: AccountDeletion) =>
     post<MessageView>("/api/user/delete", confirmation),
@@ -136,6 +139,10 @@ export const api = {
   saveAlias: (alias: NewAlias) =>
     change<{ aliases: AliasView[] }>("PUT", "/api/admin/aliases", alias),
   removeAlias: (name: string) => remove<MessageView>(`/api/admin/aliases${query({ name })}`),
+  modelSettings: (signal?: Signal) => get<{ models: ModelSettings[] }>("/api/admin/models", signal),
+  saveModelSettings: (settings: ModelSettings) =>
+    change<{ models: ModelSettings[] }>("PUT", "/api/admin/models", settings),
+  removeModelSettings: (name: string) => remove<MessageView>(`/api/admin/models${query({ name })}`),
   settings: (signal?: Signal) => get<SettingsView>("/api/admin/settings", signal),
   changeSettings: (change: SettingsChange) => patch<SettingsView>("/api/admin/settings", change),
   adminNodes: (signal?: Signal) => get<{ nodes: AdminNodeView[] }>("/api/admin/nodes", signal),

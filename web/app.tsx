@@ -30,6 +30,7 @@ const Playground = page(() =>
   import("./page/playground/Playground.tsx").then(({ Playground }) => Playground)
 );
 const Keys = page(() => import("./page/keys/Keys.tsx").then(({ Keys }) => Keys));
+const Budgets = page(() => import("./page/budgets/Budgets.tsx").then(({ Budgets }) => Budgets));
 const Calls = page(() => import("./page/calls/Calls.tsx").then(({ Calls }) => Calls));
 const Settings = page(() =>
   import("./page/settings/Settings.tsx").then(({ Settings }) => Settings)
@@ -57,6 +58,7 @@ export function App() {
             <Route path={paths.models} component={Models} />
             <Route path={paths.playground} component={Playground} />
             <Route path={paths.keys} component={Keys} />
+            <Route path={paths.budgets} component={Budgets} />
             <Route path={paths.calls} component={Calls} />
             <Route path={paths.settings} component={Settings} />
             <Route path={paths.admin} component={Admin} />

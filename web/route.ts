@@ -15,6 +15,7 @@ export const paths = {
   models: `${base}/models`,
   playground: `${base}/playground`,
   keys: `${base}/keys`,
+  budgets: `${base}/budgets`,
   calls: `${base}/calls`,
   settings: `${base}/settings`,
   admin: `${base}/admin`,

@@ -2,6 +2,7 @@
 
 import { account } from "./en/account.ts";
 import { admin } from "./en/admin.ts";
+import { budgets } from "./en/budgets.ts";
 import { common } from "./en/common.ts";
 import { dashboard } from "./en/dashboard.ts";
 import { errors } from "./en/errors.ts";
@@ -33,6 +34,7 @@ export const en = {
   models,
   playground,
   keys,
+  budgets,
   calls,
   settings,
   admin,

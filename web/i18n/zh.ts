@@ -3,6 +3,7 @@
 import type { Messages } from "./en.ts";
 import { account } from "./zh/account.ts";
 import { admin } from "./zh/admin.ts";
+import { budgets } from "./zh/budgets.ts";
 import { common } from "./zh/common.ts";
 import { dashboard } from "./zh/dashboard.ts";
 import { errors } from "./zh/errors.ts";
@@ -34,6 +35,7 @@ export const zh: Messages = {
   models,
   playground,
   keys,
+  budgets,
   calls,
   settings,
   admin,

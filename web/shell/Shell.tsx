@@ -6,6 +6,7 @@ import { useFeed } from "../state/feed.ts";
 import { messages } from "../state/locale.ts";
 import { sessionOver } from "../state/session.ts";
 import { Banner } from "./Banner.tsx";
+import { BudgetWarning } from "./BudgetWarning.tsx";
 import { Navbar } from "./Navbar.tsx";
 import { Palette } from "./Palette.tsx";
 import { ShortcutHelp } from "./ShortcutHelp.tsx";
@@ -29,6 +30,7 @@ export function Shell() {
       <a class="skip" href="#main">{messages.value.skipToContent}</a>
       <Navbar onSearch={openPalette} />
       <Banner />
+      <BudgetWarning />
       <Palette isOpen={isSearching} />
       <ShortcutHelp isOpen={isHelping} />
     </>

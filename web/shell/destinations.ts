@@ -25,6 +25,14 @@ const all: readonly Destination[] = [
   { path: paths.keys, name: "keys", icon: "key", key: "k", who: "user" },
   { path: paths.calls, name: "calls", icon: "list", key: "c", who: "user" },
   {
+    path: paths.budgets,
+    name: "budgets",
+    icon: "chart",
+    key: "b",
+    who: "user",
+    isAside: true,
+  },
+  {
     path: paths.settings,
     name: "settings",
     icon: "settings",

@@ -10,6 +10,7 @@ export const nav = {
     models: "Models",
     playground: "Playground",
     keys: "Keys",
+    budgets: "Budgets",
     calls: "Calls",
     settings: "Settings",
     admin: "Administration",

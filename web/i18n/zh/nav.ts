@@ -12,6 +12,7 @@ export const nav: Messages["nav"] = {
     models: "模型",
     playground: "试验场",
     keys: "密钥",
+    budgets: "额度",
     calls: "调用记录",
     settings: "设置",
     admin: "管理",

@@ -11,6 +11,7 @@ import { Audit } from "./Audit.tsx";
 import { GatewaySettings } from "./GatewaySettings.tsx";
 import { Groups } from "./Groups.tsx";
 import { Invites } from "./Invites.tsx";
+import { ModelSettings } from "./ModelSettings.tsx";
 import { NodeApproval } from "./NodeApproval.tsx";
 import { Users } from "./Users.tsx";
 
@@ -20,6 +21,7 @@ const tabs = {
   invites: Invites,
   nodes: NodeApproval,
   aliases: Aliases,
+  models: ModelSettings,
   settings: GatewaySettings,
   audit: Audit,
 };

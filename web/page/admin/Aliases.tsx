@@ -10,6 +10,7 @@ import { Table } from "../../part/Table.tsx";
 import { buttonClass } from "../../part/button.ts";
 import { useChanging } from "../../state/changing.ts";
 import { messages } from "../../state/locale.ts";
+import { namesIn } from "../../state/name_list.ts";
 import { useSubmit } from "../../state/submit.ts";
 import * as panelStyle from "../../part/panel.module.css";
 import * as tableStyle from "../../part/Table.module.css";
@@ -76,7 +77,7 @@ function NewAliasForm({ onChange }: { onChange: () => void }) {
   const problem = (field: string) => (error.value ? fieldProblem(error.value, field) : undefined);
   const submit = (event: Event) => {
     event.preventDefault();
-    const models = targets.value.split(",").map((model) => model.trim()).filter(Boolean);
+    const models = namesIn(targets.value);
     void run(async () => {
       await api.saveAlias({ name: name.value, targets: models.map((model) => ({ model })) });
       name.value = "";

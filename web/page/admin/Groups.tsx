@@ -3,18 +3,20 @@
 import { useSignal } from "@preact/signals";
 import type { GroupView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
+import { BudgetFields } from "../../part/BudgetFields.tsx";
 import { Confirm } from "../../part/Confirm.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Empty } from "../../part/Empty.tsx";
 import { Field } from "../../part/Field.tsx";
+import { ModelPicker } from "../../part/ModelPicker.tsx";
 import { ErrorNotice, Failure, fieldProblem } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { Table } from "../../part/Table.tsx";
 import { buttonClass } from "../../part/button.ts";
+import { budgetIn, budgetTexts, groupBudgetNames } from "../../state/budget.ts";
 import { useChanging } from "../../state/changing.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
-import { budgetIn, budgetProblem, budgetText } from "./budget.ts";
 import * as formStyle from "../../part/form.module.css";
 import * as panelStyle from "../../part/panel.module.css";
 import * as tableStyle from "../../part/Table.module.css";
@@ -116,7 +118,8 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
   const isOpen = useSignal(true);
   const name = useSignal(group.name);
   const weight = useSignal(String(group.weight));
-  const budget = useSignal(budgetText(group.budget));
+  const budget = useSignal(budgetTexts(group.budget));
+  const models = useSignal<readonly string[] | null>(group.budget?.models ?? null);
   const seesNodes = useSignal(group.members_see_nodes);
   const isDeleting = useSignal(false);
   const { isBusy, error, run } = useSubmit();
@@ -128,7 +131,7 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
         name: name.value,
         weight: Number(weight.value),
         members_see_nodes: seesNodes.value,
-        budget: budgetIn(budget.value),
+        budget: budgetIn(budget.value, models.value),
       });
       isOpen.value = false;
       onChange();
@@ -164,15 +167,17 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
           />{" "}
           {t.membersSeeNodes}
         </label>
-        <Field
-          label={t.budget}
-          name="budget"
-          autocomplete="off"
-          placeholder={messages.value.keys.noLimit}
-          value={budget.value}
-          onInput={(text) => budget.value = text}
-          hint={t.groupBudgetHint}
-          problem={budgetProblem(error.value)}
+        <ModelPicker
+          chosen={models.value}
+          onChoose={(chosen) => models.value = chosen}
+          problem={problem("budget.models")}
+        />
+        <BudgetFields
+          names={groupBudgetNames}
+          texts={budget.value}
+          onChange={(texts) => budget.value = texts}
+          hint={messages.value.budgets.groupHint}
+          error={error.value}
         />
         <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
           {messages.value.save}

@@ -3,15 +3,17 @@
 import { useSignal } from "@preact/signals";
 import type { AdminUserView, Role } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
+import { BudgetFields } from "../../part/BudgetFields.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Field } from "../../part/Field.tsx";
 import { ErrorNotice, fieldProblem } from "../../part/Notice.tsx";
+import { ModelPicker } from "../../part/ModelPicker.tsx";
 import { SelectField } from "../../part/SelectField.tsx";
+import { budgetIn, budgetNames, budgetTexts } from "../../state/budget.ts";
 import { messages } from "../../state/locale.ts";
 import { session } from "../../state/session.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
-import { budgetIn, budgetProblem, budgetText } from "./budget.ts";
 import { UserActions } from "./UserActions.tsx";
 import * as formStyle from "../../part/form.module.css";
 import * as pageStyle from "../../part/Page.module.css";
@@ -31,8 +33,8 @@ export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
   const isOpen = useSignal(true);
   const role = useSignal<Role>(user.role);
   const rpm = useSignal(user.rpm === null ? "" : String(user.rpm));
-  const models = useSignal(user.models?.join(", ") ?? "");
-  const budget = useSignal(budgetText(user.budget));
+  const models = useSignal<readonly string[] | null>(user.models);
+  const budget = useSignal(budgetTexts(user.budget));
   const { isBusy, error, run } = useSubmit();
   const current = session.value;
   // Administrators cannot take away their own rights.
@@ -45,11 +47,10 @@ export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
     });
   const save = (event: Event) => {
     event.preventDefault();
-    const names = models.value.split(/[,，、]/).map((name) => name.trim()).filter(Boolean);
     void change({
       role: role.value,
       rpm: rpm.value.trim() === "" ? null : Number(rpm.value),
-      models: names.length === 0 ? null : names,
+      models: models.value === null ? null : [...models.value],
       budget: budgetIn(budget.value),
     });
   };
@@ -79,25 +80,17 @@ export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
           hint={t.userRpmHint}
           problem={problem("rpm")}
         />
-        <Field
-          label={messages.value.keys.columns.models}
-          name="models"
-          autocomplete="off"
-          placeholder={messages.value.keys.allModels}
-          value={models.value}
-          onInput={(text) => models.value = text}
-          hint={t.userModelsHint}
+        <ModelPicker
+          chosen={models.value}
+          onChoose={(chosen) => models.value = chosen}
           problem={problem("models")}
         />
-        <Field
-          label={t.budget}
-          name="budget"
-          autocomplete="off"
-          placeholder={messages.value.keys.noLimit}
-          value={budget.value}
-          onInput={(text) => budget.value = text}
-          hint={t.userBudgetHint}
-          problem={budgetProblem(error.value)}
+        <BudgetFields
+          names={budgetNames}
+          texts={budget.value}
+          onChange={(texts) => budget.value = texts}
+          hint={messages.value.budgets.userHint}
+          error={error.value}
         />
         <div class={pageStyle.toolbar}>
           {!isSelf && (

@@ -1,8 +1,10 @@
 /** Keys in a table: their limits, last use and actions. */
 
-import type { KeyView } from "../../../api/mod.ts";
+import type { BudgetUse, KeyView } from "../../../api/mod.ts";
 import { Icon } from "../../part/Icon.tsx";
+import { Meter } from "../../part/Meter.tsx";
 import { Table } from "../../part/Table.tsx";
+import { paths } from "../../route.ts";
 import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import { formatAge, formatMoment, formatNumber, messages } from "../../state/locale.ts";
@@ -16,25 +18,48 @@ export type KeyTool = "edit" | "rotate" | "revoke";
 
 interface Props {
   keys: readonly KeyView[];
+  /** What of their budgets is used; null: not known yet. */
+  uses: readonly BudgetUse[] | null;
   onTool: (tool: KeyTool, entry: KeyView) => void;
 }
 
-export function KeyTable({ keys, onTool }: Props) {
+export function KeyTable({ keys, uses, onTool }: Props) {
   const t = messages.value.keys.columns;
   return (
     <Table
-      columns={[{ name: t.name }, { name: t.token }, { name: t.lastUsed }, { name: t.models }, {
-        name: t.rpm,
-        isNumber: true,
-      }, { name: t.expires }]}
+      columns={[
+        { name: t.name },
+        { name: t.token },
+        { name: t.lastUsed },
+        { name: t.models },
+        {
+          name: t.rpm,
+          isNumber: true,
+        },
+        { name: messages.value.budgets.budget },
+        { name: t.expires },
+      ]}
       hasTools
     >
-      {keys.map((key) => <Row key={key.id} entry={key} onTool={onTool} />)}
+      {keys.map((key) => (
+        <Row
+          key={key.id}
+          entry={key}
+          use={uses?.find(({ of, id }) => of === "key" && id === key.id) ?? null}
+          onTool={onTool}
+        />
+      ))}
     </Table>
   );
 }
 
-function Row({ entry, onTool }: { entry: KeyView; onTool: Props["onTool"] }) {
+interface RowProps {
+  entry: KeyView;
+  use: BudgetUse | null;
+  onTool: Props["onTool"];
+}
+
+function Row({ entry, use, onTool }: RowProps) {
   const t = messages.value.keys;
   const nowMs = serverNow(now.value);
   const { name, kind, hint, state, last_used_at, models, rpm, expires_at } = entry;
@@ -54,6 +79,9 @@ function Row({ entry, onTool }: { entry: KeyView; onTool: Props["onTool"] }) {
       <td data-label={t.columns.rpm} class={tableStyle.number}>
         {rpm === null ? t.noLimit : formatNumber(rpm)}
       </td>
+      <td data-label={messages.value.budgets.budget}>
+        {entry.budget === null ? t.noLimit : <Fullest use={use} />}
+      </td>
       <td data-label={t.columns.expires}>
         {expires_at === null ? t.noEnd : <Expiry atMs={expires_at} nowMs={nowMs} />}
       </td>
@@ -61,6 +89,24 @@ function Row({ entry, onTool }: { entry: KeyView; onTool: Props["onTool"] }) {
         <Actions entry={entry} onTool={onTool} />
       </td>
     </tr>
+  );
+}
+
+/** The limit of a budget that is nearest to its end; all of them are on the page of budgets. */
+function Fullest({ use }: { use: BudgetUse | null }) {
+  const t = messages.value.budgets;
+  const [fullest] = use?.limits.toSorted((a, b) => b.used / b.limit - a.used / a.limit) ?? [];
+  if (fullest === undefined) return <a href={paths.budgets}>{t.title}</a>;
+  const { name, used, limit } = fullest;
+  return (
+    <a href={paths.budgets} title={t.names[name]}>
+      <Meter
+        label={t.names[name]}
+        text={t.usedOf(formatNumber(used), formatNumber(limit))}
+        value={used}
+        max={limit}
+      />
+    </a>
   );
 }
 

@@ -1,7 +1,7 @@
 /** The user's keys, each with a name, limits and an expiry; and the account's two tokens. */
 
 import { useSignal } from "@preact/signals";
-import type { KeyView, UserView } from "../../../api/mod.ts";
+import type { BudgetUse, KeyView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Empty } from "../../part/Empty.tsx";
 import { Failure } from "../../part/Notice.tsx";
@@ -12,6 +12,7 @@ import { Bones } from "../../part/Skeleton.tsx";
 import { TokenPanel } from "../../part/TokenPanel.tsx";
 import { useChanging } from "../../state/changing.ts";
 import { useFeed } from "../../state/feed.ts";
+import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { useAtMost } from "../../state/throttle.ts";
 import { useChoices } from "../../state/url.ts";
@@ -22,6 +23,7 @@ import { buttonClass } from "../../part/button.ts";
 
 /** Shortest time between two reloads for the last use. */
 const USED_EVERY_MS = 10_000;
+const USES_EVERY_MS = 15_000;
 
 export function Keys() {
   return <Guarded>{(user) => <KeyRing user={user} />}</Guarded>;
@@ -32,6 +34,9 @@ function KeyRing({ user }: { user: UserView }) {
   const choices = useChoices();
   const { live, reload } = useChanging("keys", api.keys);
   const { data, error } = live.value;
+  const hasBudgets = data?.keys.some(({ budget }) => budget !== null) === true;
+  const uses = useLive(api.budgets, hasBudgets ? USES_EVERY_MS : null, [hasBudgets]).value.data
+    ?.budgets ?? null;
   // The list shows when each key was last used.
   useFeed("usage", useAtMost(USED_EVERY_MS, reload));
   const acting = useSignal<{ tool: KeyTool; entry: KeyView } | null>(null);
@@ -53,6 +58,7 @@ function KeyRing({ user }: { user: UserView }) {
         {(data || !error) && (
           <Own
             keys={data ? others : null}
+            uses={uses}
             onTool={(tool, entry) => acting.value = { tool, entry }}
           />
         )}
@@ -77,12 +83,13 @@ function KeyRing({ user }: { user: UserView }) {
 
 interface OwnProps {
   keys: readonly KeyView[] | null;
+  uses: readonly BudgetUse[] | null;
   onTool: (tool: KeyTool, entry: KeyView) => void;
 }
 
-function Own({ keys, onTool }: OwnProps) {
+function Own({ keys, uses, onTool }: OwnProps) {
   const t = messages.value.keys;
   if (!keys) return <Bones count={2} />;
-  if (keys.length > 0) return <KeyTable keys={keys} onTool={onTool} />;
+  if (keys.length > 0) return <KeyTable keys={keys} uses={uses} onTool={onTool} />;
   return <Empty icon="key" title={t.emptyTitle} text={t.emptyText} />;
 }

@@ -1,19 +1,14 @@
-/** The fields of a key: name, models, rate limit and expiry. */
+/** The fields of a key: name, models, rate limit, budget and expiry. */
 
-import { useId } from "preact/hooks";
 import type { ApiError } from "../../api.ts";
-import { api } from "../../api.ts";
-import { Choices } from "../../part/Choice.tsx";
+import { BudgetFields } from "../../part/BudgetFields.tsx";
 import { Field } from "../../part/Field.tsx";
+import { ModelPicker } from "../../part/ModelPicker.tsx";
 import { fieldProblem } from "../../part/Notice.tsx";
 import { SelectField } from "../../part/SelectField.tsx";
-import { serverNow } from "../../state/clock.ts";
-import { useLive } from "../../state/live.ts";
+import { budgetNames } from "../../state/budget.ts";
 import { messages } from "../../state/locale.ts";
-import { liveModels } from "../nodes/node_state.ts";
 import { lifetimes, type Limits, problems, routes } from "./limits.ts";
-import * as formStyle from "../../part/form.module.css";
-import * as style from "./LimitFields.module.css";
 
 interface Props {
   limits: Limits;
@@ -23,8 +18,6 @@ interface Props {
   wasSubmitted: boolean;
   error: ApiError | null;
 }
-
-const REFRESH_MS = 30_000;
 
 export function LimitFields({ limits, onChange, hasExpiry, wasSubmitted, error }: Props) {
   const t = messages.value.keys;
@@ -43,7 +36,7 @@ export function LimitFields({ limits, onChange, hasExpiry, wasSubmitted, error }
         hint={t.nameHint}
         problem={problem("name")}
       />
-      <ModelFields
+      <ModelPicker
         chosen={limits.models}
         onChoose={(models) => set({ models })}
         problem={problem("models")}
@@ -67,6 +60,13 @@ export function LimitFields({ limits, onChange, hasExpiry, wasSubmitted, error }
         nameOf={(one) => t.routes[one]}
         onChoose={(route) => set({ route })}
       />
+      <BudgetFields
+        names={budgetNames}
+        texts={limits.budget}
+        onChange={(budget) => set({ budget })}
+        hint={messages.value.budgets.keyHint}
+        error={error}
+      />
       <SelectField
         label={t.lifetime}
         name="lifetime"
@@ -76,52 +76,5 @@ export function LimitFields({ limits, onChange, hasExpiry, wasSubmitted, error }
         onChoose={(lifetime) => set({ lifetime })}
       />
     </>
-  );
-}
-
-interface ModelProps {
-  chosen: readonly string[] | null;
-  onChoose: (models: readonly string[] | null) => void;
-  problem: string | undefined;
-}
-
-function ModelFields({ chosen, onChoose, problem }: ModelProps) {
-  const t = messages.value.keys;
-  const id = useId();
-  const nodes = useLive(api.nodes, REFRESH_MS).value.data?.nodes ?? [];
-  const all = [...new Set([...liveModels(nodes, serverNow()), ...chosen ?? []])].sort();
-  const toggle = (model: string) =>
-    onChoose(
-      chosen?.includes(model) ? chosen.filter((one) => one !== model) : [...chosen ?? [], model],
-    );
-  return (
-    <div class={formStyle.field}>
-      <span class={formStyle.label}>{t.columns.models}</span>
-      <Choices<"all" | "some">
-        label={t.columns.models}
-        options={["all", "some"]}
-        chosen={chosen === null ? "all" : "some"}
-        name={(one) => (one === "all" ? t.allModels : t.someModels)}
-        onChoose={(one) => onChoose(one === "all" ? null : [])}
-      />
-      {chosen !== null && (
-        <ul class={style.models} aria-describedby={problem ? `${id}-problem` : undefined}>
-          {all.map((model) => (
-            <li key={model}>
-              <label>
-                <input
-                  type="checkbox"
-                  checked={chosen.includes(model)}
-                  onChange={() => toggle(model)}
-                />
-                <code>{model}</code>
-              </label>
-            </li>
-          ))}
-          {all.length === 0 && <li class="hint">{messages.value.models.emptyTitle}</li>}
-        </ul>
-      )}
-      {problem && <p class={formStyle.problem} id={`${id}-problem`}>{problem}</p>}
-    </div>
   );
 }

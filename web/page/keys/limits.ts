@@ -1,6 +1,7 @@
 /** A key's limits, in the form and as sent to the gateway. */
 
 import type { KeyView, Route } from "../../../api/mod.ts";
+import { budgetIn, type BudgetTexts, budgetTexts } from "../../state/budget.ts";
 
 export const lifetimes = ["never", "30", "90", "365", "kept"] as const;
 export const routes: readonly Route[] = ["any", "group", "own"];
@@ -14,6 +15,7 @@ export interface Limits {
   /** As typed; empty: no limit of its own. */
   rpm: string;
   route: Route;
+  budget: BudgetTexts;
   lifetime: Lifetime;
 }
 
@@ -22,24 +24,33 @@ export const noLimits: Limits = {
   models: null,
   rpm: "",
   route: "any",
+  budget: {},
   lifetime: "never",
 };
 
 const DAY_MS = 86_400_000;
 
-export function limitsOf({ name, models, rpm, route, expires_at }: KeyView): Limits {
+export function limitsOf({ name, models, rpm, route, budget, expires_at }: KeyView): Limits {
   const lifetime = expires_at === null ? "never" : "kept";
-  return { name, models, rpm: rpm === null ? "" : String(rpm), route, lifetime };
+  return {
+    name,
+    models,
+    rpm: rpm === null ? "" : String(rpm),
+    route,
+    budget: budgetTexts(budget),
+    lifetime,
+  };
 }
 
 /** The request's fields. `nowMs` is the gateway's time; `before` is the key to change, or null. */
 export function requested(limits: Limits, nowMs: number, before: KeyView | null) {
-  const { name, models, rpm, route, lifetime } = limits;
+  const { name, models, rpm, route, budget, lifetime } = limits;
   return {
     name: name.trim(),
     models: models === null ? null : [...models],
     rpm: rpm.trim() === "" ? null : Number(rpm),
     route,
+    budget: budgetIn(budget),
     expires_at: expiry(lifetime, nowMs, before),
   };
 }

@@ -1,0 +1,284 @@
+/** What administrators say about models: a note, whether lists show them, who may call them, defaults. */
+
+import { useSignal } from "@preact/signals";
+import { useId } from "preact/hooks";
+import type { GroupView, ModelSettings as Settings } from "../../../api/mod.ts";
+import { api, type ApiError } from "../../api.ts";
+import { Dialog } from "../../part/Dialog.tsx";
+import { Empty } from "../../part/Empty.tsx";
+import { Field } from "../../part/Field.tsx";
+import { ErrorNotice, Failure, fieldProblem } from "../../part/Notice.tsx";
+import { Bones } from "../../part/Skeleton.tsx";
+import { Table } from "../../part/Table.tsx";
+import { buttonClass } from "../../part/button.ts";
+import { useChanging } from "../../state/changing.ts";
+import { serverNow } from "../../state/clock.ts";
+import { useLive } from "../../state/live.ts";
+import { messages } from "../../state/locale.ts";
+import { useSubmit } from "../../state/submit.ts";
+import { liveModels } from "../nodes/node_state.ts";
+import * as buttonStyle from "../../part/button.module.css";
+import * as chipStyle from "../../part/chip.module.css";
+import * as formStyle from "../../part/form.module.css";
+import * as tableStyle from "../../part/Table.module.css";
+
+export function ModelSettings() {
+  const t = messages.value.admin;
+  const { live, reload } = useChanging("settings", api.modelSettings);
+  const groups = useChanging("groups", api.groups).live.value.data?.groups ?? [];
+  const { data, error } = live.value;
+  const edited = useSignal<Settings | null>(null);
+  return (
+    <section>
+      <Chooser
+        onChoose={(name) =>
+          edited.value = data?.models.find((one) => one.name === name) ?? { name }}
+      />
+      <Failure error={error} />
+      {!data && !error && <Bones count={2} />}
+      {data?.models.length === 0 && (
+        <Empty icon="model" title={t.noModelSettingsTitle} text={t.noModelSettingsText} />
+      )}
+      {data && data.models.length > 0 && (
+        <SettingsTable
+          models={data.models}
+          groups={groups}
+          onEdit={(settings) => edited.value = settings}
+        />
+      )}
+      {edited.value && (
+        <SettingsDialog
+          key={edited.value.name}
+          before={edited.value}
+          isKnown={data?.models.some(({ name }) => name === edited.value?.name) === true}
+          groups={groups}
+          onChange={reload}
+          onClose={() => edited.value = null}
+        />
+      )}
+    </section>
+  );
+}
+
+const REFRESH_MS = 30_000;
+
+/** The model to say something about: one that is offered, or any that is typed. */
+function Chooser({ onChoose }: { onChoose: (name: string) => void }) {
+  const t = messages.value.admin;
+  const id = useId();
+  const name = useSignal("");
+  const nodes = useLive(api.nodes, REFRESH_MS).value.data?.nodes ?? [];
+  return (
+    <form
+      class={formStyle.form}
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (name.value.trim() === "") return;
+        onChoose(name.value.trim());
+        name.value = "";
+      }}
+    >
+      <div class={formStyle.field}>
+        <label for={id}>{t.modelName}</label>
+        <div class={formStyle.box}>
+          <input
+            id={id}
+            name="model"
+            list={`${id}-models`}
+            autocomplete="off"
+            spellcheck={false}
+            value={name.value}
+            onInput={(event) => name.value = event.currentTarget.value}
+          />
+          <button type="submit" class={buttonClass("primary")}>{t.setModel}</button>
+        </div>
+        <datalist id={`${id}-models`}>
+          {liveModels(nodes, serverNow()).map((model) => <option key={model} value={model} />)}
+        </datalist>
+      </div>
+    </form>
+  );
+}
+
+interface TableProps {
+  models: readonly Settings[];
+  groups: readonly GroupView[];
+  onEdit: (settings: Settings) => void;
+}
+
+function SettingsTable({ models, groups, onEdit }: TableProps) {
+  const t = messages.value.admin;
+  const nameOf = (id: string) => groups.find((group) => group.id === id)?.name ?? id;
+  return (
+    <Table
+      columns={[
+        { name: t.modelName },
+        { name: t.note },
+        { name: t.modelGroups },
+        { name: t.modelDefaults },
+      ]}
+      hasTools
+    >
+      {models.map((settings) => (
+        <tr key={settings.name}>
+          <th scope="row">
+            <code>{settings.name}</code>{" "}
+            {settings.hidden && <span class={chipStyle.soft}>{t.hidden}</span>}
+          </th>
+          <td data-label={t.note}>{settings.note || "–"}</td>
+          <td data-label={t.modelGroups}>
+            {settings.groups?.map(nameOf).join(", ") ?? t.everyone}
+          </td>
+          <td data-label={t.modelDefaults}>
+            {Object.entries(settings.defaults ?? {}).map(([name, value]) => `${name} ${value}`)
+              .join(", ") || "–"}
+          </td>
+          <td class={tableStyle.tight}>
+            <button
+              type="button"
+              class={buttonClass("small")}
+              aria-label={t.editUser(settings.name)}
+              onClick={() => onEdit(settings)}
+            >
+              {t.edit}
+            </button>
+          </td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+interface DialogProps {
+  before: Settings;
+  /** Whether something is said about the model already. */
+  isKnown: boolean;
+  groups: readonly GroupView[];
+  onChange: () => void;
+  onClose: () => void;
+}
+
+function SettingsDialog({ before, isKnown, groups, onChange, onClose }: DialogProps) {
+  const t = messages.value.admin;
+  const isOpen = useSignal(true);
+  const note = useSignal(before.note ?? "");
+  const isHidden = useSignal(before.hidden === true);
+  const members = useSignal<readonly string[]>(before.groups ?? []);
+  const temperature = useSignal(textOf(before.defaults?.temperature));
+  const maxTokens = useSignal(textOf(before.defaults?.max_tokens));
+  const { isBusy, error, run } = useSubmit();
+  const done = () => {
+    isOpen.value = false;
+    onChange();
+  };
+  const save = (event: Event) => {
+    event.preventDefault();
+    void run(async () => {
+      const defaults = {
+        ...numberIn("temperature", temperature.value),
+        ...numberIn("max_tokens", maxTokens.value),
+      };
+      await api.saveModelSettings({
+        name: before.name,
+        ...(note.value.trim() !== "" && { note: note.value }),
+        ...(isHidden.value && { hidden: true }),
+        ...(members.value.length > 0 && { groups: [...members.value] }),
+        ...(Object.keys(defaults).length > 0 && { defaults }),
+      });
+      done();
+    });
+  };
+  const forget = () =>
+    run(async () => {
+      await api.removeModelSettings(before.name);
+      done();
+    });
+  return (
+    <Dialog isOpen={isOpen} title={before.name} text={t.modelSettingsText} onClose={onClose}>
+      <form class={formStyle.form} noValidate onSubmit={save}>
+        {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
+        <Field
+          label={t.note}
+          name="note"
+          autocomplete="off"
+          value={note.value}
+          onInput={(text) => note.value = text}
+          hint={t.modelNoteHint}
+          problem={problemWith(error.value, "note")}
+        />
+        <label>
+          <input
+            type="checkbox"
+            checked={isHidden.value}
+            onChange={(event) => isHidden.value = event.currentTarget.checked}
+          />{" "}
+          {t.hideModel}
+        </label>
+        <fieldset>
+          <legend>{t.modelGroups}</legend>
+          <p class="hint">{groups.length === 0 ? t.noGroupsText : t.modelGroupsHint}</p>
+          {groups.map(({ id, name }) => (
+            <label key={id}>
+              <input
+                type="checkbox"
+                checked={members.value.includes(id)}
+                onChange={() =>
+                  members.value = members.value.includes(id)
+                    ? members.value.filter((one) => one !== id)
+                    : [...members.value, id]}
+              />{" "}
+              {name}
+            </label>
+          ))}
+        </fieldset>
+        <Field
+          label="temperature"
+          name="temperature"
+          autocomplete="off"
+          value={temperature.value}
+          onInput={(text) => temperature.value = text}
+          hint={t.modelDefaultsHint}
+          problem={problemWith(error.value, "defaults.temperature")}
+        />
+        <Field
+          label="max_tokens"
+          name="max_tokens"
+          type="number"
+          autocomplete="off"
+          value={maxTokens.value}
+          onInput={(text) => maxTokens.value = text}
+          problem={problemWith(error.value, "defaults.max_tokens")}
+        />
+        <div class={buttonStyle.actionsEnd}>
+          {isKnown && (
+            <button
+              type="button"
+              class={buttonClass("danger")}
+              aria-disabled={isBusy.value}
+              onClick={() => void forget()}
+            >
+              {t.forgetModel}
+            </button>
+          )}
+          <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
+            {messages.value.save}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function problemWith(error: ApiError | null, name: string): string | undefined {
+  return error ? fieldProblem(error, name) : undefined;
+}
+
+function textOf(value: number | undefined): string {
+  return value === undefined ? "" : String(value);
+}
+
+/** The gateway refuses what is no number. */
+function numberIn(name: "temperature" | "max_tokens", text: string): Record<string, number> {
+  return text.trim() === "" ? {} : { [name]: Number(text) };
+}
