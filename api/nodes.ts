@@ -140,6 +140,34 @@ export const NodeModelSpeed = z.object({
 });
 export type NodeModelSpeed = z.infer<typeof NodeModelSpeed>;
 
+export const NodeMeasure = z.object({
+  model: z.string(),
+  endpoint: z.string(),
+  answers: z.number().describe("Answers that it was measured by."),
+  measured_at: z.number().describe("By the last of them."),
+  prefill_chars_per_second: z.number().nullable()
+    .describe("How fast prompts are read, in characters; null: not measured."),
+  decode: z.array(z.object({
+    running: z.number().describe("Calls that run at once on the node: 1, 2, 4, 8 and so on."),
+    tokens_per_second: z.number().describe("Of one of these calls."),
+  })).describe("Only what was measured."),
+  load_ms: z.number().nullable()
+    .describe("How long the model takes to load; null: no call that had to wait for it was seen."),
+  prefix_hit_rate: z.number().nullable()
+    .describe("How often the beginning that the node was expected to hold was there, from 0 to 1."),
+  first_token_error: z.number().nullable().describe(
+    "How far the expected times to the first token were off, as a part of the real ones: the median.",
+  ),
+  end_error: z.number().nullable().describe(
+    "The same for the end of an answer of its real length.",
+  ),
+}).meta({
+  id: "NodeMeasure",
+  description:
+    "What the policy `auto` expects of a model on a node, as this gateway has measured it lately.",
+});
+export type NodeMeasure = z.infer<typeof NodeMeasure>;
+
 export const NodeDetail = z.object({
   live: orNull(NodeView).describe("Null: it is not connected."),
   own: orNull(OwnNodeView).describe("Null: it belongs to another account."),
@@ -147,6 +175,8 @@ export const NodeDetail = z.object({
     "Newest first, at most 200. Only its owner and administrators see more than connects, disconnects and penalties.",
   ),
   speed: z.array(NodeModelSpeed),
+  measured: z.array(NodeMeasure)
+    .describe("By model and endpoint; empty where nothing was measured in the last 10 minutes."),
 }).meta({ id: "NodeDetail" });
 export type NodeDetail = z.infer<typeof NodeDetail>;
 

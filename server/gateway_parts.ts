@@ -39,6 +39,7 @@ import { OfferBudget } from "./node/offer_budget.ts";
 import type { Node } from "./node/node.ts";
 import { PenaltyBook } from "./node/penalty.ts";
 import { enforceDecisions, faultsFor, nodeObserverOf } from "./node_lifecycle.ts";
+import { nodeMeasures } from "./node_measures.ts";
 import { createPolicies } from "./schedule/policy/registry.ts";
 import { Scheduler } from "./schedule/scheduler.ts";
 import { LedgerWriter } from "./store/ledger_writer.ts";
@@ -177,8 +178,8 @@ export async function createParts(config: Config, world: PartsWorld) {
   );
   if (cluster !== null) shareAnswers(sharedAnswers, cluster);
   const { limiter } = limits;
-  const measured = { hub, calls, scheduler, store, limiter, ledger, cluster };
-  const metrics = new Metrics(gauges(measured), budgets);
+  const gauged = { hub, calls, scheduler, store, limiter, ledger, cluster, policies, clock };
+  const metrics = new Metrics(gauges(gauged), budgets);
   const relay = new Relay({
     scheduler,
     responseAffinity,
@@ -216,6 +217,10 @@ export async function createParts(config: Config, world: PartsWorld) {
     if (node === undefined || !maySee(node, onlooker)) return null;
     return node.view(penalties.of(node.who.nodeKey), onlooker.accountId, onlooker.isAdmin);
   };
+  const measured = (nodeId: string) => {
+    const node = hub.findPublic(nodeId);
+    return node === undefined ? [] : nodeMeasures(node, policies, clock);
+  };
   const ownNode = (nodeId: string, ownerId: string | null) => {
     const node = hub.findPublic(nodeId);
     return node?.view(penalties.of(node.who.nodeKey), ownerId) ?? null;
@@ -242,6 +247,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     }),
     nodes: new OwnNodes({ store, register, live: ownNode, clock }),
     liveNode,
+    measured,
     live,
     scheduler,
     random,

@@ -1,11 +1,14 @@
 /** The gauges of /metrics: name, help text, and how each is read. */
 
+import type { Clock } from "./base/clock.ts";
 import type { Calls } from "./call/calls.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { Gauges } from "./http/metrics.ts";
 import type { Limiter } from "./limit/limiter.ts";
 import type { Hub } from "./node/hub.ts";
+import type { Policies } from "./schedule/policy/policy.ts";
 import type { Scheduler } from "./schedule/scheduler.ts";
+import { speedGauges } from "./speed_gauges.ts";
 import type { LedgerWriter } from "./store/ledger_writer.ts";
 import type { Store } from "./store/store.ts";
 
@@ -17,10 +20,12 @@ export interface MeasuredParts {
   limiter: Limiter;
   ledger: LedgerWriter;
   cluster: Cluster | null;
+  policies: Policies;
+  clock: Clock;
 }
 
 export function gauges(
-  { hub, calls, scheduler, store, limiter, ledger, cluster }: MeasuredParts,
+  { hub, calls, scheduler, store, limiter, ledger, cluster, policies, clock }: MeasuredParts,
 ): Gauges {
   return {
     colink_nodes: { help: "Nodes, at whatever gateway", read: () => hub.size },
@@ -47,6 +52,7 @@ export function gauges(
       help: "Whether limits are kept where they should be: 0 while Redis takes no counts",
       read: () => Number(limiter.trouble === null),
     },
+    ...speedGauges(policies, clock),
     ...(cluster === null ? {} : clusterGauges(cluster)),
     process_resident_memory_bytes: { help: "Memory", read: () => process.memoryUsage.rss() },
     process_cpu_seconds_total: { help: "CPU time", read: cpuSeconds },

@@ -78,6 +78,18 @@ export function nodeDetail(live: NodeView | null, nowMs: number): NodeDetail {
       event(700, "paused"),
       event(1500, "connected"),
     ],
+    measured: [{
+      model: "phi4",
+      endpoint: "/v1/chat/completions",
+      answers: 212,
+      measured_at: nowMs - MINUTE_MS,
+      prefill_chars_per_second: 2_600,
+      decode: [{ running: 1, tokens_per_second: 41 }, { running: 2, tokens_per_second: 33 }],
+      load_ms: 6_400,
+      prefix_hit_rate: 0.93,
+      first_token_error: 0.11,
+      end_error: 0.08,
+    }],
     speed: [{
       model: "llama3.2",
       calls: 403,

@@ -6,8 +6,8 @@ import type { LedgerEntry } from "../store/store.ts";
 import { Histogram, type Sample } from "./histogram.ts";
 import { LoopMeter } from "./loop_meter.ts";
 
-/** By name; read at each scrape. */
-export type Gauges = Readonly<Record<string, { help: string; read: () => number }>>;
+/** By name; read at each scrape: one number, or one for each of a few fixed labels. */
+export type Gauges = Readonly<Record<string, { help: string; read: () => number | Sample[] }>>;
 
 /** All samples of one name, as prom-client's registry reads them. */
 interface Family {
@@ -154,7 +154,10 @@ export class Metrics {
       name,
       type: "gauge",
       help,
-      samples: () => [{ value: read() }],
+      samples: () => {
+        const value = read();
+        return typeof value === "number" ? [{ value }] : value;
+      },
     }));
   }
 }

@@ -1,7 +1,7 @@
 /** The parts of the gateway that the handlers use; each takes from them what it needs. */
 
 import type { Handler } from "hono";
-import type { NodeView } from "../../api/mod.ts";
+import type { NodeMeasure, NodeView } from "../../api/mod.ts";
 import type { AccountDeletion } from "../account/account_deletion.ts";
 import type { Accounts } from "../account/accounts.ts";
 import type { AuditLog } from "../account/audit_log.ts";
@@ -85,6 +85,8 @@ export interface AppParts {
   lent: LentBook;
   /** A connected node, as the viewer's account sees it; null: it is not connected. */
   liveNode: (nodeId: string, onlooker: Onlooker) => NodeView | null;
+  /** What the scheduler has measured of a connected node, by its public id. */
+  measured: (nodeId: string) => NodeMeasure[];
   live: Live;
   scheduler: Pick<Scheduler, "waiting" | "waitingFor" | "callMs">;
   /** From 0 up to 1. */

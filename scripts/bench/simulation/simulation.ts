@@ -196,8 +196,8 @@ function underPolicy(
       for (const node of nodes) {
         const speed = auto.speedOf(node, { model: MODEL, endpoint: Endpoint.chat });
         if (speed === null || speed.answers < 50) continue;
-        result.firstErrors.push(speed.firstError);
-        result.endErrors.push(speed.endError);
+        if (speed.firstError !== null) result.firstErrors.push(speed.firstError);
+        if (speed.endError !== null) result.endErrors.push(speed.endError);
       }
     },
   };

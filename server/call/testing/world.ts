@@ -22,7 +22,7 @@ import { Calls } from "../calls.ts";
 import type { Lease } from "../../schedule/lease.ts";
 import { createPolicies } from "../../schedule/policy/registry.ts";
 import { ResponseAffinity } from "../response_affinity.ts";
-import type { Choice, PolicyName, Timing } from "../../schedule/policy/policy.ts";
+import type { Choice, Policies, PolicyName, Timing } from "../../schedule/policy/policy.ts";
 import { Relay } from "../relay.ts";
 import type { RemoteWaiters } from "../../schedule/remote_waiters.ts";
 import { Scheduler, type SchedulerConfig } from "../../schedule/scheduler.ts";
@@ -99,6 +99,7 @@ export class World {
   readonly reported: string[] = [];
   readonly groups = new GroupBook();
   readonly responseAffinity = new ResponseAffinity(this.clock);
+  readonly policies: Policies;
   readonly scheduler: Scheduler;
   readonly relay: Relay;
   #names = 0;
@@ -122,6 +123,7 @@ export class World {
     const penalties = new PenaltyBook(clock, { penaltyMs, penaltyMaxMs });
     this.penalties = penalties;
     const policies = createPolicies({ policy, policies: new Map() }, { hub, clock, seed: 7n });
+    this.policies = policies;
     const write = (level: string) => (fields: Fields, message: string) =>
       void this.logged.push({ ...fields, level, message });
     const log: Log = {

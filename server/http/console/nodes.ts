@@ -43,7 +43,7 @@ const routes = {
   one: createRoute({
     method: "get",
     path: "/nodes/{id}",
-    description: "A node, its timeline, its models' speed",
+    description: "A node, its timeline, its models' speed, and what `auto` expects of them",
     security: session,
     request: idParam,
     responses: answers(NodeDetail),
@@ -112,7 +112,8 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       ownerId === null ? [] : nodes.speed(id, ownerId),
     ]);
     const own = isOwn ? found?.own ?? null : null;
-    return c.json({ live, own, timeline, speed }, 200);
+    const measured = live === null ? [] : parts.measured(id);
+    return c.json({ live, own, timeline, speed, measured }, 200);
   });
 
   api.openapi(routes.lent, async (c) => {

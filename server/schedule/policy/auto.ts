@@ -224,6 +224,10 @@ export class Auto implements Policy {
     return this.#poolOf(service)?.speeds.get(node.who.nodeKey) ?? null;
   }
 
+  speeds(most: number): NodeSpeed[] {
+    return [...take(this.#speeds.keys(), most)];
+  }
+
   learn(node: Node, request: CallRequest, timing: Timing): boolean {
     const plan = this.#planOf(request);
     if (plan.node !== node) return false;
@@ -328,6 +332,7 @@ export class Auto implements Policy {
     if (missMs < hitMs * 1.2 + 20) return;
     const isHit = firstMs < (hitMs + missMs) / 2 ? 1 : 0;
     speed.hitRate += 0.1 * (isHit - speed.hitRate);
+    speed.hitsLooked++;
   }
 
   /**
@@ -510,6 +515,13 @@ function leastLoaded(
   return best;
 }
 
+function* take<T>(values: Iterable<T>, most: number): Iterable<T> {
+  for (const value of values) {
+    if (most-- <= 0) return;
+    yield value;
+  }
+}
+
 function bySoonest(a: Compared, b: Compared): number {
   return a.expected.endMs - b.expected.endMs;
 }
@@ -520,7 +532,7 @@ function stepOf(ms: number): number {
 }
 
 /** Moves towards the newest by a fixed part of itself, so that it settles where half are above. */
-function median(before: number, newest: number): number {
-  if (before === 0) return newest;
+function median(before: number | null, newest: number): number {
+  if (before === null || before === 0) return newest;
   return newest > before ? before * 1.05 : before / 1.05;
 }

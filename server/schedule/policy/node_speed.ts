@@ -1,6 +1,5 @@
 /** What was measured of one node for one service: how fast it reads, how fast it writes, and what else delays it. */
 
-import type { Expected } from "./policy.ts";
 import { ANSWER_TOKENS, PROMPT_CHARS } from "./typical_call.ts";
 
 /** Weight of the newest answer in the averages of a node's speed. */
@@ -14,6 +13,12 @@ const SLOWDOWN_PER_CALL = 0.15;
 
 /** Levels of concurrency that are told apart: 1, 2, 3 to 5, 6 to 11, and so on. */
 const LEVELS = 14;
+
+/** When an answer is expected, in milliseconds since the node was sent the call. */
+export interface Times {
+  readonly firstMs: number;
+  readonly endMs: number;
+}
 
 /** What a call asks of a node. */
 export interface Work {
@@ -56,6 +61,8 @@ export class NodeSpeed {
   loadMs = 0;
   /** The part of the prompts expected in the cache that was there. */
   hitRate = 0.9;
+  /** Prompts of which it was seen whether the expected part was there; 0: `hitRate` is a guess. */
+  hitsLooked = 0;
   /** Answers measured. */
   answers = 0;
   /** In monotonic milliseconds. */
@@ -64,14 +71,14 @@ export class NodeSpeed {
   logTokens = 0;
   /** The logarithm of `typicalMs` as it was counted last. */
   logMs = 0;
-  /** Moving medians of how far expectations were off, as parts of the real times. */
-  firstError = 0;
-  endError = 0;
+  /** Moving medians of how far expectations were off, as parts of the real times; null: none was compared. */
+  firstError: number | null = null;
+  endError: number | null = null;
   /** Steps of the typical call's cost by level; they are computed when asked for, after each answer. */
   #steps: (number | undefined)[] = [];
   #lastSteps: (number | undefined)[] = [];
 
-  expected({ chars, tokens, running }: Work): Pick<Expected, "firstMs" | "endMs"> {
+  expected({ chars, tokens, running }: Work): Times {
     const firstMs = this.readMs(chars);
     return { firstMs, endMs: firstMs + tokens * this.msPerToken(running) };
   }

@@ -4,6 +4,7 @@ import type { Config } from "../../base/config.ts";
 import type { Node } from "../../node/node.ts";
 import type { Service } from "../../node/service.ts";
 import type { CallRequest } from "../call.ts";
+import type { NodeSpeed, Times } from "./node_speed.ts";
 
 export interface Policy {
   /**
@@ -29,14 +30,16 @@ export interface Policy {
   taken?(node: Node, request: CallRequest): void;
   /** Why the call got its node; null: unknown. */
   choiceOf?(request: CallRequest): Choice | null;
+  /** What was measured of the node for the service; null: nothing, or too long ago. */
+  speedOf?(node: Node, service: Service): NodeSpeed | null;
+  /** What was measured of nodes for services: at most so many, the latest first. */
+  speeds?(most: number): NodeSpeed[];
   /** The node has answered the call. Returns whether its cost for such calls may have fallen by that. */
   learn?(node: Node, request: CallRequest, timing: Timing): boolean;
 }
 
-/** When an answer is expected, in milliseconds since the node was sent the call. */
-export interface Expected {
-  readonly firstMs: number;
-  readonly endMs: number;
+/** When an answer is expected of a node. */
+export interface Expected extends Times {
   /** How much of that passes before the model is loaded. */
   readonly loadMs: number;
   /** The characters of the prompt that the node is expected to hold. */
@@ -109,7 +112,10 @@ export interface Timing {
 /** Prefers the node of whose share of slots the smallest part is in use. */
 export const leastBusy: Policy = { cost: (node) => node.load };
 
-/** The policy that is configured for a model. */
-export type Policies = (model: string) => Policy;
+export interface Policies {
+  /** The policy that is configured for the model. */
+  (model: string): Policy;
+  readonly all: readonly Policy[];
+}
 
 export type PolicyName = Config["policy"];

@@ -26,6 +26,8 @@ export function createPolicies(
     "affinity": new Affinity(hub, seed),
   };
   const general = byName[policy];
-  if (policies.size === 0) return () => general;
-  return (model) => byName[policies.get(model) ?? policy];
+  const of = policies.size === 0
+    ? () => general
+    : (model: string) => byName[policies.get(model) ?? policy];
+  return Object.assign(of, { all: Object.values(byName) });
 }

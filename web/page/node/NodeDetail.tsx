@@ -20,6 +20,7 @@ import type { ListedNode } from "../nodes/listed.ts";
 import { NodeState } from "../nodes/NodeRow.tsx";
 import { sharing } from "../nodes/sharing.ts";
 import { LentTable } from "./LentTable.tsx";
+import { MeasureTable } from "./MeasureTable.tsx";
 import { OwnerActions } from "./OwnerActions.tsx";
 import { SpeedTable } from "./SpeedTable.tsx";
 import { Timeline } from "./Timeline.tsx";
@@ -62,7 +63,7 @@ interface NodeProps {
 
 function Node({ id, detail, onChange }: NodeProps) {
   const t = messages.value.node;
-  const { live, own, timeline, speed } = detail;
+  const { live, own, timeline, speed, measured } = detail;
   const name = own?.name ?? live?.name ?? id;
   return (
     <Page
@@ -93,6 +94,15 @@ function Node({ id, detail, onChange }: NodeProps) {
         </div>
         <SpeedTable speed={speed} models={live?.supported_models ?? own?.models ?? []} />
       </section>
+      {live && (
+        <section class={panelStyle.panel}>
+          <div class={panelStyle.head}>
+            <h2>{t.measuredTitle}</h2>
+            <span class="hint">{t.measuredHint}</span>
+          </div>
+          <MeasureTable measured={measured} />
+        </section>
+      )}
       {own && (
         <section class={panelStyle.panel}>
           <div class={panelStyle.head}>
