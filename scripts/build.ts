@@ -25,7 +25,7 @@ const shared = [
 
 /** What each part is made from; the server carries the console, so the console is built before it. */
 const inputs: Record<Part, string[]> = {
-  web: ["web/", "api/", ...shared],
+  web: ["web/", "api/", "docs/", "scripts/manual/", ...shared],
   server: ["server/", "dist/", ...shared],
   client: ["client/", ...shared],
 };

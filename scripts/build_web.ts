@@ -1,4 +1,7 @@
-/** web/ → dist/web/: bundled, hashed, compressed, and listed in the manifest that the gateway serves from. */
+/**
+ * web/ → dist/web/: bundled, hashed, compressed, and listed in the manifest that the gateway serves from;
+ * docs/ → dist/web/manual/.
+ */
 
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
@@ -7,6 +10,8 @@ import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
 import type { Asset, Manifest } from "../server/http/assets.ts";
+import { buildManual } from "./manual/build_manual.ts";
+import type { ManualFiles } from "./manual/layout.ts";
 
 const root = join(import.meta.dir, "..");
 const out = join(root, "dist/web");
@@ -44,8 +49,11 @@ export async function buildWeb(): Promise<string> {
     );
   }
   await writeFile(join(out, "manifest.json"), JSON.stringify(manifest, null, 2));
+  const pages = await buildManual(join(root, "docs"), join(out, "manual"), manualFiles(outputs));
   await writeFile(`${out}.inputs.json`, JSON.stringify(inputsOf(outputs)));
-  return `${Object.keys(manifest).length} files, first view ${kib(weight)}`;
+  return `${Object.keys(manifest).length} files, first view ${
+    kib(weight)
+  }, ${pages} pages of the manual`;
 }
 
 const common: BuildOptions = {
@@ -77,6 +85,7 @@ async function bundle(): Promise<Outputs> {
     }),
     // Blocks the first paint, so it is a plain script with nothing to wait for.
     build({ ...common, entryPoints: ["web/boot.ts"], format: "iife" }),
+    build({ ...common, entryPoints: [MANUAL.script, MANUAL.styles], format: "esm" }),
   ]);
   return Object.assign(styles.outputs, ...built.map((result) => result.metafile?.outputs));
 }
@@ -113,6 +122,7 @@ async function bundleStyles(): Promise<{ outputs: Outputs; classes: Classes }> {
 }
 
 const STYLES = "styles.js";
+const MANUAL = { script: "web/manual/manual.ts", styles: "web/manual/manual.css" };
 
 /** By stylesheet, by the class's name there. */
 type Classes = Record<string, Record<string, string>>;
@@ -167,6 +177,17 @@ async function indexPage(outputs: Outputs): Promise<string> {
     )
     .replace("</head>", `${preloads.join("")}</head>`)
     .replace(/\s*\n\s*/g, "");
+}
+
+/** What the manual's pages load, beside the console's own icon and the script that sets its theme. */
+function manualFiles(outputs: Outputs): ManualFiles {
+  const built = (source: string) => relative("dist/web", entry(outputs, source)[0]);
+  return {
+    script: built(MANUAL.script),
+    styles: built(MANUAL.styles),
+    boot: built("web/boot.ts"),
+    icon: relative("dist/web", iconFile(outputs)),
+  };
 }
 
 /** The sources that became part of the console, from the repository's root, sorted. */

@@ -12,6 +12,7 @@ import { commonHeaders, preflight } from "./http/headers.ts";
 import { livez, metrics, readyz } from "./http/health.ts";
 import { requestLog } from "./http/request_log.ts";
 import { inference } from "./http/inference.ts";
+import type { Manual } from "./http/manual.ts";
 import { listModels, oneModel } from "./http/models.ts";
 import type { AppParts } from "./http/parts.ts";
 import { acmeChallenge, type ChallengeSource, toHttps } from "./http/plain_http.ts";
@@ -60,6 +61,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.get("/install.ps1", commonHeaders, downloads.script("install.ps1"));
   app.get("/licenses.txt", commonHeaders, licenseNotices);
   app.all("/api/*", commonHeaders, lazyConsoleApi(parts));
+  if (parts.manual) routeManual(app, parts.manual);
   if (parts.console) app.get("*", commonHeaders, parts.console);
   return app;
 }
@@ -67,6 +69,17 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
 /** A path, and the one that Anthropic's clients ask for where their base URL ends in /v1 already. */
 function spellings(path: string): string[] {
   return [path, `/v1${path}`];
+}
+
+/** Paths without a language lead to the edition that the browser asks for. */
+export function routeManual(app: Hono<AppEnv>, manual: Manual): void {
+  app.get("/llms.txt", commonHeaders, (c, next) => manual.llms(c, next));
+  for (const path of ["/docs", "/docs/", "/docs/:page"]) {
+    app.get(path, commonHeaders, (c, next) => manual.choose(c, next));
+  }
+  for (const path of ["/docs/:language{en|zh}/", "/docs/:language{en|zh}/:page"]) {
+    app.get(path, commonHeaders, (c, next) => manual.file(c, next));
+  }
 }
 
 /** What is served without encryption beside HTTPS. Links between gateways are sealed by themselves. */

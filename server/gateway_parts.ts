@@ -22,11 +22,12 @@ import { gauges } from "./gauges.ts";
 import { BoundedLogs } from "./base/bounded_logs.ts";
 import { Budgets } from "./base/budgets.ts";
 import { originReader } from "./http/address.ts";
-import { assets } from "./http/assets.ts";
+import { assets, securityHeadersOf } from "./http/assets.ts";
 import { AnswerBudget } from "./http/answer_budget.ts";
 import { BodyBudget } from "./http/body_budget.ts";
 import { Downloads } from "./http/downloads.ts";
 import { Live } from "./http/live/live.ts";
+import { Manual } from "./http/manual.ts";
 import { Metrics } from "./http/metrics.ts";
 import type { AppParts } from "./http/parts.ts";
 import { RefusalLimit } from "./http/refusal_limit.ts";
@@ -228,6 +229,10 @@ export async function createParts(config: Config, world: PartsWorld) {
 
   const certificates = openCertificates(config, { store, clock, log });
   const origin = originReader(config.trustedProxies);
+  const pageHeaders = securityHeadersOf({
+    httpsOnly: speaksTls(config) && config.httpPort !== null,
+    isSecure: (c) => origin(c).isSecure || config.publicUrl?.startsWith("https:") === true,
+  });
   const app: AppParts = {
     config,
     version: buildFacts.version,
@@ -268,10 +273,12 @@ export async function createParts(config: Config, world: PartsWorld) {
     isDraining,
     cluster,
     certificates,
-    console: consoleDir === null ? null : assets(consoleDir, {
-      httpsOnly: speaksTls(config) && config.httpPort !== null,
-      isSecure: (c) => origin(c).isSecure || config.publicUrl?.startsWith("https:") === true,
-      base: config.basePath,
+    console: consoleDir === null ? null : assets(consoleDir, pageHeaders, config.basePath),
+    manual: consoleDir === null ? null : new Manual({
+      dir: join(consoleDir, "manual"),
+      config,
+      origin,
+      headers: pageHeaders,
     }),
     downloads: new Downloads({
       dirs: downloadDirs(config),

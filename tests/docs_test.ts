@@ -6,17 +6,13 @@ import { dirname, join } from "node:path";
 import { parseConfig } from "../client/config/config.ts";
 import { closeError, dialError } from "../client/link/link_error.ts";
 import { CloseCode, decode } from "../protocol/mod.ts";
+import { contents } from "../scripts/manual/contents.ts";
+import { anchorOf } from "../scripts/manual/render.ts";
 import { at } from "../scripts/root.ts";
 import { ConfigError, policyNames, readConfig, settingsHelp } from "../server/base/config.ts";
 import { errorKinds } from "../server/base/error.ts";
 import { outcomes } from "../server/base/outcome.ts";
-import {
-  anchorOf,
-  fenceOf,
-  type Markdown,
-  readMarkdown,
-  withoutComments,
-} from "./harness/markdown.ts";
+import { fenceOf, type Markdown, readMarkdown, withoutComments } from "./harness/markdown.ts";
 
 const english = readMarkdown("README.md");
 const chinese = readMarkdown("README.zh-CN.md");
@@ -238,6 +234,13 @@ function resolves(from: string, link: string): boolean {
   return anchor === undefined ||
     readMarkdown(path).headings.some(({ text }) => anchorOf(text) === decodeURI(anchor));
 }
+
+test("the manual's contents list every page of docs/, once", () => {
+  const listed = contents.flatMap(({ pages }) => pages);
+  const pages = files.filter((path) => /^docs\/[\w-]+\.md$/.test(path))
+    .map((path) => path.slice("docs/".length, -".md".length));
+  expect(listed.toSorted()).toEqual(pages.toSorted());
+});
 
 test("every frame in docs/wire.md is one that the codec reads", () => {
   const frames = wire.fences.filter(({ language }) => language === "json")

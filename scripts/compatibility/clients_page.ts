@@ -67,8 +67,8 @@ const texts = Object.freeze({
 
 # Clients
 
-What to set in each client. In place of \`${values.address}\` stands your gateway's address, in
-place of \`${values.key}\` your API key, and in place of \`${values.model}\` one of the models that
+What to set in each client. \`${values.address}\` stands for your gateway's address,
+\`${values.key}\` for your API key, and \`${values.model}\` for one of the models that
 \`GET /v1/models\` lists. The console shows the same snippets with your own values, where you create a
 key and beside each model.
 
@@ -88,7 +88,7 @@ version: [compatibility.md](compatibility.md#programs).
 
 # 客户端
 
-各个客户端的设置方法。请把 \`${values.address}\` 换成你的网关地址，\`${values.key}\` 换成你的 API 密钥，\`${values.model}\` 换成 \`GET /v1/models\` 列出的某个模型。在控制台新建密钥时，以及在每个模型旁边，都能看到已填好这些值的同样代码。
+各个客户端的设置方法。\`${values.address}\` 是网关的地址；请把 \`${values.key}\` 换成你的 API 密钥，\`${values.model}\` 换成 \`GET /v1/models\` 列出的某个模型。在控制台新建密钥时，以及在每个模型旁边，都能看到已填好这些值的同样代码。
 
 任何客户端都可以使用任何模型：无论模型的提供方支持哪种接口，网关都会转换。支持多种接口的客户端，按这里的设置使用第一种。哪些版本经过实测，见 [compatibility.md](compatibility.md#programs)。
 

@@ -25,8 +25,8 @@ export type Manifest = Record<string, Asset>;
 
 type Encoding = keyof Asset["sizes"];
 
-/** An asset as it is served: its files, or bytes that were made at the start. */
-interface Served extends Asset {
+/** An asset as it is served: its files, or bytes that were made from them. */
+export interface Served extends Asset {
   bytes?: Partial<Record<Encoding, Uint8Array<ArrayBuffer>>>;
 }
 
@@ -56,10 +56,25 @@ const OPENER_POLICY = { "cross-origin-opener-policy": "same-origin" };
 /** Hosts that browsers trust over plain HTTP, too. */
 const LOCAL_HOST = /^(?:localhost|[^:]+\.localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?$/i;
 
-interface AssetOptions {
+interface SecurityOptions {
+  /** Browsers shall never come by plain HTTP again. */
   httpsOnly?: boolean;
+  /** Whether the browser came by HTTPS. */
   isSecure?: (c: AppContext) => boolean;
-  base?: string;
+}
+
+/** The headers by which the browser guards a page. */
+export type SecurityHeaders = (c: AppContext) => Readonly<Record<string, string>>;
+
+/** The same for every page of the gateway. */
+export function securityHeadersOf(
+  { httpsOnly = false, isSecure = () => true }: SecurityOptions = {},
+): SecurityHeaders {
+  const always = httpsOnly ? { ...securityHeaders, ...HSTS } : securityHeaders;
+  return (c) => {
+    const isTrusted = isSecure(c) || LOCAL_HOST.test(c.req.header("host") ?? "");
+    return isTrusted ? { ...always, ...OPENER_POLICY } : always;
+  };
 }
 
 /** For a year. */
@@ -70,22 +85,19 @@ const HSTS = { "strict-transport-security": "max-age=31536000" };
  * the console's page, which has its own routes. Paths that name a file (`/assets/…`, or with an
  * extension) and are not listed go to the app's `notFound`, and so do programs that look for the API:
  * an SDK would take a page for an empty answer. Reads `manifest.json` in `dir` at once, and throws
- * where the console was not built. `httpsOnly`: browsers shall never come by plain HTTP again.
- * `isSecure`: whether the browser came by HTTPS. `base`: below which path of its host the gateway is
- * reached, or empty.
+ * where the console was not built. `headers`: of every answer. `base`: below which path of its host the
+ * gateway is reached, or empty.
  */
 export function assets(
   dir: string,
-  { httpsOnly = false, isSecure = () => true, base = "" }: AssetOptions = {},
+  headers: SecurityHeaders = securityHeadersOf(),
+  base = "",
 ): Handler<AppEnv> {
   const manifest: Record<string, Served> = readManifest(dir);
   if (base !== "") manifest[INDEX] = pageBelow(base, dir, manifest[INDEX]!);
-  const always = httpsOnly ? { ...securityHeaders, ...HSTS } : securityHeaders;
   return (c) => {
     const asset = manifest[c.req.path] ?? (isPage(c) ? manifest[INDEX] : undefined);
-    if (asset === undefined) return c.notFound();
-    const isTrusted = isSecure(c) || LOCAL_HOST.test(c.req.header("host") ?? "");
-    return answer(c, dir, asset, isTrusted ? { ...always, ...OPENER_POLICY } : always);
+    return asset === undefined ? c.notFound() : serveAsset(c, asset, headers(c), dir);
   };
 }
 
@@ -123,11 +135,12 @@ function namesFile(path: string): boolean {
   return path.startsWith("/assets/") || /\.[^/]+$/.test(path);
 }
 
-function answer(
+/** `dir`: where the asset's files are, unless it has its bytes. */
+export function serveAsset(
   c: AppContext,
-  dir: string,
   asset: Served,
   always: Readonly<Record<string, string>>,
+  dir = "",
 ): Response {
   const encoding = chosenEncoding(c, asset);
   // A strong tag stands for exact bytes, so each encoding has its own.

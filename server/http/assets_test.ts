@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { Hono } from "hono";
 import OpenAI from "openai";
-import { assets, type Manifest } from "./assets.ts";
+import { assets, type Manifest, securityHeadersOf } from "./assets.ts";
 import type { AppEnv } from "./env.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "colink-assets-"));
@@ -36,7 +36,10 @@ store("manifest.json", JSON.stringify(manifest));
 const app = new Hono<AppEnv>()
   .notFound((c) => c.json({ error: { code: "not_found" } }, 404))
   .get("*", assets(dir));
-const overHttp = new Hono<AppEnv>().get("*", assets(dir, { isSecure: () => false }));
+const overHttp = new Hono<AppEnv>().get(
+  "*",
+  assets(dir, securityHeadersOf({ isSecure: () => false })),
+);
 // A real server: what HEAD says of the length is the runtime's doing as much as ours.
 const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: app.fetch });
 

@@ -44,6 +44,7 @@ import type { BodyBudget } from "./body_budget.ts";
 import type { Downloads } from "./downloads.ts";
 import type { AppContext } from "./env.ts";
 import type { Live } from "./live/live.ts";
+import type { Manual } from "./manual.ts";
 import type { Metrics } from "./metrics.ts";
 import type { RefusalLimit } from "./refusal_limit.ts";
 import type { SendQueues } from "./send_queues.ts";
@@ -114,5 +115,7 @@ export interface AppParts {
   certificates: { readonly trouble: string | null; readonly validUntilMs: number | null } | null;
   /** Serves the console's files; null: it is not built. */
   console: Handler | null;
+  /** Null: as the console. */
+  manual: Manual | null;
   downloads: Downloads;
 }

@@ -54,11 +54,6 @@ export function fenceOf({ path, fences }: Markdown, language: string): string {
   return found[0]!.text;
 }
 
-/** The fragment by which hosts of Markdown link to a heading. */
-export function anchorOf(heading: string): string {
-  return heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(/\s/g, "-");
-}
-
 /** Code alone: comments are prose, and may be translated. */
 export function withoutComments({ language, text }: Fence): string {
   const comment = /^(javascript|js|ts)$/.test(language) ? /(^|\s+)\/\/.*$/gm : /(^|\s+)#.*$/gm;
