@@ -22,7 +22,7 @@ export interface Layout {
   chapters: readonly { title: string; pages: readonly PageLink[] }[];
 }
 
-export interface PageLink {
+interface PageLink {
   name: string;
   title: string;
 }

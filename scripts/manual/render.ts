@@ -21,7 +21,7 @@ interface Heading {
 }
 
 /** What the search looks through. */
-export interface Section {
+interface Section {
   id: string;
   title: string;
   text: string;
