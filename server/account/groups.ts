@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
+import { ALONE, type Part } from "../node/audience.ts";
 import { groupNotFound, type GroupRow } from "../store/groups.ts";
 import { PeriodicTask } from "../store/periodic_task.ts";
 import type { Store } from "../store/store.ts";
@@ -92,10 +93,14 @@ export class Groups {
     return this.#idByName.get(name.toLowerCase()) ?? null;
   }
 
-  /** The highest weight of the account's groups; 1 for an account without a group. */
-  weightOf(accountId: string): number {
-    const weights = this.groupsOf(accountId).flatMap((id) => this.#byId.get(id)?.weight ?? []);
-    return weights.length === 0 ? 1 : Math.max(...weights) / HUNDREDTHS;
+  /** The weight of the heaviest of the account's groups; 1 for an account without a group. */
+  partOf(accountId: string): Part {
+    let group: Part["group"] = null;
+    for (const id of this.groupsOf(accountId)) {
+      const weight = (this.#byId.get(id)?.weight ?? 0) / HUNDREDTHS;
+      if (weight > (group?.weight ?? 0)) group = { id, weight };
+    }
+    return group === null ? ALONE : { weight: group.weight, group };
   }
 
   /** In the order of their names. */

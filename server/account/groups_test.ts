@@ -65,7 +65,7 @@ test("a member is known here at once, and at other gateways within five seconds"
     await clock.pass(5_000);
     await there.refresh();
     expect(there.groupsOf(account)).toEqual([id]);
-    expect([there.idOf("LAB"), there.weightOf(account), there.namesOf(account)])
+    expect([there.idOf("LAB"), there.partOf(account).weight, there.namesOf(account)])
       .toEqual([id, 2.5, ["Lab"]]);
     await there.change(id, { remove: [account] });
     await here.refresh();
@@ -98,7 +98,7 @@ test("a change is reported once, and a group that is gone has nobody and weighs 
     expect(await here.remove(id)).toMatchObject({ name: "Lab", members: 1 });
     await here.refresh();
     expect(changes).toBe(1);
-    expect([here.groupsOf(account), here.idOf("lab"), here.weightOf(account), here.list()])
+    expect([here.groupsOf(account), here.idOf("lab"), here.partOf(account).weight, here.list()])
       .toEqual([[], null, 1, []]);
     await expect(here.members(id)).rejects.toMatchObject({ code: "not_found" });
   }));

@@ -120,6 +120,11 @@ export class Attempt implements AttemptSink, AnswerSource {
     return this.#running?.tally() ?? NO_TALLY;
   }
 
+  /** Of the answer, as they came from the node. */
+  answerBytes(): number {
+    return this.#answerBytes;
+  }
+
   /** How long the answer has taken until now. */
   timing(): Timing {
     const durationMs = this.parts.clock.monotonic() - this.#startedMs;
@@ -153,6 +158,7 @@ export class Attempt implements AttemptSink, AnswerSource {
     if (this.#running === null) {
       return this.#complete(failed("busy", { what: "the node reads too slowly" }));
     }
+    this.lease.charge?.begin(this);
     // A call that does not stream is silent until its answer is there; only its deadline limits that.
     if (this.order.stream) this.#watchSilence(this.parts.times.firstTokenMs);
   }
@@ -264,6 +270,7 @@ export class Attempt implements AttemptSink, AnswerSource {
   #end(end: AttemptEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    if (end.is === "failed") this.lease.charge?.waive();
     this.#cancelLook();
     this.#cancelSilence();
     this.parts.onEnd(end);

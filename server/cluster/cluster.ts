@@ -145,7 +145,7 @@ export class Cluster {
     });
     const send = (peer: string, message: PeerMessage) => this.#peers.find(peer)?.send(message);
     const broadcast = (message: PeerMessage) => this.#broadcast(message);
-    this.offers = new Offers({ clock, memberships, send, broadcast });
+    this.offers = new Offers({ clock, send, broadcast });
     this.viewers = new RemoteViewers({ send, broadcast });
     this.answers = new AnswerRelay({ clock, send });
     this.owners = new AnswerOwners(bus, id);
@@ -383,8 +383,9 @@ export class Cluster {
       case "wants":
         return this.offers.receiveWaiters(peer, message.service, message.waiting);
       case "offer": {
+        const { service, grant, account } = message;
         const node = this.#remote.find(peer, message.node);
-        return this.offers.receiveOffer(peer, node, message.service, message.grant);
+        return this.offers.receiveOffer(peer, node, service, grant, account);
       }
       case "decline":
         return this.offers.release(peer, message.grant);

@@ -40,6 +40,8 @@ export class InboundCall implements AttemptSink {
   #running: RunningAttempt | null = null;
   #cancelGrace: () => void = () => {};
   readonly #startedMs: number;
+  /** Of the answer, as they came from the node. */
+  #answerBytes = 0;
   /** Bytes beyond the peer's credit, which count against the node: only wire v1 makes them. */
   #keptBytes = 0;
 
@@ -60,8 +62,13 @@ export class InboundCall implements AttemptSink {
 
   /** Sends the call to its node. */
   start(order: Order): void {
-    this.#running = this.lease.node.connection.start(order, this);
-    if (this.#running !== null) return;
+    const { node, charge } = this.lease;
+    const running = this.#running = node.connection.start(order, this);
+    if (running !== null) {
+      const answerBytes = () => this.#answerBytes;
+      const meter = { tally: () => running.tally(), answerBytes };
+      return charge?.begin(meter, order.body.bytes.byteLength);
+    }
     this.#fail({ code: 503, message: "The node reads too slowly", busy: true });
     this.#free();
   }
@@ -93,6 +100,7 @@ export class InboundCall implements AttemptSink {
   }
 
   data(piece: string | Uint8Array): void {
+    this.#answerBytes += piece.length;
     this.#writer.write(typeof piece === "string" ? encoder.encode(piece) : piece);
     this.#count();
     // Only a node of wire v1 sends more than it was granted.
@@ -110,6 +118,7 @@ export class InboundCall implements AttemptSink {
   }
 
   fail(failure: AttemptFailure): void {
+    this.lease.charge?.waive();
     if (failure.kind === "answered") {
       this.#answer(failure.status, failure.headers, failure.body);
     } else if (failure.kind === "refused") {

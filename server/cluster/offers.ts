@@ -2,11 +2,9 @@
 
 import type { Lease } from "../schedule/lease.ts";
 import type { Waiter } from "../schedule/fair_queue.ts";
-import type { Wanted } from "../schedule/call.ts";
-import type { RemoteWaiters } from "../schedule/remote_waiters.ts";
+import type { RemoteWaiter, RemoteWaiters } from "../schedule/remote_waiters.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Node } from "../node/node.ts";
-import { mayUse, type Memberships, noMemberships, viewerOf } from "../node/audience.ts";
 import { ByService, type Service } from "../node/service.ts";
 import type { PeerMessage, Waiting } from "./peer_message.ts";
 
@@ -33,26 +31,15 @@ const GRANT_MS = 2_000;
 /** What offers need of the scheduler. */
 export interface OfferScheduler {
   waiters(service: Service): Iterable<Waiter<Lease>>;
-  serveNext(node: Node, service: Service): boolean;
+  serveNext(node: Node, service: Service, accountId?: string): boolean;
   remoteWaitersArrived(service: Service): void;
 }
 
 export interface OffersParts {
   clock: Clock;
-  /** Default: no account is in a group. */
-  memberships?: Memberships;
   send: (peer: string, message: PeerMessage) => void;
   /** Sends to all linked peers. */
   broadcast: (message: PeerMessage) => void;
-}
-
-/** A call that waits at a peer. */
-interface RemoteWaiter {
-  /** Monotonic milliseconds of this process. */
-  sinceMs: number;
-  /** Public ids of nodes that must not be offered. */
-  tried: ReadonlySet<string>;
-  wanted: Wanted;
 }
 
 interface Grant {
@@ -102,27 +89,25 @@ export class Offers implements RemoteWaiters {
     return !this.#isClosed && this.#waiters.get(service) !== undefined;
   }
 
-  *wants(service: Service): Iterable<RemoteWaiter> {
+  *waiting(service: Service): Iterable<RemoteWaiter> {
     if (this.#isClosed) return;
     for (const waiters of this.#waiters.get(service)?.values() ?? []) yield* waiters;
   }
 
-  waitingSince(node: Node, service: Service): number | null {
-    return this.#isClosed ? null : this.#longestWait(node, service)?.waiter.sinceMs ?? null;
-  }
-
-  grant(lease: Lease): void {
+  grant(lease: Lease, waiter: RemoteWaiter): void {
     const { node, service } = lease;
-    const longest = this.#longestWait(node, service);
-    if (longest === null) return lease.release();
-    const { peer, waiter } = longest;
-    const waiters = this.#waiters.get(service)?.get(peer) ?? [];
-    this.#setWaiters(peer, service, waiters.filter((one) => one !== waiter));
-    const grant = ++this.#lastGrant;
-    const cancelExpiry = this.parts.clock.after(GRANT_MS, () => this.release(peer, grant));
-    this.#granted.set(grant, { peer, lease, cancelExpiry });
-    const offer = { grant, node: node.who.publicId, service: serviceOf(service) };
-    this.parts.send(peer, { is: "offer", ...offer });
+    for (const [peer, waiters] of this.#waiters.get(service) ?? []) {
+      if (!waiters.includes(waiter)) continue;
+      this.#setWaiters(peer, service, waiters.filter((one) => one !== waiter));
+      const grant = ++this.#lastGrant;
+      const cancelExpiry = this.parts.clock.after(GRANT_MS, () => this.release(peer, grant));
+      this.#granted.set(grant, { peer, lease, cancelExpiry });
+      const { accountId = "" } = waiter.wanted;
+      const offer = { grant, node: node.who.publicId, service: serviceOf(service) };
+      const account = accountId === "" ? {} : { account: accountId };
+      return this.parts.send(peer, { is: "offer", ...offer, ...account });
+    }
+    lease.release();
   }
 
   /** The slot that was granted to the peer, for the call it has sent; null: the grant has expired. */
@@ -143,9 +128,10 @@ export class Offers implements RemoteWaiters {
   receiveWaiters(peer: string, service: Service, waiting: readonly Waiting[]): void {
     const nowMs = this.parts.clock.monotonic();
     const waiters = waiting.slice(0, MAX_WAITERS + MAX_WAITING_ACCOUNTS).map((
-      { age_ms, tried, home = null, account = "", route = "any" },
+      { age_ms, tried, home = null, account = "", route = "any", bytes = 0 },
     ) => ({
       sinceMs: nowMs - age_ms,
+      promptBytes: bytes,
       tried: new Set(tried),
       wanted: { ...serviceOf(service), requiredNode: home, accountId: account, route },
     }));
@@ -163,12 +149,18 @@ export class Offers implements RemoteWaiters {
   }
 
   /** A peer offers a slot of its node; undefined: the node is not known here. */
-  receiveOffer(peer: string, node: Node | undefined, service: Service, grant: number): void {
+  receiveOffer(
+    peer: string,
+    node: Node | undefined,
+    service: Service,
+    grant: number,
+    accountId?: string,
+  ): void {
     if (node !== undefined) {
       this.#received.set(node, [...this.#received.get(node) ?? [], grant]);
       // The call is sent in a moment. Where it is not, the peer must not hold the slot any longer.
       this.parts.clock.after(GRANT_MS / 2, () => this.#decline(peer, node, grant));
-      if (this.#scheduler?.serveNext(node, service)) return;
+      if (this.#scheduler?.serveNext(node, service, accountId)) return;
     }
     this.#decline(peer, node, grant);
   }
@@ -248,27 +240,11 @@ export class Offers implements RemoteWaiters {
         ...(tried.size === 0 ? {} : { tried: [...tried] }),
         ...(requiredNode === null ? {} : { home: requiredNode }),
         account: accountId,
+        bytes: call.promptBytes,
         ...(route === "any" ? {} : { route }),
       });
     }
     return { is: "wants", service: serviceOf(service), waiting };
-  }
-
-  /** The remote call that has waited longest and that the node can serve. */
-  #longestWait(node: Node, service: Service): { peer: string; waiter: RemoteWaiter } | null {
-    const { memberships = noMemberships } = this.parts;
-    const { publicId, nodeKey } = node.who;
-    let longest: { peer: string; waiter: RemoteWaiter } | null = null;
-    for (const [peer, waiters] of this.#waiters.get(service) ?? []) {
-      for (const waiter of waiters) {
-        const { sinceMs, tried, wanted } = waiter;
-        const { requiredNode = null } = wanted;
-        if (tried.has(publicId) || requiredNode !== null && requiredNode !== nodeKey) continue;
-        if (!mayUse(node, viewerOf(wanted, memberships))) continue;
-        if (longest === null || sinceMs < longest.waiter.sinceMs) longest = { peer, waiter };
-      }
-    }
-    return longest;
   }
 
   #setWaiters(peer: string, service: Service, waiters: RemoteWaiter[]): void {

@@ -175,29 +175,42 @@ describe("the calls that wait at peers", () => {
 
   test("have waited for as long as they say, counted from when they say it", async () => {
     const { offers, world, clock } = start();
-    const { node } = world.node("n", 1, ["other"]);
+    world.node("n", 1, ["other"]);
     await clock.pass(500);
     offers.receiveWaiters("gw-1", service, [{ age_ms: 200 }]);
-    expect(offers.waitingSince(node, service)).toBe(clock.monotonic() - 200);
-    expect(offers.waitingSince(node, { ...service, model: "x" })).toBeNull();
+    const since = (model: string) =>
+      [...offers.waiting({ ...service, model })].map(({ sinceMs }) => sinceMs);
+    expect(since("m")).toEqual([clock.monotonic() - 200]);
+    expect(since("x")).toEqual([]);
   });
 
-  test("take no slot that none of them can use: it is released", () => {
-    const { offers, world } = start();
+  test("take no slot that none of them can use", () => {
+    const { offers, world, offered } = start();
     const { node } = world.node("n", 1);
     const lease = world.scheduler.leaseLocal(node, service)!;
     offers.receiveWaiters("gw-1", service, [{ age_ms: 1, tried: ["n"] }]);
-    offers.grant(lease);
-    expect(node.active).toBe(0);
+    lease.release();
+    expect([node.active, offered()]).toEqual([0, []]);
+  });
+
+  test("take no slot once they do not wait any more: it is released", () => {
+    const { offers, world, offered } = start();
+    const { node } = world.node("n", 1);
+    const lease = world.scheduler.leaseLocal(node, service)!;
+    offers.receiveWaiters("gw-1", service, [{ age_ms: 1 }]);
+    const [waiter] = offers.waiting(service);
+    offers.receiveWaiters("gw-1", service, []);
+    offers.grant(lease, waiter!);
+    expect([node.active, offered()]).toEqual([0, []]);
   });
 
   test("are not served by a gateway that leaves, also those known before", () => {
     const { offers, world } = start();
-    const { node } = world.node("n", 1, ["other"]);
+    world.node("n", 1, ["other"]);
     offers.receiveWaiters("gw-1", service, [{ age_ms: 1 }]);
     offers.close();
     expect(offers.hasWaiting(service)).toBe(false);
-    expect(offers.waitingSince(node, service)).toBeNull();
+    expect([...offers.waiting(service)]).toEqual([]);
     expect(offers.waitingElsewhere).toBe(1);
   });
 });
@@ -267,7 +280,7 @@ describe("a gateway whose own calls wait", () => {
     await clock.pass(4);
     expect(sent).toEqual([]);
     await clock.pass(1);
-    const waiting = [{ age_ms: 5, tried: ["t"], home: "key/away", account: "alice" }];
+    const waiting = [{ age_ms: 5, tried: ["t"], home: "key/away", account: "alice", bytes: 28 }];
     expect(sent).toEqual([{ peer: "all", message: { is: "wants", service, waiting } }]);
   });
 

@@ -20,6 +20,8 @@ export interface Waiting {
   account?: string;
   /** Absent: any. */
   route?: Route;
+  /** The size of its body. */
+  bytes?: number;
 }
 
 /**
@@ -35,8 +37,8 @@ export type PeerMessage =
   | { is: "loads"; loads: NodeLoad[] }
   /** The sender's calls that wait for the service, longest wait first. Replaces the list before. */
   | { is: "wants"; service: Service; waiting: Waiting[] }
-  /** One slot of the sender's node is held for a call of the receiver. */
-  | { is: "offer"; grant: number; node: string; service: Service }
+  /** One slot of the sender's node is held for a call of the receiver: one of this account, if it still waits. */
+  | { is: "offer"; grant: number; node: string; service: Service; account?: string }
   /** The receiver's slot is not needed any more. */
   | { is: "decline"; grant: number }
   /** The link of the node that runs the receiver's call with this stream number is lost and may come back, or is back. */

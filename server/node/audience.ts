@@ -47,12 +47,22 @@ export interface Viewer {
 /** No account's: it may use the nodes for everyone. */
 export const STRANGER: Viewer = { accountId: "", groups: [], route: "any" };
 
+/** An account's part of what is scarce, for one of most accounts' parts. */
+export interface Part {
+  readonly weight: number;
+  /** The group that it has its weight from, or would have; null: it is in none. */
+  readonly group: { readonly id: string; readonly weight: number } | null;
+}
+
+/** Of an account without a group. */
+export const ALONE: Part = { weight: 1, group: null };
+
 /** Which groups accounts belong to. */
 export interface Memberships {
   /** The ids of the account's groups, a few seconds old at most. Called for every choice of a node. */
   groupsOf(accountId: string): readonly string[];
-  /** The account's part of what is scarce. Absent: 1, as for an account without a group. */
-  weightOf?(accountId: string): number;
+  /** The account's part of what is scarce. Absent: as of an account without a group. */
+  partOf?(accountId: string): Part;
   /** Whether the account sees the nodes that the other owns, because a group of both is set so. Absent: never. */
   seesNodesOf?(accountId: string, ownerId: string): boolean;
 }

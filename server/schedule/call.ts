@@ -105,6 +105,7 @@ export function stopError(code: StopCode): ColinkError {
 /** A call keeps its stop listeners itself, because an AbortSignal would cost as much as queueing the call. */
 export class Call {
   #request: CallRequest;
+  #promptBytes: number | null = null;
   #stopped: ColinkError | null = null;
   readonly #listeners: (() => void)[] = [];
 
@@ -127,6 +128,12 @@ export class Call {
   /** Lets a call to an alias ask for one of its targets, while it neither waits nor runs. */
   aim(target: Pick<CallRequest, "model" | "body" | "route">): void {
     this.#request = { ...this.#request, ...target, plan: undefined };
+    this.#promptBytes = null;
+  }
+
+  /** The size of the body as it goes to a node; counted once, because it costs the editing of an edited one. */
+  get promptBytes(): number {
+    return this.#promptBytes ??= this.#request.body.bytes.byteLength;
   }
 
   get id(): string {

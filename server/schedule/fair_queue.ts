@@ -1,6 +1,8 @@
 /** The calls that wait for a slot of one service, fair among accounts. */
 
-import type { Call } from "./call.ts";
+import type { Call, CallRequest } from "./call.ts";
+import { type Placed, ShareHeap } from "./share_heap.ts";
+import type { Ordered, Share, TokenShares } from "./token_shares.ts";
 
 export interface Waiter<T> {
   readonly call: Call;
@@ -16,27 +18,31 @@ export interface Waiter<T> {
   readonly onPosition?: ((position: number) => void) | undefined;
 }
 
-/** The calls of one account. */
-interface Line<T> {
-  readonly waiters: Waiter<T>[];
-  /** How many turns of a round are its own; 1: as many as most accounts'. */
-  readonly weight: number;
-  /** Turns that it has left; it is served while there is a whole one. */
-  turns: number;
+/** What a line is ordered by. */
+interface Rank {
+  /** What its account has received. */
+  readonly received: number;
+  /** Among accounts that have received as much: what its group has, with those of it that came before. */
+  readonly groupReceived: number;
+  /** Among these: when the account was served last. */
+  readonly servedAt: number;
+  /** Among these: when the line was opened. */
+  readonly openedAt: number;
 }
 
 /**
- * Accounts take turns by their weights (deficit round robin); the calls of one account are served in
- * order of arrival. The account whose turn it is comes first in the Map, which keeps its keys in the
- * order in which they were set.
+ * The account that has received the fewest tokens is served first, of several such one of the group
+ * that has; the calls of one account are served in order of arrival.
  */
 export class FairQueue<T> {
   readonly #byAccount = new Map<string, Line<T>>();
+  readonly #lines = new ShareHeap<Line<T>>(isBefore);
+  /** Lines that wait now, by their accounts' group. */
+  readonly #linesByGroup = new Map<string, number>();
   #size = 0;
-  /** Accounts whose weight is not 1. */
-  #weighted = 0;
+  #opened = 0;
 
-  constructor(private readonly weightOf: (accountId: string) => number = () => 1) {}
+  constructor(private readonly shares: TokenShares) {}
 
   get size(): number {
     return this.#size;
@@ -44,8 +50,9 @@ export class FairQueue<T> {
 
   /** `isFirst`: before the other calls of its account. */
   add(waiter: Waiter<T>, isFirst = false): void {
-    const { accountId } = waiter.call.request;
-    const { waiters } = this.#byAccount.get(accountId) ?? this.#open(accountId);
+    const { request } = waiter.call;
+    const share = this.shares.entered(request);
+    const { waiters } = this.#byAccount.get(request.accountId) ?? this.#open(request, share);
     if (isFirst) waiters.unshift(waiter);
     else waiters.push(waiter);
     this.#size++;
@@ -58,94 +65,187 @@ export class FairQueue<T> {
 
   /** Harmless for a waiter that is not in the queue. */
   remove(waiter: Waiter<T>): void {
-    const { accountId } = waiter.call.request;
-    const line = this.#byAccount.get(accountId);
+    const { request } = waiter.call;
+    const line = this.#byAccount.get(request.accountId);
     const index = line?.waiters.indexOf(waiter) ?? -1;
     if (line === undefined || index < 0) return;
     line.waiters.splice(index, 1);
     this.#size--;
-    if (line.waiters.length > 0) return;
-    this.#byAccount.delete(accountId);
-    if (line.weight !== 1) this.#weighted--;
+    this.shares.left(line.share, request);
+    if (line.waiters.length === 0) this.#close(request.accountId, line);
   }
 
   /**
-   * The waiter whose turn it is among those that `fits` accepts, of the accounts that `mayFit`
-   * accepts; it stays in the queue.
+   * The waiter that is served next among those that `fits` accepts, of the accounts that `mayFit`
+   * accepts, with its account's share; it stays in the queue.
    */
   next(
     mayFit: (accountId: string) => boolean,
     fits: (waiter: Waiter<T>) => boolean,
-  ): Waiter<T> | null {
-    for (const [accountId, { waiters }] of this.#inTurn()) {
-      const waiter = mayFit(accountId) ? waiters.find(fits) : undefined;
-      if (waiter) return waiter;
+  ): Next<T> | null {
+    const { first } = this.#lines;
+    const of = (line: Line<T>) => mayFit(line.accountId) ? nextOf(line, fits) : null;
+    // Mostly every waiter fits.
+    const found = first === undefined ? null : of(first);
+    if (found !== null || this.#lines.size < 2) return found;
+    for (const line of this.#lines.inOrder()) {
+      const found = line === first ? null : of(line);
+      if (found !== null) return found;
     }
     return null;
   }
 
-  /** Removes a waiter that is served now; its account goes to the end once it has no turn left. */
-  take(waiter: Waiter<T>): void {
-    const { accountId } = waiter.call.request;
+  /** The same of one account. */
+  nextOf(accountId: string, fits: (waiter: Waiter<T>) => boolean): Next<T> | null {
     const line = this.#byAccount.get(accountId);
-    if (line !== undefined && this.#weighted > 0) this.#passRounds(line);
+    return line === undefined ? null : nextOf(line, fits);
+  }
+
+  /** Removes a waiter that is served now. */
+  take(waiter: Waiter<T>): void {
+    const { request } = waiter.call;
+    const line = this.#byAccount.get(request.accountId);
     this.remove(waiter);
     if (line === undefined) return;
-    line.turns--;
-    if (line.turns < 1 && line.waiters.length > 0) this.#toEnd(accountId, line);
-  }
-
-  #toEnd(accountId: string, line: Line<T>): void {
-    line.turns += line.weight;
-    this.#byAccount.delete(accountId);
-    this.#byAccount.set(accountId, line);
-  }
-
-  /** The rounds until the account's turn go by for all, and those before it in the last one have no turn in it. */
-  #passRounds(line: Line<T>): void {
-    const rounds = roundsBefore(line);
-    for (const other of this.#byAccount.values()) {
-      if (other !== line) other.turns += Math.min(rounds, roundsBefore(other)) * other.weight;
-    }
-    line.turns += rounds * line.weight;
-    for (const [accountId, other] of [...this.#byAccount]) {
-      if (other === line) break;
-      if (other.turns < 1) this.#toEnd(accountId, other);
-    }
+    this.shares.served(line.share, request);
+    if (line.place >= 0) line.moved();
   }
 
   /** All waiters, in the order in which they would be served if none joined or left. */
   *inOrder(): Iterable<Waiter<T>> {
-    let lines = [...this.#byAccount.values()].map(({ waiters, weight, turns }) => (
-      { waiters, weight, turns, served: 0 }
-    ));
-    while (lines.length > 0) {
-      for (const line of lines) {
-        for (; line.turns >= 1 && line.served < line.waiters.length; line.turns--) {
-          yield line.waiters[line.served++]!;
-        }
-        line.turns += line.weight;
+    for (const waiter of this.#forecast(this.#entrants())) if (waiter !== null) yield waiter;
+  }
+
+  /** How many would be served before a call that came now. */
+  ahead(request: Pick<CallRequest, "model" | "endpoint" | "accountId">): number {
+    const entrants = [...this.#entrants()];
+    const own = entrants.find(({ line }) => line?.accountId === request.accountId);
+    if (own === undefined) {
+      const { received, servedAt } = this.shares.preview(request);
+      const groupReceived = this.#groupReceived(request);
+      const rank = { received, groupReceived, servedAt, openedAt: Infinity };
+      entrants.push({ line: null, rank, waiters: [null], share: null, served: 0, place: -1 });
+    } else own.waiters = [...own.waiters, null];
+    let ahead = 0;
+    for (const waiter of this.#forecast(entrants)) {
+      if (waiter === null) return ahead;
+      ahead++;
+    }
+    return ahead;
+  }
+
+  /** Serves them on paper: each one costs its account what its call is expected to. Null: the call that is asked about. */
+  *#forecast(entrants: Iterable<Entrant<T>>): Iterable<Waiter<T> | null> {
+    const queue = new ShareHeap<Entrant<T>>((a, b) => isBefore(a.rank, b.rank));
+    for (const entrant of entrants) queue.add(entrant);
+    let served = Number.MAX_SAFE_INTEGER / 2;
+    for (let entrant; (entrant = queue.first) !== undefined;) {
+      const waiter = entrant.waiters[entrant.served++]!;
+      yield waiter;
+      if (waiter === null || entrant.served === entrant.waiters.length) {
+        queue.remove(entrant);
+        continue;
       }
-      lines = lines.filter(({ waiters, served }) => waiters.length > served);
+      const { rank, share } = entrant;
+      const cost = this.shares.cost(share!, waiter.call.request, waiter.call.promptBytes);
+      entrant.rank = { ...rank, received: rank.received + cost, servedAt: ++served };
+      queue.moved(entrant);
     }
   }
 
-  #open(accountId: string): Line<T> {
-    const weight = this.weightOf(accountId);
-    const line = { waiters: [], weight, turns: weight };
-    this.#byAccount.set(accountId, line);
-    if (weight !== 1) this.#weighted++;
+  *#entrants(): Iterable<Entrant<T>> {
+    for (const line of this.#byAccount.values()) {
+      const { received, groupReceived, servedAt, openedAt, waiters, share } = line;
+      const rank = { received, groupReceived, servedAt, openedAt };
+      yield { line, rank, waiters, share, served: 0, place: -1 };
+    }
+  }
+
+  #open(request: CallRequest, share: Share): Line<T> {
+    const group = this.shares.groupOf(request)?.id ?? null;
+    const groupReceived = this.#groupReceived(request);
+    const openedAt = ++this.#opened;
+    const line = new Line<T>(request.accountId, share, group, groupReceived, openedAt, this.#lines);
+    this.#byAccount.set(request.accountId, line);
+    this.#lines.add(line);
+    share.ordered.add(line);
+    if (group !== null) this.#linesByGroup.set(group, (this.#linesByGroup.get(group) ?? 0) + 1);
     return line;
   }
 
-  /** The accounts in the order in which it is their turn. */
-  #inTurn(): Iterable<[accountId: string, line: Line<T>]> {
-    if (this.#weighted === 0) return this.#byAccount;
-    return [...this.#byAccount].sort(([, a], [, b]) => roundsBefore(a) - roundsBefore(b));
+  #close(accountId: string, line: Line<T>): void {
+    this.#byAccount.delete(accountId);
+    this.#lines.remove(line);
+    line.share.ordered.delete(line);
+    if (line.group === null) return;
+    const rest = (this.#linesByGroup.get(line.group) ?? 1) - 1;
+    if (rest > 0) this.#linesByGroup.set(line.group, rest);
+    else this.#linesByGroup.delete(line.group);
+  }
+
+  /** What the account's group will have received once those of it are served that wait already. */
+  #groupReceived(request: Pick<CallRequest, "model" | "endpoint" | "accountId">): number {
+    const group = this.shares.groupOf(request);
+    if (group === null) return this.shares.groupLevel(request);
+    const before = this.#linesByGroup.get(group.id) ?? 0;
+    const cost = this.shares.cost(group.share, { ...request, accountId: "" }, 0);
+    return group.share.received + before * cost / group.weight;
   }
 }
 
-/** After how many rounds the account has a turn. */
-function roundsBefore({ turns, weight }: Pick<Line<unknown>, "turns" | "weight">): number {
-  return turns >= 1 ? 0 : Math.ceil((1 - turns) / weight);
+/** The calls of one account. */
+class Line<T> implements Placed, Ordered, Rank {
+  place = -1;
+  readonly waiters: Waiter<T>[] = [];
+
+  constructor(
+    readonly accountId: string,
+    readonly share: Share,
+    readonly group: string | null,
+    readonly groupReceived: number,
+    readonly openedAt: number,
+    private readonly lines: ShareHeap<Line<T>>,
+  ) {}
+
+  get received(): number {
+    return this.share.received;
+  }
+
+  get servedAt(): number {
+    return this.share.servedAt;
+  }
+
+  moved(): void {
+    this.lines.moved(this);
+  }
+}
+
+/** A line on paper. */
+interface Entrant<T> extends Placed {
+  readonly line: Line<T> | null;
+  readonly share: Share | null;
+  rank: Rank;
+  /** Null: the call that is asked about, which is the last one. */
+  waiters: readonly (Waiter<T> | null)[];
+  served: number;
+}
+
+interface Next<T> {
+  readonly waiter: Waiter<T>;
+  readonly share: Share;
+}
+
+function nextOf<T>(
+  { waiters, share }: Line<T>,
+  fits: (waiter: Waiter<T>) => boolean,
+): Next<T> | null {
+  const waiter = waiters.find(fits);
+  return waiter === undefined ? null : { waiter, share };
+}
+
+function isBefore(a: Rank, b: Rank): boolean {
+  if (a.received !== b.received) return a.received < b.received;
+  if (a.groupReceived !== b.groupReceived) return a.groupReceived < b.groupReceived;
+  if (a.servedAt !== b.servedAt) return a.servedAt < b.servedAt;
+  return a.openedAt < b.openedAt;
 }

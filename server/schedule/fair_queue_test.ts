@@ -109,7 +109,7 @@ describe("accounts of different weights", () => {
 
   test("are served in this proportion, and in the order that their positions say", async () => {
     expect((await served({ a: 1, b: 3 }, 6)).join("")).toBe("abbbabbbaaaa");
-    expect((await served({ a: 0.5, b: 1 }, 4)).join("")).toBe("babbabaa");
+    expect((await served({ a: 0.5, b: 1 }, 4)).join("")).toBe("abbabbaa");
   });
 
   test("take turns where their weights are alike", async () => {

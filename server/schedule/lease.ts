@@ -3,6 +3,7 @@
 import type { Route } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
+import type { Charge } from "./token_shares.ts";
 
 export class Lease {
   #isReleased = false;
@@ -12,6 +13,8 @@ export class Lease {
   route: Route = "any";
   /** What its call comes under at the node; undefined: the node is for everyone. */
   audience: string | undefined;
+  /** What its call costs the account's share; null: nothing. */
+  charge: Charge | null = null;
 
   /** `onRelease` is called once, to free the slot. */
   constructor(

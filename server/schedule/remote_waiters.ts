@@ -1,28 +1,32 @@
 /** The calls of other gateways that wait for slots of this gateway's nodes. */
 
-import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
 import type { Lease } from "./lease.ts";
 import type { Wanted } from "./call.ts";
 
+/** A call that waits at another gateway. */
+export interface RemoteWaiter {
+  /** When it began to wait, in this process's monotonic milliseconds. */
+  readonly sinceMs: number;
+  /** Public ids of nodes that must not be offered. */
+  readonly tried: ReadonlySet<string>;
+  readonly wanted: Wanted;
+  /** The size of its body; 0: unknown. */
+  readonly promptBytes: number;
+}
+
 export interface RemoteWaiters {
   /** Whether a call waits for the service. */
   hasWaiting(service: Service): boolean;
-  /** What the calls that wait for the service want, those of each gateway in the order of its queue. */
-  wants(service: Service): Iterable<{ wanted: Wanted; tried: ReadonlySet<string> }>;
-  /**
-   * When the oldest call that waits for the service, may use the node and was not tried on it began to wait, in
-   * this process's monotonic milliseconds; null: no such call waits.
-   */
-  waitingSince(node: Node, service: Service): number | null;
-  /** Gives the slot to that call. */
-  grant(lease: Lease): void;
+  /** The calls that wait for the service, those of each gateway in the order of its queue. */
+  waiting(service: Service): Iterable<RemoteWaiter>;
+  /** Gives the slot to the call, which waits. */
+  grant(lease: Lease, waiter: RemoteWaiter): void;
 }
 
 /** For a gateway that is not part of a cluster. */
 export const noRemoteWaiters: RemoteWaiters = {
   hasWaiting: () => false,
-  wants: () => [],
-  waitingSince: () => null,
+  waiting: () => [],
   grant: (lease) => lease.release(),
 };

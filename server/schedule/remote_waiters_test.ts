@@ -2,10 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
-import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
 import type { Lease } from "./lease.ts";
-import type { RemoteWaiters } from "./remote_waiters.ts";
+import type { RemoteWaiter, RemoteWaiters } from "./remote_waiters.ts";
 import { World } from "../call/testing/world.ts";
 
 const chat: Service = { model: "m", endpoint: Endpoint.chat };
@@ -13,27 +12,27 @@ const chat: Service = { model: "m", endpoint: Endpoint.chat };
 /** The waiting calls of one other gateway, all for the model m. */
 class OneGateway implements RemoteWaiters {
   readonly granted: Lease[] = [];
-  readonly waiting: { sinceMs: number; tried: string[] }[] = [];
+  readonly calls: RemoteWaiter[] = [];
+
+  wait(
+    sinceMs: number,
+    { tried = [], account = "bob" }: { tried?: string[]; account?: string } = {},
+  ) {
+    const wanted = { ...chat, accountId: account };
+    this.calls.push({ sinceMs, tried: new Set(tried), wanted, promptBytes: 40 });
+  }
 
   hasWaiting({ model }: Service): boolean {
-    return model === "m" && this.waiting.length > 0;
+    return model === "m" && this.calls.length > 0;
   }
 
-  wants(service: Service) {
-    return this.waiting.map(({ tried }) => ({ wanted: service, tried: new Set(tried) }));
+  waiting({ model }: Service): RemoteWaiter[] {
+    return model === "m" ? this.calls : [];
   }
 
-  waitingSince(node: Node, { model }: Service): number | null {
-    return model === "m" ? this.#next(node)?.sinceMs ?? null : null;
-  }
-
-  grant(lease: Lease): void {
-    this.waiting.splice(this.waiting.indexOf(this.#next(lease.node)!), 1);
+  grant(lease: Lease, waiter: RemoteWaiter): void {
+    this.calls.splice(this.calls.indexOf(waiter), 1);
     this.granted.push(lease);
-  }
-
-  #next({ who }: Node) {
-    return this.waiting.find(({ tried }) => !tried.includes(who.publicId));
   }
 }
 
@@ -91,8 +90,8 @@ describe("a slot that becomes free", () => {
     const first = await world.lease();
     await world.clock.pass(1_000);
     const here = Promise.resolve(world.lease());
-    remoteWaiters.waiting.push({ sinceMs: world.clock.monotonic() - 500, tried: [] });
-    remoteWaiters.waiting.push({ sinceMs: world.clock.monotonic() + 500, tried: [] });
+    remoteWaiters.wait(world.clock.monotonic() - 500);
+    remoteWaiters.wait(world.clock.monotonic() + 500);
     world.scheduler.remoteWaitersArrived(chat);
     expect(remoteWaiters.granted).toEqual([]);
     first.release();
@@ -107,7 +106,7 @@ describe("a slot that becomes free", () => {
     const remoteWaiters = new OneGateway();
     const world = new World({ remoteWaiters });
     world.node("n");
-    remoteWaiters.waiting.push({ sinceMs: 0, tried: ["n"] });
+    remoteWaiters.wait(0, { tried: ["n"] });
     world.scheduler.remoteWaitersArrived(chat);
     expect(remoteWaiters.granted).toEqual([]);
     expect((await world.lease()).node.who.publicId).toBe("n");
@@ -118,13 +117,10 @@ describe("a slot that becomes free", () => {
     const world = new World({ remoteWaiters });
     world.node("away", 1, ["m"], { gateway: "other" });
     const { node } = world.node("near", 2);
-    remoteWaiters.waiting.push({ sinceMs: 0, tried: [] }, { sinceMs: 0, tried: [] }, {
-      sinceMs: 0,
-      tried: [],
-    });
+    for (let i = 0; i < 3; i++) remoteWaiters.wait(0);
     world.scheduler.remoteWaitersArrived(chat);
     expect(remoteWaiters.granted.map((lease) => lease.node)).toEqual([node, node]);
-    expect(remoteWaiters.waiting).toHaveLength(1);
+    expect(remoteWaiters.calls).toHaveLength(1);
   });
 });
 
@@ -132,13 +128,13 @@ test("calls of other gateways get the slots of local nodes only, as they are fre
   const remoteWaiters = new OneGateway();
   const world = new World({ remoteWaiters });
   const arrive = () => {
-    remoteWaiters.waiting.push({ sinceMs: 0, tried: [] });
+    remoteWaiters.wait(0);
     world.scheduler.remoteWaitersArrived(chat);
   };
   const near = world.node("near");
   const held = await world.lease();
   arrive();
-  remoteWaiters.waiting.length = 0;
+  remoteWaiters.calls.length = 0;
   held.release();
   arrive();
   expect(remoteWaiters.granted.map(({ node }) => node)).toEqual([near.node]);

@@ -13,9 +13,10 @@ import type { Call, CallRequest, Wanted } from "./call.ts";
 import type { Waiter } from "./fair_queue.ts";
 import type { Lease } from "./lease.ts";
 import type { Choice, Timing } from "./policy/policy.ts";
-import { noRemoteWaiters, type RemoteWaiters } from "./remote_waiters.ts";
+import { noRemoteWaiters, type RemoteWaiter, type RemoteWaiters } from "./remote_waiters.ts";
 import { StrandedWaiters } from "./stranded_waiters.ts";
 import { Slots, type SlotsParts } from "./slots.ts";
+import { type Share, TokenShares } from "./token_shares.ts";
 import {
   endpointNotOffered,
   modelNotFound,
@@ -29,7 +30,10 @@ import {
 import { WaitEstimate } from "./wait_estimate.ts";
 import { WaitQueues, type WaitQueuesConfig } from "./wait_queues.ts";
 
-export type SchedulerConfig = WaitQueuesConfig;
+export interface SchedulerConfig extends WaitQueuesConfig {
+  /** How many tokens of a prompt one token of an answer counts as. */
+  completionWeight?: number;
+}
 export type SchedulerParts = SlotsParts;
 
 /** How a call asks for a slot. */
@@ -56,6 +60,7 @@ const SOON_MS = 50;
 const NONE: ReadonlySet<string> = new Set();
 
 export class Scheduler {
+  readonly #shares: TokenShares;
   readonly #slots: Slots;
   readonly #queues: WaitQueues<Lease>;
   readonly #waitEstimate = new WaitEstimate();
@@ -71,10 +76,10 @@ export class Scheduler {
     this.#remoteWaiters = parts.remoteWaiters ?? noRemoteWaiters;
     this.#openFailures = new OpenFailures(parts.clock);
     const onChange = (service: Service) => this.onQueueChange.emit(service);
-    const weightOf = (accountId: string) => parts.memberships?.weightOf?.(accountId) ?? 1;
-    this.#queues = new WaitQueues(parts.clock, config, onChange, weightOf);
+    this.#shares = new TokenShares({ ...parts, ...config });
+    this.#queues = new WaitQueues(parts.clock, config, onChange, this.#shares);
     const onUse = (node: Node) => this.onSlotUse.emit(node);
-    this.#slots = new Slots(parts, (node) => this.#serveWaiters(node), onUse);
+    this.#slots = new Slots(parts, this.#shares, (node) => this.#serveWaiters(node), onUse);
     // A provider that limits the calls is no failure of the node.
     parts.penalties.onFault.subscribe((nodeKey, code) => {
       if (code !== "upstream_rate_limited") parts.hub.failed(nodeKey);
@@ -110,7 +115,7 @@ export class Scheduler {
     const { tried } = leaseRequest;
     for (let node; (node = this.#slots.choose(request, tried)) !== null;) {
       // A node may have room for this call and not for those that wait; they are served first where they fit.
-      if (!this.serveNext(node, request)) return this.#take(node, request);
+      if (!this.serveNext(node, request)) return this.#take(node, call);
     }
     if (!this.hasOther(request, tried) && !this.#opensSoon(request, tried)) {
       throw this.#unavailable(request);
@@ -135,7 +140,7 @@ export class Scheduler {
    */
   retryAfterMs(wanted: Wanted): number {
     if (this.hasOther(wanted, NONE)) {
-      return this.#expectedWaitMs(wanted, this.#queues.sizeOf(wanted));
+      return this.#expectedWaitMs(wanted);
     }
     const opensAt = this.#slots.opensAt(wanted);
     if (opensAt === Infinity) return RETRY_WHEN_OFFLINE_MS;
@@ -218,15 +223,16 @@ export class Scheduler {
   }
 
   /** Leases a slot of a node connected to this gateway to a call of another gateway; null: none is free. */
-  leaseLocal(node: Node, service: Service): Lease | null {
-    return node.serves(service) && this.#slots.isOpen(node, service)
-      ? this.#slots.take(node, service)
+  leaseLocal(node: Node, wanted: Wanted): Lease | null {
+    return node.serves(wanted) && this.#slots.isOpen(node, wanted)
+      ? this.#slots.take(node, wanted)
       : null;
   }
 
-  /** Calls of other gateways have begun to wait for the service: free slots go to the calls that have waited longest. */
+  /** Calls of other gateways have begun to wait for the service: free slots go to those whose accounts have received the fewest tokens. */
   remoteWaitersArrived(service: Service): void {
-    for (const { wanted, tried } of [...this.#remoteWaiters.wants(service)]) {
+    for (const { wanted, tried } of [...this.#remoteWaiters.waiting(service)]) {
+      this.#shares.seen(wanted);
       const node = this.#slots.chooseLocal(wanted, tried);
       if (node !== null) this.#serveWaiters(node);
     }
@@ -248,12 +254,13 @@ export class Scheduler {
 
   /**
    * Gives a slot of the node, which is open or is offered by its gateway, to the next call that waits
-   * for the service and fits. False: there is none.
+   * for the service and fits: of the account that its gateway names, if one does. False: there is none.
    */
-  serveNext(node: Node, service: Service): boolean {
-    const waiter = this.#nextFor(node, service);
-    if (waiter) this.#serve(waiter, node, service);
-    return waiter !== null;
+  serveNext(node: Node, service: Service, accountId?: string): boolean {
+    const named = accountId === undefined ? null : this.#nextFor(node, service, accountId);
+    const next = named ?? this.#nextFor(node, service);
+    if (next) this.#serve(next.waiter, node, service);
+    return next !== null;
   }
 
   /**
@@ -284,10 +291,7 @@ export class Scheduler {
     const { request } = call;
     const { tried, isRetry, onPosition, maxWaitMs = this.config.queueWaitMs } = leaseRequest;
     const limit = isRetry ? null : this.#queues.fullFor(call);
-    if (limit) {
-      const waitMs = this.#expectedWaitMs(request, this.#queues.sizeOf(request));
-      throw queueFull(request.model, limit, waitMs);
-    }
+    if (limit) throw queueFull(request.model, limit, this.#expectedWaitMs(request));
     const { queue, granted } = this.#queues.enter(call, {
       tried,
       isReturning: isRetry,
@@ -307,22 +311,30 @@ export class Scheduler {
   }
 
   #queueTimeout(request: CallRequest, waitedMs: number): ColinkError {
-    // A call that times out is still in the queue.
-    const waiting = Math.max(0, this.#queues.sizeOf(request) - 1);
-    const waitMs = this.#expectedWaitMs(request, waiting);
-    return queueTimeout(request.model, waitedMs, waitMs);
+    return queueTimeout(request.model, waitedMs, this.#expectedWaitMs(request));
   }
 
-  /** Gives free slots of the node to the calls that wait for any of its services, longest wait first. */
+  /**
+   * Gives free slots of the node to the calls that wait for any of its services: among models to the
+   * one whose next call has waited longest, within a model by what accounts have received.
+   */
   #serveWaiters(node: Node): void {
     // Another gateway decides who gets the slots of its nodes, and offers them.
     if (node.gateway !== null) return;
     if (this.#queues.isEmpty && this.#remoteWaiters === noRemoteWaiters) return;
     const wanted = this.#wantedOf(node);
     for (;;) {
-      const candidates = wanted.flatMap((service) => this.#candidates(node, service));
-      if (candidates.length === 0) return;
-      candidates.reduce((a, b) => b.sinceMs < a.sinceMs ? b : a).serve();
+      const nextOfModels = new Map<string, Candidate>();
+      for (const service of wanted) {
+        for (const candidate of this.#candidates(node, service)) {
+          const best = nextOfModels.get(service.model);
+          if (best === undefined || isBefore(candidate, best)) {
+            nextOfModels.set(service.model, candidate);
+          }
+        }
+      }
+      if (nextOfModels.size === 0) return;
+      [...nextOfModels.values()].reduce((a, b) => b.sinceMs < a.sinceMs ? b : a).serve();
     }
   }
 
@@ -334,38 +346,65 @@ export class Scheduler {
   }
 
   /** The next call for the service at this gateway, and the next one at all others. */
-  #candidates(node: Node, service: Service): { sinceMs: number; serve: () => void }[] {
+  #candidates(node: Node, service: Service): Candidate[] {
     if (!this.#slots.isOpen(node, service)) return [];
-    const candidates = [];
-    const waiter = this.#nextFor(node, service);
-    if (waiter) {
+    const candidates: Candidate[] = [];
+    const here = this.#nextFor(node, service);
+    if (here) {
+      const { waiter, share } = here;
       const serve = () => this.#serve(waiter, node, service);
-      candidates.push({ sinceMs: waiter.sinceMs, serve });
+      candidates.push({ share, sinceMs: waiter.sinceMs, serve });
     }
-    const sinceMs = this.#remoteWaiters.waitingSince(node, service);
-    if (sinceMs !== null) {
-      const serve = () => this.#remoteWaiters.grant(this.#slots.take(node, service));
-      candidates.push({ sinceMs, serve });
+    const away = this.#nextAwayFor(node, service);
+    if (away) {
+      const { waiter, share } = away;
+      const serve = () => {
+        this.#shares.served(share, service);
+        const { wanted, promptBytes } = waiter;
+        this.#remoteWaiters.grant(this.#slots.take(node, wanted, promptBytes), waiter);
+      };
+      candidates.push({ share, sinceMs: waiter.sinceMs, serve });
     }
     return candidates;
   }
 
-  #nextFor(node: Node, service: Service): Waiter<Lease> | null {
+  /** `only`: of this account. */
+  #nextFor(
+    node: Node,
+    service: Service,
+    only?: string,
+  ): { waiter: Waiter<Lease>; share: Share } | null {
+    const queue = this.#queues.of(service);
+    if (queue === undefined) return null;
     const { publicId, nodeKey } = node.who;
-    return this.#queues.of(service)?.next(
-      (accountId) => this.#slots.mayUse(node, { ...service, accountId }),
-      ({ call: { request }, tried }) =>
-        !tried.has(publicId) && isNodeFor(request, nodeKey) && this.#slots.mayUse(node, request),
-    ) ?? null;
+    const fits = ({ call: { request }, tried }: Waiter<Lease>) =>
+      !tried.has(publicId) && isNodeFor(request, nodeKey) && this.#slots.mayUse(node, request);
+    if (only !== undefined) return queue.nextOf(only, fits);
+    this.#shares.refresh(service.model);
+    return queue.next((accountId) => this.#slots.mayUse(node, { ...service, accountId }), fits);
+  }
+
+  #nextAwayFor(node: Node, service: Service): { waiter: RemoteWaiter; share: Share } | null {
+    const { publicId, nodeKey } = node.who;
+    let next: { waiter: RemoteWaiter; share: Share; sinceMs: number } | null = null;
+    for (const waiter of this.#remoteWaiters.waiting(service)) {
+      const { wanted, tried, sinceMs } = waiter;
+      if (tried.has(publicId) || !isNodeFor(wanted, nodeKey)) continue;
+      if (!this.#slots.mayUse(node, wanted)) continue;
+      const share = this.#shares.seen(wanted);
+      if (next === null || isBefore({ share, sinceMs }, next)) next = { waiter, share, sinceMs };
+    }
+    return next;
   }
 
   #serve(waiter: Waiter<Lease>, node: Node, service: Service): void {
     this.#queues.of(service)?.take(waiter);
-    waiter.resolve(this.#take(node, waiter.call.request));
+    waiter.resolve(this.#take(node, waiter.call));
   }
 
-  #take(node: Node, request: CallRequest): Lease {
-    const lease = this.#slots.take(node, request);
+  #take(node: Node, call: Call): Lease {
+    const { request } = call;
+    const lease = this.#slots.take(node, request, call.promptBytes);
     this.parts.policies(request.model).taken?.(node, request);
     return lease;
   }
@@ -391,8 +430,11 @@ export class Scheduler {
     return modelNotFound(model, hub.knownModels(viewer));
   }
 
-  #expectedWaitMs(wanted: Wanted, waiting: number): number {
-    return this.#waitEstimate.expectedWaitMs(wanted, waiting, this.#slots.count(wanted));
+  /** How long such a call would wait that came now. */
+  #expectedWaitMs(wanted: Wanted): number {
+    const { model, endpoint, accountId = "" } = wanted;
+    const ahead = this.#queues.of(wanted)?.ahead({ model, endpoint, accountId }) ?? 0;
+    return this.#waitEstimate.expectedWaitMs(wanted, ahead, this.#slots.count(wanted));
   }
 }
 
@@ -406,7 +448,21 @@ function faultOf({ blame, error, what }: Failure, { model }: Service): Fault {
   };
 }
 
-function isNodeFor({ requiredNode }: CallRequest, nodeKey: string): boolean {
+/** A call that could have a slot of a node. */
+interface Candidate {
+  readonly share: Share;
+  readonly sinceMs: number;
+  readonly serve: () => void;
+}
+
+/** Whether the call of the same model goes first. */
+function isBefore(a: Omit<Candidate, "serve">, b: Omit<Candidate, "serve">): boolean {
+  return a.share.received === b.share.received
+    ? a.sinceMs < b.sinceMs
+    : a.share.received < b.share.received;
+}
+
+function isNodeFor({ requiredNode = null }: Wanted, nodeKey: string): boolean {
   return requiredNode === null || requiredNode === nodeKey;
 }
 

@@ -22,6 +22,7 @@ import { FULL, keyOf, NodePool, type Place, type Price } from "./node_pool.ts";
 import { NodePools } from "./node_pools.ts";
 import { type Candidate, candidate, type Policies, type PoolLoad } from "./policy/policy.ts";
 import type { RemoteWaiters } from "./remote_waiters.ts";
+import type { TokenShares } from "./token_shares.ts";
 
 export interface SlotsParts {
   hub: Hub;
@@ -69,6 +70,7 @@ export class Slots implements HubWatcher {
   /** `onRoom` is called when a node may have a free slot, `onUse` when a slot was taken or given back. */
   constructor(
     private readonly parts: SlotsParts,
+    private readonly shares: TokenShares,
     private readonly onRoom: (node: Node) => void,
     private readonly onUse: (node: Node) => void,
   ) {
@@ -235,8 +237,8 @@ export class Slots implements HubWatcher {
     return viewer.route === "any" && own !== undefined ? all - own.slots + own.confidedSlots : all;
   }
 
-  /** Takes a slot of the node, which is open for the call. */
-  take(node: Node, wanted: Wanted): Lease {
+  /** Takes a slot of the node, which is open for the call. `promptBytes`: the size of its body; 0: it is not known yet. */
+  take(node: Node, wanted: Wanted, promptBytes = 0): Lease {
     const { penalties } = this.parts;
     const { nodeKey } = node.who;
     const { model } = wanted;
@@ -245,6 +247,7 @@ export class Slots implements HubWatcher {
     lease.route = routeTo(node, wanted.accountId ?? "");
     if (!node.audience.isForEveryone) lease.audience = audienceTag(node, this.viewerOf(wanted));
     if (isProbe) this.#probes.set(lease, penalties.beginProbe(nodeKey, model));
+    lease.charge = this.shares.take(node, wanted, promptBytes);
     this.#use(node, 1);
     return lease;
   }
@@ -324,6 +327,7 @@ export class Slots implements HubWatcher {
 
   readonly #released = (lease: Lease): void => {
     const { node, isBounced } = lease;
+    lease.charge?.end();
     this.#probes.get(lease)?.();
     this.#probes.delete(lease);
     if (!isBounced) this.#endBusyPause(node);

@@ -4,6 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { ByService, type Service } from "../node/service.ts";
 import type { Call } from "./call.ts";
 import { FairQueue, type Waiter } from "./fair_queue.ts";
+import type { TokenShares } from "./token_shares.ts";
 
 export interface WaitQueuesConfig {
   /** At all of a model's endpoints together. */
@@ -40,8 +41,7 @@ export class WaitQueues<T> {
     private readonly clock: Clock,
     private readonly config: WaitQueuesConfig,
     private readonly onChange: (service: Service) => void,
-    /** How many turns an account has for one of most accounts. Default: as many. */
-    private readonly weightOf?: (accountId: string) => number,
+    private readonly shares: TokenShares,
   ) {}
 
   /** Calls that wait now. */
@@ -92,7 +92,7 @@ export class WaitQueues<T> {
     entry: QueueEntry,
   ): { queue: FairQueue<T>; waiter: Waiter<T>; granted: Promise<T> } {
     const { accountId } = call.request;
-    const queue = this.of(call.request) ?? new FairQueue<T>(this.weightOf);
+    const queue = this.of(call.request) ?? new FairQueue<T>(this.shares);
     this.#queues.set(call.request, queue);
     this.#waitingByAccount.set(accountId, (this.#waitingByAccount.get(accountId) ?? 0) + 1);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -117,7 +117,11 @@ export class WaitQueues<T> {
         reject(error);
       },
     };
-    const onTimeout = () => waiter.reject(entry.timeoutError());
+    // The error says how long a new call would wait, for which this one does not count.
+    const onTimeout = () => {
+      leave();
+      reject(entry.timeoutError());
+    };
     const cancelTimeout = this.clock.after(entry.maxWaitMs, onTimeout);
     const unsubscribe = call.onStop(() => waiter.reject(call.stopped));
     queue.add(waiter, entry.isReturning);

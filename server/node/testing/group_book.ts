@@ -1,10 +1,10 @@
 /** Groups in a test's hands: `group:lab` stands for the group "lab", and `user:ann@x` for the account "ann". */
 
-import type { Audience, Memberships } from "../audience.ts";
+import type { Audience, Memberships, Part } from "../audience.ts";
 import type { Node } from "../node.ts";
 
 export class GroupBook implements Memberships {
-  /** By account; others have 1. */
+  /** By account or group; others have 1. */
   readonly weights = new Map<string, number>();
   readonly #groupsByAccount = new Map<string, readonly string[]>();
 
@@ -12,8 +12,12 @@ export class GroupBook implements Memberships {
     this.#groupsByAccount.set(accountId, groups);
   }
 
-  weightOf(accountId: string): number {
-    return this.weights.get(accountId) ?? 1;
+  partOf(accountId: string): Part {
+    const [id] = this.groupsOf(accountId);
+    return {
+      weight: this.weights.get(accountId) ?? 1,
+      group: id === undefined ? null : { id, weight: this.weights.get(id) ?? 1 },
+    };
   }
 
   groupsOf(accountId: string): readonly string[] {
