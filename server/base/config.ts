@@ -10,6 +10,7 @@ import {
   days,
   domains,
   folder,
+  number,
   onOff,
   optional,
   path,
@@ -387,6 +388,13 @@ const settings = {
     "s",
     "Longest wait for a free slot",
     seconds(0, 3600),
+  ),
+  completionWeight: setting(
+    "COLINK_COMPLETION_WEIGHT",
+    "2",
+    "tokens",
+    "Where calls wait: as how many tokens of a prompt one token of an answer counts",
+    number(0, 100),
   ),
   deadlineMs: setting(
     "COLINK_DEADLINE_SECONDS",

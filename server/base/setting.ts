@@ -16,7 +16,7 @@ export const text: Reader<string> = (given) => given;
 /** A path; `~` stands for the user's home. */
 export const folder: Reader<string> = (given) => given.replace(/^~(?=\/|$)/, homedir());
 
-function number(min: number, max: number): Reader<number> {
+export function number(min: number, max: number): Reader<number> {
   return (given) => {
     const value = Number(given);
     const isInRange = /^\d+(\.\d+)?$/.test(given) && value >= min && value <= max;
