@@ -5,7 +5,6 @@ import type { Clock } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
-import { ALONE, type Part } from "../node/audience.ts";
 import { groupNotFound, type GroupRow } from "../store/groups.ts";
 import { PeriodicTask } from "../store/periodic_task.ts";
 import type { Store } from "../store/store.ts";
@@ -24,6 +23,14 @@ const POLL_MS = 2000;
 const HUNDREDTHS = 100;
 
 const NONE: readonly string[] = [];
+
+/** An account's part of what is scarce, and the group that it has it from; null: it is in none. */
+interface Part {
+  weight: number;
+  group: { id: string; weight: number } | null;
+}
+
+const ALONE: Part = { weight: 1, group: null };
 
 export class Groups {
   /** Emits after groups or members were changed, on any gateway. */

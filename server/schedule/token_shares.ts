@@ -20,7 +20,7 @@ export interface TokenSharesParts {
   completionWeight?: number;
 }
 
-export const COMPLETION_WEIGHT = 2;
+const COMPLETION_WEIGHT = 2;
 
 /** An account that has had no call waiting for so long has been idle. Callers who send one call after the other are not. */
 const IDLE_AFTER_MS = 2_000;

@@ -121,7 +121,7 @@ describe("an account", () => {
     charge.end();
   }
 
-  test("that comes begins with what the one has received that was served last", async () => {
+  test("that comes begins with what the one has received that was served last", () => {
     const { shares, node, of, received } = start();
     for (let i = 0; i < 3; i++) use(shares, node, of("ann"), 1_000);
     expect(received("ann")).toBe(3_000);
@@ -141,7 +141,7 @@ describe("an account", () => {
     expect(shares.entered(of("bob")).received).toBe(2_000);
   });
 
-  test("saves nothing up by calls that wait for its own nodes", async () => {
+  test("saves nothing up by calls that wait for its own nodes", () => {
     const { shares, node, of } = start();
     shares.entered({ ...of("bob"), route: "own" });
     for (let i = 0; i < 3; i++) use(shares, node, of("ann"), 1_000);
