@@ -100,6 +100,14 @@ export const SessionsToEnd = z.object({
 export const SessionsEnded = z.object({ ended: z.number() }).meta({ id: "SessionsEnded" });
 export type SessionsEnded = z.infer<typeof SessionsEnded>;
 
+export const SignOutAnswer = z.object({
+  message: z.string(),
+  sign_out_url: z.string().optional().describe(
+    "Where a browser goes to sign out at the sign-in provider too; absent: nowhere.",
+  ),
+}).meta({ id: "SignOut" });
+export type SignOutAnswer = z.infer<typeof SignOutAnswer>;
+
 export const InfoView = z.object({
   version: z.string(),
   registration: RegistrationMode,
@@ -109,6 +117,10 @@ export const InfoView = z.object({
   nodes: z.number(),
   models: z.number(),
   setup: z.boolean().describe("Whether the first administrator is still to be made."),
+  sign_in_provider: z.string().nullable().describe(
+    "What the sign-in provider is called, at /api/auth/oidc/start; null: there is none.",
+  ),
+  passwords: z.boolean().describe("Whether people sign in and register with passwords."),
   cut_off: z.boolean().describe(
     "Whether this gateway cannot reach all others of its network: what it shows of them may be old.",
   ),

@@ -136,6 +136,8 @@ export type AdminNodeChange = z.infer<typeof AdminNodeChange>;
 
 export const AuditAction = z.enum([
   "account.registered",
+  "account.linked",
+  "account.unlinked",
   "session.started",
   "session.refused",
   "session.ended",

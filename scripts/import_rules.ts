@@ -202,7 +202,8 @@ export const reserved: readonly Reserved[] = [
     what: "the web's Request and Response",
     words: /\b(Request|Response)\b/,
     within: everyServerRoom.filter((room) => room !== "server/http"),
-    only: ["server/http"],
+    // Those of the sign-in provider, of which the gateway is a client.
+    only: ["server/http", "server/account/oidc/bounded_fetch.ts"],
   },
   {
     what: "SQL",

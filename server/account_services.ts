@@ -13,6 +13,11 @@ import { LentBook } from "./account/lent.ts";
 import { Names } from "./account/names.ts";
 import { NetworkLimits } from "./account/network_limits.ts";
 import { PasswordResets } from "./account/password_resets.ts";
+import type { Fetch } from "./account/oidc/bounded_fetch.ts";
+import { Entitlements } from "./account/oidc/entitlements.ts";
+import { SignInProvider } from "./account/oidc/sign_in_provider.ts";
+import { ProviderChecks } from "./account/oidc/provider_checks.ts";
+import { ProviderSignIn } from "./account/oidc/provider_sign_in.ts";
 import { Passwords } from "./account/passwords.ts";
 import { SessionBook } from "./account/session_book.ts";
 import { Sessions } from "./account/sessions.ts";
@@ -34,12 +39,14 @@ export interface AccountServicesParts {
   budgets: Budgets;
   clock: Clock;
   log: Log;
+  /** Asks the sign-in provider; absent: the real one. */
+  fetch?: Fetch | undefined;
 }
 
 export type AccountServices = ReturnType<typeof createAccountServices>;
 
 export function createAccountServices(config: Config, parts: AccountServicesParts) {
-  const { store, limits, budgets, clock, log } = parts;
+  const { store, limits, budgets, clock, log, fetch } = parts;
   const vault = new TokenVault(config.jwtSecret);
   const keyring = new Keyring({ store, vault, clock, log });
   const { registration, defaultRpm, nodeApproval } = config;
@@ -70,11 +77,17 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     },
   });
   const groups = new Groups({ store, clock, log });
+  const provider = new SignInProvider({ config, clock, budgets, fetch });
+  const granting = { config, store, groups, keyring, sessions, audit, log };
+  const entitlements = new Entitlements(granting);
+  const vouching = { ...granting, provider, entitlements, clock };
   return {
     vault,
     keyring,
     accounts,
     setup: new Setup({ secret: config.jwtSecret, store, accounts, clock }),
+    providerSignIn: new ProviderSignIn({ ...vouching, accounts, networks }),
+    providerChecks: new ProviderChecks(vouching),
     passwordResets: new PasswordResets({ store, passwords, networks, sessions, clock }),
     sessions,
     joining: new Joining({ store, vault, keys, networks, limiter: limits.limiter, clock }),

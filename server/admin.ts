@@ -30,14 +30,15 @@ const create = defineCommand({
   },
   args: { email },
   run: ({ args }) =>
-    withServices(async ({ accounts }, note) => {
+    withServices(async ({ accounts, providerSignIn }, note) => {
       await accounts.createAdmin(args.email, await passwordFromInput());
       await note({
         action: "account.registered",
         target: args.email,
         detail: { role: "admin" },
       });
-      return `${args.email} is an administrator: sign in at the console`;
+      const off = providerSignIn.isOnly ? PASSWORDS_OFF : "";
+      return `${args.email} is an administrator: sign in at the console${off}`;
     }),
 });
 
@@ -77,10 +78,29 @@ const password = defineCommand({
   },
   args: { email },
   run: ({ args }) =>
-    withServices(async ({ accounts }, note) => {
+    withServices(async ({ accounts, providerSignIn }, note) => {
       await accounts.setPassword(args.email, await passwordFromInput());
       await note({ action: "password.changed", target: args.email });
-      return `${args.email} has a new password`;
+      return `${args.email} has a new password${providerSignIn.isOnly ? PASSWORDS_OFF : ""}`;
+    }),
+});
+
+const PASSWORDS_OFF =
+  "; passwords are off (COLINK_OIDC_ONLY): to sign in with it, start a gateway with COLINK_OIDC_ONLY=off";
+
+const unlink = defineCommand({
+  meta: {
+    name: "unlink",
+    description: "Cut the link between an account and its person at the sign-in provider",
+  },
+  args: { email },
+  run: ({ args }) =>
+    withServices(async ({ accounts, providerSignIn }, note) => {
+      if (!await providerSignIn.unlink(await accounts.idOf(args.email))) {
+        return `${args.email} is linked with nobody`;
+      }
+      await note({ action: "account.unlinked", target: args.email });
+      return `${args.email} is linked with nobody any more; who has the address may be linked anew`;
     }),
 });
 
@@ -400,6 +420,7 @@ export const admin: CommandDef = defineCommand({
     limits,
     shut,
     reopen,
+    unlink,
     group,
     alias,
     model,

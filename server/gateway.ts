@@ -92,4 +92,5 @@ async function startParts(parts: GatewayParts): Promise<void> {
   parts.folder.start();
   parts.probe.start();
   parts.lent.start();
+  parts.providerChecks.start();
 }

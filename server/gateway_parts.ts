@@ -3,6 +3,7 @@
 import { dirname, join } from "node:path";
 import { Audiences } from "./audiences.ts";
 import { networkOf } from "./account/network.ts";
+import type { Fetch } from "./account/oidc/bounded_fetch.ts";
 import { NodeRegister } from "./account/node_register.ts";
 import { OwnNodes } from "./account/own_nodes.ts";
 import { UsageBudgets } from "./http/usage_budgets.ts";
@@ -58,6 +59,8 @@ export interface PartsWorld {
   isDraining: () => boolean;
   /** Where other gateways reach this one; known once it listens. */
   peerUrl: () => string;
+  /** Asks the sign-in provider; absent: the real one. */
+  fetch?: Fetch;
 }
 
 export type GatewayParts = Awaited<ReturnType<typeof createParts>>;
@@ -88,7 +91,14 @@ export async function createParts(config: Config, world: PartsWorld) {
   await ledger.start();
   const gateways = () => cluster?.view().gateways ?? 1;
   const limits = await createLimits({ redisUrl, gateways, clock, log });
-  const services = createAccountServices(config, { store, limits, budgets, clock, log });
+  const services = createAccountServices(config, {
+    store,
+    limits,
+    budgets,
+    clock,
+    log,
+    fetch: world.fetch,
+  });
   const { vault, keyring, settings, sessions, groups } = services;
 
   const penalties = new PenaltyBook(clock, config);
@@ -292,6 +302,7 @@ export async function createParts(config: Config, world: PartsWorld) {
   };
   return {
     ...app,
+    providerChecks: services.providerChecks,
     scheduler,
     ledger,
     limits,

@@ -89,12 +89,13 @@ export class Shutdown {
 async function closeStores(parts: GatewayParts): Promise<void> {
   const { keyring, settings, groups, lent, names, audiences, retention, folder, probe, register } =
     parts;
-  const { ledger, limits, store } = parts;
+  const { ledger, limits, store, providerChecks } = parts;
   const polls = [
     keyring,
     settings,
     groups,
     lent,
+    providerChecks,
     names,
     audiences,
     retention,

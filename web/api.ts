@@ -52,6 +52,7 @@ import type {
   SessionView,
   SettingsChange,
   SettingsView,
+  SignOutAnswer,
   TokenKind,
   UsageFilter,
   UsageView,
@@ -77,7 +78,7 @@ export const api = {
   login: (email: string, password: string) =>
     post<LoginAnswer>("/api/auth/login", { email, password }),
   setUp: (form: FirstAdmin) => post<LoginAnswer>("/api/setup", form),
-  logout: () => post<MessageView>("/api/auth/logout", {}),
+  logout: () => post<SignOutAnswer>("/api/auth/logout", {}),
   rotate: (kind: TokenKind) => post<{ user: UserView }>("/api/user/tokens/rotate", { kind }),
   changePassword: (change: PasswordChange) => post<MessageView>("/api/user/password", change),
   resetPassword: (reset: PasswordReset) => post<PasswordResetDone>("/api/auth/reset", reset),

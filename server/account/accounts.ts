@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import type { Budget, LoginAnswer, RegistrationMode, UserView } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
+import type { IdentityRow } from "../store/identities.ts";
 import type { AccountRow, KeyKind, KeyRow, NewPasswordHash, Role, Store } from "../store/store.ts";
 import { checkedEmail, normalizedEmail } from "./email.ts";
 import { inviteDigest } from "./invites.ts";
@@ -66,6 +67,18 @@ export class Accounts {
    * tried too often.
    */
   async register(input: Credentials & { invite?: string }): Promise<{ id: string; email: string }> {
+    const invite = this.inviteNeeded(input.invite);
+    const digest = invite === undefined ? undefined : inviteDigest(invite);
+    await this.#options.networks.newAccount(input.address);
+    const order = { network: networkOf(input.address), isNewAccount: true };
+    return await this.#add(input, "user", { digest, order });
+  }
+
+  /**
+   * The invite that a new account uses up; undefined: it needs none. Throws `registration_closed` and
+   * `invite_required`.
+   */
+  inviteNeeded(invite: string | null | undefined): string | undefined {
     const registration = this.#options.registration();
     if (registration === "closed") {
       throw new ColinkError(
@@ -73,17 +86,37 @@ export class Accounts {
         "Cannot register: this gateway takes no new accounts; ask who runs it",
       );
     }
-    if (registration === "invite" && !input.invite) {
+    if (registration === "invite" && !invite) {
       throw new ColinkError(
         "invite_required",
         "Cannot register: this gateway asks for an invite; ask who runs it for one",
         { param: "invite" },
       );
     }
-    const digest = registration === "invite" ? inviteDigest(input.invite ?? "") : undefined;
-    await this.#options.networks.newAccount(input.address);
-    const order = { network: networkOf(input.address), isNewAccount: true };
-    return await this.#add(input, "user", { digest, order });
+    return registration === "invite" ? invite ?? "" : undefined;
+  }
+
+  /**
+   * Creates the account of a person of the sign-in provider, which has no password. Throws
+   * `invalid_request`, `email_taken` and `invite_required`.
+   */
+  async addOfProvider(
+    email: string,
+    identityOf: (accountId: string) => IdentityRow,
+    invite: string | undefined,
+  ): Promise<IdentityRow> {
+    const account = this.#row(email, "", "user");
+    const identity = identityOf(account.id);
+    const digest = invite === undefined ? undefined : inviteDigest(invite);
+    const keys = this.replacementKeys(account.id);
+    await this.#options.store.addAccount(account, keys, digest, identity);
+    return identity;
+  }
+
+  /** The two keys of a new account, or of one that loses those that it has; not yet stored. */
+  replacementKeys(accountId: string): KeyRow[] {
+    return (["api", "node"] as const)
+      .map((kind) => this.#options.keys.fresh(accountId, kind, { isDefault: true }).key);
   }
 
   /** Creates an administrator in any registration mode. Throws `invalid_request`, `weak_password`, `email_taken` or `login_throttled`. */
@@ -286,10 +319,17 @@ export class Accounts {
     role: Role,
     order: HashOrder = {},
   ) {
-    const account: AccountRow = {
+    const checked = checkedEmail(email);
+    const account = this.#row(checked, await this.#passwords.hash(password, order), role);
+    return { account, keys: this.replacementKeys(account.id) };
+  }
+
+  /** A new account. Throws `invalid_request` for what is no e-mail address. */
+  #row(email: string, passwordHash: string, role: Role): AccountRow {
+    return {
       id: `acc_${randomChars(22)}`,
       email: checkedEmail(email),
-      passwordHash: await this.#passwords.hash(password, order),
+      passwordHash,
       role,
       createdAt: this.#options.clock.now(),
       disabledAt: null,
@@ -300,9 +340,6 @@ export class Accounts {
       totalApiCalls: 0,
       totalProvidedCalls: 0,
     };
-    const keys = (["api", "node"] as const)
-      .map((kind) => this.#options.keys.fresh(account.id, kind, { isDefault: true }).key);
-    return { account, keys };
   }
 
   async #existing(accountId: string): Promise<AccountRow> {

@@ -72,6 +72,7 @@ test("a registered account can sign in, and both its tokens work", async () => {
     accountId: user.id,
     email: user.email,
     role: "user",
+    isOfProvider: false,
     sessionId: expect.stringMatching(/^ses_/),
   });
   expect(await accounts.view(user.id)).toEqual(user);

@@ -59,15 +59,15 @@ export class Passwords {
   }
 
   /**
-   * Whether the password matches the stored hash. Null, for an unknown account, takes as long as a
-   * hash and is false. Throws `login_throttled` when the queue is full.
+   * Whether the password matches the stored hash. Null, for an unknown account, or an empty one, for
+   * an account without a password, takes as long as a hash and is false. Throws `login_throttled` when the queue is full.
    */
   async verify(
     password: string,
     stored: string | null,
     order: HashOrder = {},
   ): Promise<boolean> {
-    const isPossible = stored !== null && problemWith(password) === null;
+    const isPossible = stored !== null && stored !== "" && problemWith(password) === null;
     const against = isPossible ? stored : this.#noAccountHash();
     const matches = await this.#limited(order, () => bcrypt.verify(password, against));
     return matches && isPossible;

@@ -16,12 +16,16 @@ export interface Visitor {
   email: string;
   role: Role;
   sessionId: string;
+  /** Whether the session began with the sign-in provider. */
+  isOfProvider: boolean;
 }
 
 /** Where a session begins. */
 export interface Origin {
   address: string;
   userAgent: string | null;
+  /** The sign-in provider's name of its own session, empty where it gave none; absent: a password was checked. */
+  providerSid?: string;
 }
 
 export interface SessionBookOptions {
@@ -47,12 +51,12 @@ export class SessionBook {
   constructor(private readonly options: SessionBookOptions) {}
 
   /**
-   * Begins a session after the account's password was checked; resolves with its JWT. Null: the
-   * password was changed since.
+   * Begins a session after the account's password was checked, or its provider has vouched for it;
+   * resolves with its JWT. Null: the password was changed since.
    */
   async begin(
     { id: accountId, passwordHash }: Pick<AccountRow, "id" | "passwordHash">,
-    { address, userAgent }: Origin,
+    { address, userAgent, providerSid }: Origin,
   ): Promise<string | null> {
     const { store, sessions, clock } = this.options;
     const now = clock.now();
@@ -65,6 +69,7 @@ export class SessionBook {
       expiresAt: now + SESSION_SECONDS * 1000,
       address,
       userAgent: userAgent?.slice(0, MAX_USER_AGENT_CHARS).replaceAll("\0", "") ?? null,
+      providerSid: providerSid ?? null,
     };
     const isAdded = await store.sessions.add(session, passwordHash);
     return isAdded ? await sessions.issue({ accountId, sessionId }) : null;
@@ -78,7 +83,7 @@ export class SessionBook {
     if (session === null || session.accountId !== accountId) throw sessionEnded();
     this.#noteSeen(session);
     const { email, role } = session.account;
-    return { accountId, email, role, sessionId };
+    return { accountId, email, role, sessionId, isOfProvider: session.providerSid !== null };
   }
 
   /** Whether the session has begun a moment ago: its visitor has just signed in. */

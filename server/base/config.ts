@@ -1,5 +1,6 @@
 /** Environment → Config, checked once. The only server file that reads the environment. */
 
+import { readFileSync } from "node:fs";
 import { databaseUrl } from "./database_url.ts";
 import { keptSecret, SECRET_REQUIRED, secretProblem } from "./kept_secret.ts";
 import { redisUrl } from "./redis_url.ts";
@@ -10,12 +11,16 @@ import {
   days,
   domains,
   folder,
+  issuer,
+  names,
   number,
   onOff,
   optional,
+  pairs,
   path,
   type Reader,
   required,
+  scopes,
   seconds,
   SettingError,
   text,
@@ -178,6 +183,93 @@ const settings = {
     "open|invite|closed",
     "Who may make an account",
     choice("open", "invite", "closed"),
+  ),
+  /** Null: people sign in with passwords only. */
+  oidcIssuer: setting(
+    "COLINK_OIDC_ISSUER",
+    "",
+    "https://…",
+    "Sign-in with an OpenID Connect provider of your own: its issuer, as its discovery document has it",
+    issuer,
+  ),
+  oidcClientId: setting(
+    "COLINK_OIDC_CLIENT_ID",
+    "",
+    "text",
+    "The client as which the provider knows this gateway",
+    text,
+  ),
+  /** Once read, that of its file where it is unset; empty: the provider has given none. */
+  oidcClientSecret: setting(
+    "COLINK_OIDC_CLIENT_SECRET",
+    "",
+    "text",
+    "That client's secret; unset: a public client, which PKCE alone protects",
+    text,
+  ),
+  oidcClientSecretFile: setting(
+    "COLINK_OIDC_CLIENT_SECRET_FILE",
+    "",
+    "file",
+    "The file that holds the secret, in place of the setting above",
+    folder,
+  ),
+  /** Empty: see server/account/oidc/sign_in_provider.ts. */
+  oidcScopes: setting(
+    "COLINK_OIDC_SCOPES",
+    "",
+    "words, by space",
+    "What is asked of the provider; unset: openid email profile, and offline_access where it has that",
+    scopes,
+  ),
+  oidcGroupsClaim: setting(
+    "COLINK_OIDC_GROUPS_CLAIM",
+    "",
+    "claim",
+    "Where the provider names a person's groups, such as groups or realm_access.roles; unset: nowhere",
+    text,
+  ),
+  oidcGroups: setting(
+    "COLINK_OIDC_GROUPS",
+    "",
+    "theirs=ours, by comma",
+    "The provider's groups and the groups here that they lead to; unset: those of the same name",
+    pairs,
+  ),
+  oidcAdmins: setting(
+    "COLINK_OIDC_ADMINS",
+    "",
+    "names, by comma",
+    "The provider's groups whose members are administrators",
+    names,
+  ),
+  oidcAccounts: setting(
+    "COLINK_OIDC_ACCOUNTS",
+    "any",
+    "any|registration|existing",
+    "Whom the provider may bring: any of its people, those who may register here, or those with an account",
+    choice("any", "registration", "existing"),
+  ),
+  oidcTrustEmail: setting(
+    "COLINK_OIDC_TRUST_EMAIL",
+    "off",
+    "on|off",
+    "Whether addresses of which the provider does not say whether they are verified count as verified",
+    onOff,
+  ),
+  oidcOnly: setting(
+    "COLINK_OIDC_ONLY",
+    "off",
+    "on|off",
+    "Whether nobody signs in or registers with a password",
+    onOff,
+  ),
+  oidcLabel: setting(
+    "COLINK_OIDC_LABEL",
+    "",
+    "text",
+    "The provider's name on the sign-in page; unset: its host",
+    text,
   ),
   signInsPerMinute: setting(
     "COLINK_SIGN_INS_PER_MINUTE",
@@ -575,6 +667,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...secretProblems(given(settings.jwtSecret), given(settings.databaseUrl)),
     ...tlsProblems(config),
     ...pathProblems(config),
+    ...oidcProblems(config),
   );
   if (problems.length > 0) throw new ConfigError(problems);
   // A node that is pinged seldom answers seldom: a shorter limit would drop healthy nodes.
@@ -624,6 +717,51 @@ function pathProblems({ publicUrl = null, basePath = "" }: Config): string[] {
     `${settings.basePath.env}: differs from the path of ${settings.publicUrl.env}; set one of them`,
   ];
 }
+
+/** Settings about the sign-in provider that do not go together; reads the secret's file. */
+function oidcProblems(config: Config): string[] {
+  const { oidcIssuer: issuer, oidcClientSecretFile: file } = config;
+  const isGiven = (value: unknown) => Array.isArray(value) ? value.length > 0 : Boolean(value);
+  if (!issuer) {
+    return oidcSettings
+      .filter((name) => isGiven(config[name]))
+      .map((name) => `${settings[name].env}: needs ${settings.oidcIssuer.env} too`);
+  }
+  const problems: string[] = [];
+  const { oidcClientId: id, oidcClientSecret: secret, oidcGroupsClaim: claim } = settings;
+  if (!config.oidcClientId) problems.push(`${id.env}: required with ${settings.oidcIssuer.env}`);
+  if (!config.oidcGroupsClaim) {
+    for (const name of ["oidcGroups", "oidcAdmins"] as const) {
+      if (isGiven(config[name])) problems.push(`${settings[name].env}: needs ${claim.env} too`);
+    }
+  }
+  if (!file) return problems;
+  if (config.oidcClientSecret) {
+    return [...problems, `${settings.oidcClientSecretFile.env}: set either it or ${secret.env}`];
+  }
+  try {
+    config.oidcClientSecret = readFileSync(file, "utf8").trim();
+    if (config.oidcClientSecret === "") throw new SettingError("the file is empty");
+  } catch (error) {
+    const state = (error as { code?: string }).code ?? (error as Error).message;
+    problems.push(`${settings.oidcClientSecretFile.env}: cannot read the secret (${state})`);
+  }
+  return problems;
+}
+
+/** Those that are empty or off unless they were given. */
+const oidcSettings = [
+  "oidcClientId",
+  "oidcClientSecret",
+  "oidcClientSecretFile",
+  "oidcScopes",
+  "oidcGroupsClaim",
+  "oidcGroups",
+  "oidcAdmins",
+  "oidcTrustEmail",
+  "oidcOnly",
+  "oidcLabel",
+] as const;
 
 /** Settings about certificates that do not go together. A setting that could not be read is undefined. */
 function tlsProblems(

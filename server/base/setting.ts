@@ -74,6 +74,36 @@ export function url(...schemes: string[]): Reader<string | null> {
   };
 }
 
+/** Null for the empty text. Without encryption only on this machine: what the provider says decides who is who. */
+export const issuer: Reader<string | null> = (given) => {
+  const read = url("https", "http")(given);
+  if (read === null) return null;
+  const { protocol, hostname, search, hash } = new URL(read);
+  if (search !== "" || hash !== "") return unexpected("expected an issuer without ? and #");
+  const isHere = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  return protocol === "https:" || isHere ? read : unexpected("expected https://…");
+};
+
+/** Words of OAuth 2.0, `openid` among them; empty: none. */
+export const scopes: Reader<string> = (given) => {
+  const words = given.split(/\s+/).filter(Boolean);
+  const isValid = words.every((word) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(word)) &&
+    (words.length === 0 || words.includes("openid"));
+  return isValid ? words.join(" ") : unexpected("expected words, openid among them");
+};
+
+export const names: Reader<string[]> = (given) => parts(given);
+
+/** `theirs=ours, theirs=ours`; one of theirs may stand more than once. */
+export const pairs: Reader<(readonly [string, string])[]> = (given) =>
+  parts(given).map((pair) => {
+    const at = pair.lastIndexOf("=");
+    const [theirs, ours] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+    return at > 0 && theirs !== "" && ours !== ""
+      ? [theirs, ours] as const
+      : unexpected("expected pairs such as theirs=ours, separated by commas");
+  });
+
 /** A path without a slash at its end; empty: none. */
 export const path: Reader<string> = (given) => {
   const trimmed = given.replace(/\/+$/, "");

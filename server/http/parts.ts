@@ -13,6 +13,7 @@ import type { Keyring } from "../account/keyring.ts";
 import type { Keys } from "../account/keys.ts";
 import type { LentBook } from "../account/lent.ts";
 import type { Names } from "../account/names.ts";
+import type { ProviderSignIn } from "../account/oidc/provider_sign_in.ts";
 import type { OwnNodes } from "../account/own_nodes.ts";
 import type { PasswordResets } from "../account/password_resets.ts";
 import type { SessionBook } from "../account/session_book.ts";
@@ -69,6 +70,7 @@ export interface AppParts {
   accounts: Accounts;
   deletion: AccountDeletion;
   setup: Setup;
+  providerSignIn: ProviderSignIn;
   passwordResets: PasswordResets;
   sessions: SessionBook;
   joining: Joining;

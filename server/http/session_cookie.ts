@@ -16,6 +16,11 @@ const MARK = "colink_signed_in";
 /** Another site's form cannot send this header: with it, a cookie proves that the console sent the request. */
 const CSRF_HEADER = "x-colink-csrf";
 
+/** Below which browsers send the session: other programs of the same host need not see it. */
+export function sessionPath({ basePath }: { basePath: string }): string {
+  return basePath || "/";
+}
+
 /** `path`: below which the browser sends it back. */
 export function setSession(
   c: AppContext,

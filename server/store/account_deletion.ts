@@ -55,7 +55,7 @@ export async function deleteAccount(
     budget: null,
   }).where("id", "=", id).execute();
   const keyIds = await endKeys(db, id, now);
-  for (const table of ["joins", "group_members", "password_resets"] as const) {
+  for (const table of ["joins", "group_members", "password_resets", "identities"] as const) {
     await db.deleteFrom(table).where("account_id", "=", id).execute();
   }
   await db.deleteFrom("names").where("kind", "=", "own").where("name", "=", id).execute();
@@ -87,7 +87,7 @@ async function expectAnotherAdministrator(db: Transaction<Schema>, id: string): 
   );
 }
 
-async function endKeys(
+export async function endKeys(
   db: Transaction<Schema>,
   accountId: string,
   now: RawBuilder<number>,

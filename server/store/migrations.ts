@@ -7,6 +7,7 @@ import { addConsole } from "./migration/console.ts";
 import { addEveryone } from "./migration/everyone.ts";
 import { addFreshUsage } from "./migration/fresh_usage.ts";
 import { addGroups } from "./migration/groups.ts";
+import { addIdentities } from "./migration/identities.ts";
 import { addJoins } from "./migration/joins.ts";
 import { addLent } from "./migration/lent.ts";
 import { addRoutes } from "./migration/routes.ts";
@@ -49,4 +50,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   // When an account was deleted: its row stays, without its address, for the ledger's sake.
   (db) => db.schema.alterTable("accounts").addColumn("deleted_at", "bigint").execute(),
   addEveryone,
+  addIdentities,
 ];

@@ -232,7 +232,8 @@ test("sessions are deleted once they have expired, whatever else is kept for eve
   await store.addAccount(account, []);
   for (const [id, expiresAt] of [["over", NOW - 1], ["good", NOW + DAY_MS]] as const) {
     const at = { createdAt: NOW, lastSeenAt: NOW, expiresAt };
-    const session = { id, accountId: account.id, address: "192.0.2.1", userAgent: null, ...at };
+    const from = { address: "192.0.2.1", userAgent: null, providerSid: null };
+    const session = { id, accountId: account.id, ...from, ...at };
     await store.sessions.add(session, account.passwordHash);
   }
   await aRetention().run();

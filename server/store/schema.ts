@@ -119,6 +119,8 @@ export const sessions = new Table({
   expiresAt: integer,
   address: text,
   userAgent: nullable(text),
+  /** The sign-in provider's name of its own session; empty: it gave none; null: begun with a password. */
+  providerSid: nullable(foreignText),
 });
 export type SessionRow = RowOf<typeof sessions>;
 
@@ -129,6 +131,29 @@ export const passwordResets = new Table({
   expiresAt: integer,
 });
 export type PasswordResetRow = RowOf<typeof passwordResets>;
+
+export const identities = new Table({
+  /** The sign-in provider, and its name of the person. */
+  issuer: text,
+  subject: foreignText,
+  accountId: text,
+  createdAt: integer,
+  /** What the account has through the provider alone, which may take it away again. */
+  given: json<GivenByProvider>(),
+  /** With what the provider can be asked again, encrypted; empty: with nothing. */
+  sealedGrant: text,
+  /** When the provider is asked next; null: not before the next sign-in. */
+  dueAt: nullable(integer),
+  /** When the account was disabled because the provider no longer vouched for it. */
+  suspendedAt: nullable(integer),
+});
+export type IdentityRow = RowOf<typeof identities>;
+
+export interface GivenByProvider {
+  /** Ids of groups. */
+  groups: string[];
+  isAdmin: boolean;
+}
 
 export const nodes = new Table({
   /** Public. */
@@ -367,6 +392,7 @@ export interface Schema {
   joins: StoredOf<typeof joins>;
   sessions: StoredOf<typeof sessions>;
   password_resets: StoredOf<typeof passwordResets>;
+  identities: StoredOf<typeof identities>;
   nodes: StoredOf<typeof nodes>;
   node_events: StoredOf<typeof nodeEvents>;
   ledger: StoredOf<typeof ledger>;

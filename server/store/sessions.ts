@@ -104,6 +104,30 @@ export class SessionTable {
     return rows.map(({ id }) => id);
   }
 
+  /**
+   * Ends the account's sessions that its sign-in provider began: those of that name, or all. Resolves
+   * with their ids.
+   */
+  async endOfProvider(accountId: string, sid: string | null): Promise<string[]> {
+    const rows = await this.database.change((db) => {
+      const all = db.deleteFrom("sessions").where("account_id", "=", accountId);
+      const some = sid === null
+        ? all.where("provider_sid", "is not", null)
+        : all.where("provider_sid", "=", storable(sid));
+      return some.returning("id").execute();
+    });
+    return rows.map(({ id }) => id);
+  }
+
+  /** The accounts that have a session of that name at the sign-in provider. */
+  async accountsOfProvider(sid: string): Promise<string[]> {
+    const rows = await this.database.read((db) =>
+      db.selectFrom("sessions").select("account_id").distinct()
+        .where("provider_sid", "=", storable(sid)).execute()
+    );
+    return rows.map(({ account_id }) => account_id);
+  }
+
   seen(id: string, at: number): Promise<void> {
     return this.database.write((db) =>
       db.updateTable("sessions").set({ last_seen_at: at }).where("id", "=", id).execute()

@@ -8,6 +8,7 @@ import type { Backend } from "./backend.ts";
 import { CallTable } from "./calls.ts";
 import { Database } from "./database.ts";
 import { GroupTable } from "./groups.ts";
+import { type IdentityRow, IdentityTable } from "./identities.ts";
 import { InviteTable } from "./invites.ts";
 import { JoinTable } from "./joins.ts";
 import { KeyTable } from "./keys.ts";
@@ -38,6 +39,7 @@ export class SqlStore implements Store {
   readonly keys: KeyTable;
   readonly sessions: SessionTable;
   readonly users: UserTable;
+  readonly identities: IdentityTable;
   readonly groups: GroupTable;
   readonly invites: InviteTable;
   readonly joins: JoinTable;
@@ -58,6 +60,7 @@ export class SqlStore implements Store {
     this.keys = new KeyTable(database);
     this.sessions = new SessionTable(database);
     this.users = new UserTable(database);
+    this.identities = new IdentityTable(database, this.sessions);
     this.groups = new GroupTable(database);
     this.invites = new InviteTable(database);
     this.joins = new JoinTable(database, this.keys);
@@ -101,11 +104,15 @@ export class SqlStore implements Store {
     account: AccountRow,
     ownKeys: readonly KeyRow[],
     inviteDigest?: string,
+    identity?: IdentityRow,
   ): Promise<void> {
     return this.#database.transaction(async (db) => {
       // The invite first: without a valid one, nobody learns which addresses are taken.
       if (inviteDigest !== undefined) await this.invites.use(db, inviteDigest, account.id);
       await insertAccount(db, account, ownKeys);
+      if (identity !== undefined && !await this.identities.add(db, identity)) {
+        throw emailTaken(HAS_ACCOUNT);
+      }
     });
   }
 
@@ -275,14 +282,12 @@ async function insertAccount(
   const added = await db.insertInto("accounts").values(accounts.toRow(account))
     .onConflict((conflict) => conflict.column("email").doNothing())
     .returning("id").executeTakeFirst();
-  if (added === undefined) {
-    throw emailTaken(
-      "Cannot register: this e-mail address has an account already; sign in instead",
-    );
-  }
+  if (added === undefined) throw emailTaken(HAS_ACCOUNT);
   if (ownKeys.length === 0) return;
   await db.insertInto("keys").values(ownKeys.map((key) => keys.toRow(key))).execute();
 }
+
+const HAS_ACCOUNT = "Cannot register: this e-mail address has an account already; sign in instead";
 
 function emailTaken(message: string): ColinkError {
   return new ColinkError("email_taken", message, { param: "email" });

@@ -4,6 +4,7 @@ import type { DeletedAccount } from "./account_deletion.ts";
 import type { AuditTable } from "./audit.ts";
 import type { CallTable } from "./calls.ts";
 import type { GroupTable } from "./groups.ts";
+import type { IdentityRow, IdentityTable } from "./identities.ts";
 import type { InviteTable } from "./invites.ts";
 import type { JoinTable } from "./joins.ts";
 import type { KeyTable } from "./keys.ts";
@@ -63,9 +64,15 @@ export interface Store {
 
   /**
    * Adds an account with its keys, in one transaction. Throws `email_taken`. With `inviteDigest`,
-   * uses that invite up or throws `invite_required`.
+   * uses that invite up or throws `invite_required`. With `identity`, the account is that person's;
+   * throws `email_taken` if the person has an account already.
    */
-  addAccount(account: AccountRow, keys: readonly KeyRow[], inviteDigest?: string): Promise<void>;
+  addAccount(
+    account: AccountRow,
+    keys: readonly KeyRow[],
+    inviteDigest?: string,
+    identity?: IdentityRow,
+  ): Promise<void>;
   /**
    * Adds an administrator with its keys, if there never was one. False, and nothing has changed:
    * there is or was one. Throws `email_taken`.
@@ -101,6 +108,7 @@ export interface Store {
   readonly keys: KeyTable;
   readonly sessions: SessionTable;
   readonly users: UserTable;
+  readonly identities: IdentityTable;
   readonly groups: GroupTable;
   readonly invites: InviteTable;
   readonly joins: JoinTable;

@@ -88,8 +88,10 @@ export function accountGone(): void {
 export async function signOut(everywhere = false): Promise<void> {
   isLeaving = true;
   try {
-    await (everywhere ? api.endAllSessions() : api.logout());
+    const answer = await (everywhere ? api.endAllSessions() : api.logout());
     session.value = { state: "out", why: "left" };
+    // The provider's own session ends at the provider, which sends the browser back here.
+    if ("sign_out_url" in answer && answer.sign_out_url) location.assign(answer.sign_out_url);
   } finally {
     isLeaving = false;
   }

@@ -17,6 +17,7 @@ import {
   SessionsEnded,
   SessionsToEnd,
   SessionView,
+  SignOutAnswer,
   TokenRotation,
   UserView,
 } from "../../../api/mod.ts";
@@ -26,7 +27,8 @@ import type { BudgetHolder } from "../usage_budgets.ts";
 import { sessionToken } from "../credentials.ts";
 import type { AppContext, AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
-import { clearSession, setSession } from "../session_cookie.ts";
+import { clearSession, sessionPath, setSession } from "../session_cookie.ts";
+import { gatewayUrl } from "../gateway_url.ts";
 import { isCutOff } from "../health.ts";
 import { answers, body, idParam, session } from "./schema.ts";
 import { audit, limitRate, signedIn } from "./visitor.ts";
@@ -61,8 +63,9 @@ const routes = {
     method: "post",
     path: "/auth/logout",
     security: session,
-    description: "Ends the session",
-    responses: answers(MessageView),
+    description:
+      "Ends the session; `sign_out_url`, where it began with the sign-in provider, ends that one's too",
+    responses: answers(SignOutAnswer),
   }),
   resetPassword: createRoute({
     method: "post",
@@ -159,6 +162,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     deletion,
     usageBudgets,
     passwordResets,
+    providerSignIn,
     sessions,
     settings,
     hub,
@@ -167,8 +171,14 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     version,
     cluster,
   } = parts;
-  // Other programs of the same host need not see the session.
-  const cookiePath = config.basePath || "/";
+  const cookiePath = sessionPath(config);
+  const expectPasswords = () => {
+    if (!providerSignIn.isOnly) return;
+    throw new ColinkError(
+      "passwords_off",
+      `Cannot use a password here (COLINK_OIDC_ONLY): sign in with ${providerSignIn.label}`,
+    );
+  };
 
   const signIn = async (c: AppContext, form: { email: string; password: string }) => {
     const { address, isSecure } = origin(c);
@@ -196,6 +206,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   });
 
   api.openapi(routes.register, async (c) => {
+    expectPasswords();
     const { invite, ...credentials } = c.req.valid("json");
     const { id, email } = await accounts.register({
       ...credentials,
@@ -208,7 +219,10 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(
     routes.login,
-    async (c) => c.json(await signIn(c, c.req.valid("json")), 200),
+    async (c) => {
+      expectPasswords();
+      return c.json(await signIn(c, c.req.valid("json")), 200);
+    },
   );
 
   api.openapi(routes.logout, async (c) => {
@@ -216,10 +230,14 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const visitor = token === undefined ? null : await sessions.endOf(token);
     if (visitor !== null) await audit(c, parts, visitor, { action: "session.ended" });
     clearSession(c, cookiePath);
-    return c.json({ message: "Signed out" }, 200);
+    const url = visitor?.isOfProvider
+      ? await providerSignIn.signOutUrl(visitor.accountId, `${gatewayUrl(c, parts)}/login`)
+      : null;
+    return c.json({ message: "Signed out", ...(url && { sign_out_url: url.href }) }, 200);
   });
 
   api.openapi(routes.resetPassword, async (c) => {
+    expectPasswords();
     const { code, new_password: password } = c.req.valid("json");
     const { address } = origin(c);
     const { email, ...account } = await passwordResets.use({ code, password, address });
@@ -244,6 +262,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.password, async (c) => {
     const visitor = await signedIn(c, parts);
+    expectPasswords();
     const { current_password: current, new_password: next } = c.req.valid("json");
     await accounts.changePassword(visitor, { current, next, address: origin(c).address });
     await audit(c, parts, visitor, { action: "password.changed" });
@@ -303,6 +322,8 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       nodes: hub.size,
       models: hub.modelCount,
       setup: await setup.isOpen().catch(asClosed),
+      sign_in_provider: providerSignIn.label,
+      passwords: !providerSignIn.isOnly,
       cut_off: cluster !== null && isCutOff(cluster.view()),
     }, 200));
 }

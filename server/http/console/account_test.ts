@@ -151,6 +151,8 @@ test("the gateway's facts are public", async () => {
     nodes: 0,
     models: 0,
     setup: false,
+    sign_in_provider: null,
+    passwords: true,
     cut_off: false,
   });
 });

@@ -15,6 +15,7 @@ import { liveRoutes } from "./live.ts";
 import { modelRoutes } from "./models.ts";
 import { nameRoutes } from "./names.ts";
 import { nodeRoutes } from "./nodes.ts";
+import { providerRoutes } from "./provider.ts";
 import { usageRoutes } from "./usage.ts";
 import { overviewRoutes } from "./overview.ts";
 import { signedIn } from "./visitor.ts";
@@ -40,6 +41,7 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
   api.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
 
   accountRoutes(api, parts);
+  providerRoutes(api, parts);
   joinRoutes(api, parts);
   keyRoutes(api, parts);
   callRoutes(api, parts);

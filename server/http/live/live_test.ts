@@ -64,7 +64,7 @@ beforeEach(() => {
 
 function visitor(accountId: string, sessionId = "session"): Visitor {
   const role = accountId === "admin" ? "admin" : "user";
-  return { accountId, email: "a@example.org", role, sessionId };
+  return { accountId, email: "a@example.org", role, sessionId, isOfProvider: false };
 }
 
 function join(id: string, accountId = "owner", models = ["m"]): Node {

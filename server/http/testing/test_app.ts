@@ -8,7 +8,7 @@ import { createApp } from "../../app.ts";
 import { readConfig } from "../../base/config.ts";
 import { silentLog } from "../../base/log.ts";
 import { FakeClock } from "../../base/testing/fake_clock.ts";
-import { createParts, type GatewayParts } from "../../gateway_parts.ts";
+import { createParts, type GatewayParts, type PartsWorld } from "../../gateway_parts.ts";
 import type { AttemptSink, Order, RunningAttempt } from "../../node/attempt.ts";
 import { Node, type NodeOffer } from "../../node/node.ts";
 import { nodeObserverOf } from "../../node_lifecycle.ts";
@@ -50,7 +50,10 @@ export class TestApp {
     this.#app = createApp(parts);
   }
 
-  static async start(settings: Record<string, string> = {}): Promise<TestApp> {
+  static async start(
+    settings: Record<string, string> = {},
+    world: Pick<PartsWorld, "fetch"> = {},
+  ): Promise<TestApp> {
     const dataDir = mkdtempSync(join(tmpdir(), "co-link-app-"));
     const config = readConfig({
       COLINK_DATA_DIR: dataDir,
@@ -66,6 +69,7 @@ export class TestApp {
       consoleDir: null,
       isDraining: () => app?.isDraining === true,
       peerUrl: () => "http://127.0.0.1:1",
+      ...world,
     });
     return app = new TestApp(clock, parts, dataDir);
   }

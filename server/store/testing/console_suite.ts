@@ -1,6 +1,7 @@
 /** What a store does for the console: store_test.ts runs this suite on SQLite and on PostgreSQL. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { IdentityRow } from "../identities.ts";
 import type { JoinRow } from "../joins.ts";
 import type { NodeSighting } from "../nodes.ts";
 import type { AccountRow, LedgerEntry, Store } from "../store.ts";
@@ -72,6 +73,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
         expiresAt: Date.now() + HOUR_MS,
         address: "",
         userAgent: null,
+        providerSid: null,
       };
       expect(await store.sessions.add(session, passwordHash)).toBe(false);
       const code = { accountId: id, digest: id, expiresAt: Date.now() + HOUR_MS };
@@ -242,6 +244,135 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
     });
   });
 
+  describe("identities", () => {
+    const issuer = "https://id.example.org";
+    const given = { groups: [], isAdmin: false };
+
+    function person(accountId: string, change: Partial<IdentityRow> = {}): IdentityRow {
+      const subject = crypto.randomUUID();
+      const times = { createdAt: 1, dueAt: 1, suspendedAt: null };
+      return { issuer, subject, accountId, given, sealedGrant: "grant", ...times, ...change };
+    }
+
+    async function linked(change: Partial<IdentityRow> = {}) {
+      const account = await added({ passwordHash: "" });
+      const identity = person(account.id, change);
+      expect(await store.identities.link(identity)).toBe(true);
+      return { account, identity };
+    }
+
+    async function session(accountId: string, providerSid: string | null): Promise<string> {
+      const id = crypto.randomUUID();
+      const times = { createdAt: 1, lastSeenAt: 1, expiresAt: Date.now() + HOUR_MS };
+      const from = { address: "192.0.2.1", userAgent: null, providerSid };
+      await store.sessions.add({ id, accountId, ...from, ...times }, "");
+      return id;
+    }
+
+    test("a person has one account with a provider, and an account one person", async () => {
+      const { account, identity } = await linked();
+      expect(await store.identities.find(identity)).toEqual(identity);
+      expect(await store.identities.ofAccount(account.id, issuer)).toEqual(identity);
+      expect(await store.identities.link(person(account.id))).toBe(false);
+      const other = await added();
+      expect(await store.identities.link({ ...identity, accountId: other.id })).toBe(false);
+      expect(await store.identities.link(person(account.id, { issuer: "https://other" }))).toBe(
+        true,
+      );
+      expect(await store.identities.unlink(account.id)).toBe(true);
+      expect(await store.identities.find(identity)).toBeNull();
+      expect(await store.identities.find({ issuer, subject: "\0" })).toBeNull();
+    });
+
+    test("an account that is taken over loses its password, its sessions and its keys", async () => {
+      const account = await added({ passwordHash: "" });
+      const old = aKey(account, { isDefault: true });
+      await store.keys.rotate(old);
+      const open = await session(account.id, null);
+      const identity = person(account.id);
+      const fresh = aKey(account, { isDefault: true });
+      expect(await store.identities.takeOver(identity, [fresh]))
+        .toEqual({ keyIds: [old.id], sessionIds: [open] });
+      const byDigest = await store.keys.byDigest(old.digest);
+      expect(byDigest!.key.revokedAt).not.toBeNull();
+      expect((await store.keys.ofAccount(account.id)).map(({ id }) => id)).toEqual([fresh.id]);
+
+      const other = await added();
+      const again = { ...identity, accountId: other.id };
+      expect(await store.identities.takeOver(again, [aKey(other)])).toBeNull();
+      expect((await store.accountById(other.id))!.passwordHash).toBe(other.passwordHash);
+      await store.deleteAccount(account.id);
+      expect(await store.identities.find(identity)).toBeNull();
+    });
+
+    test("an account is made with its person, or not at all", async () => {
+      const { identity } = await linked();
+      const account = anAccount();
+      const making = store.addAccount(account, [], undefined, {
+        ...identity,
+        accountId: account.id,
+      });
+      await expect(making).rejects.toMatchObject({ code: "email_taken" });
+      expect(await store.accountById(account.id)).toBeNull();
+    });
+
+    test("those that are due are claimed once, the most urgent first, and again when the claim is over", async () => {
+      const at = { issuer: `https://${crypto.randomUUID()}`, limit: 2 };
+      const ids = [];
+      for (const dueAt of [3, 1, 2, 9, null]) {
+        ids.push((await linked({ issuer: at.issuer, dueAt })).identity.subject);
+      }
+      const claim = async (now: number) =>
+        (await store.identities.claimDue({ ...at, now, leaseUntil: now + 5 }))
+          .map(({ subject }) => subject).sort();
+      expect(await claim(3)).toEqual([ids[1]!, ids[2]!].sort());
+      expect(await claim(3)).toEqual([ids[0]!]);
+      expect(await claim(3)).toEqual([]);
+      const both = await Promise.all([claim(8), claim(8)]);
+      expect(both.flat().sort()).toEqual([ids[0]!, ids[1]!, ids[2]!].sort());
+    });
+
+    test("an account is suspended with its sessions, and enabled by the next sign-in unless an administrator disabled it", async () => {
+      const { account, identity } = await linked();
+      const open = [await session(account.id, "sid"), await session(account.id, null)];
+      expect((await store.identities.suspend(identity))!.sort()).toEqual(open.sort());
+      expect((await store.accountById(account.id))!.disabledAt).not.toBeNull();
+      expect(await store.identities.find(identity)).toMatchObject({ sealedGrant: "", dueAt: null });
+      const vouched = { given, sealedGrant: "new", dueAt: 5 };
+      await store.identities.vouch(identity, vouched);
+      expect((await store.accountById(account.id))!.disabledAt).toBeNull();
+      expect(await store.identities.find(identity)).toMatchObject({
+        ...vouched,
+        suspendedAt: null,
+      });
+
+      // The check that began before the sign-in changes nothing any more.
+      expect(await store.identities.suspend(identity)).toBeNull();
+      await store.identities.checked(identity, { ...vouched, dueAt: 7 });
+      expect(await store.identities.find(identity)).toMatchObject(vouched);
+      expect((await store.accountById(account.id))!.disabledAt).toBeNull();
+
+      await store.users.change(account.id, { isDisabled: true });
+      expect(await store.identities.suspend({ ...identity, sealedGrant: "new" })).toEqual([]);
+      await store.identities.vouch(identity, vouched);
+      expect((await store.accountById(account.id))!.disabledAt).not.toBeNull();
+    });
+
+    test("sessions end by the provider's name of them, and those of passwords stay", async () => {
+      const { account } = await linked();
+      const sid = crypto.randomUUID();
+      const [one, two, own] = [
+        await session(account.id, sid),
+        await session(account.id, "other"),
+        await session(account.id, null),
+      ];
+      expect(await store.sessions.accountsOfProvider(sid)).toEqual([account.id]);
+      expect(await store.sessions.endOfProvider(account.id, sid)).toEqual([one]);
+      expect(await store.sessions.endOfProvider(account.id, null)).toEqual([two]);
+      expect([...await store.sessions.alive([one, two, own])]).toEqual([own]);
+    });
+  });
+
   describe("sessions", () => {
     const later = () => Date.now() + HOUR_MS;
 
@@ -255,6 +386,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
         expiresAt: later(),
         address: "192.0.2.1",
         userAgent: null,
+        providerSid: null,
         ...change,
       };
       expect(await store.sessions.add(session, account.passwordHash)).toBe(true);

@@ -9,6 +9,8 @@ export const account = {
   haveAccount: "Already have an account?",
   loginTitle: "Sign in",
   loginAction: "Sign in",
+  providerAction: (name: string) => `Sign in with ${name}`,
+  providerLink: (name: string) => `Link with ${name}`,
   noAccount: "No account yet?",
   sessionEnded: "Session expired. Sign in to continue where you were.",
   email: "E-mail",

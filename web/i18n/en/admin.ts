@@ -133,6 +133,8 @@ export const admin = {
   },
   actions: {
     "account.registered": "Account created",
+    "account.linked": "Linked with the sign-in provider",
+    "account.unlinked": "Unlinked from the sign-in provider",
     "session.started": "Signed in",
     "session.refused": "Sign-in refused",
     "session.ended": "Signed out",

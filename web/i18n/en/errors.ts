@@ -34,6 +34,11 @@ export const errors = {
   email_taken: "This e-mail address already has an account. Sign in instead.",
   weak_password: "Choose a password of 8 to 72 bytes.",
   invalid_credentials: "E-mail or password is wrong.",
+  passwords_off: "Passwords are not used on this gateway. Sign in with its provider.",
+  sign_in_refused: "The sign-in was not accepted. Start again from this page.",
+  email_not_verified:
+    "The provider does not say that your e-mail address is verified. Verify it there and try again.",
+  provider_unavailable: "The sign-in provider does not answer. Try again in a minute.",
   login_throttled: "Too many attempts.",
   rate_limit_exceeded: "Too many requests.",
   budget_exceeded: "A budget is used up.",

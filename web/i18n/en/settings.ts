@@ -6,6 +6,8 @@ export const settings = {
   language: "Language",
   theme: "Theme",
   themes: { system: "System", light: "Light", dark: "Dark" },
+  providerTitle: "Sign-in provider",
+  providerText: "Linked, you sign in there; your keys stay as they are.",
   password: "Password",
   passwordText: "Changing it signs you out everywhere else.",
   currentPassword: "Current password",

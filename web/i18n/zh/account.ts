@@ -10,6 +10,8 @@ export const account: Messages["account"] = {
   haveAccount: "已有账号？",
   loginTitle: "登录",
   loginAction: "登录",
+  providerAction: (name) => `使用 ${name} 登录`,
+  providerLink: (name) => `关联 ${name}`,
   noAccount: "还没有账号？",
   sessionEnded: "登录已过期，请重新登录，之后会回到原页面。",
   email: "邮箱",

@@ -125,6 +125,8 @@ export const admin: Messages["admin"] = {
   auditColumns: { action: "操作", target: "对象", actor: "操作者", address: "来源", at: "时间" },
   actions: {
     "account.registered": "注册账号",
+    "account.linked": "关联登录提供方",
+    "account.unlinked": "解除登录提供方关联",
     "session.started": "登录",
     "session.refused": "登录被拒",
     "session.ended": "退出登录",

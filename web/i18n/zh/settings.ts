@@ -8,6 +8,8 @@ export const settings: Messages["settings"] = {
   language: "语言",
   theme: "主题",
   themes: { system: "跟随系统", light: "浅色", dark: "深色" },
+  providerTitle: "统一登录",
+  providerText: "关联后可从那里登录，现有密钥保持不变。",
   password: "密码",
   passwordText: "修改后，其他设备会退出登录。",
   currentPassword: "当前密码",

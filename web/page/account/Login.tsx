@@ -2,15 +2,17 @@
 
 import { useLocation, useRoute } from "preact-iso/router";
 import { useEffect } from "preact/hooks";
-import { api } from "../../api.ts";
+import { api, ApiError } from "../../api.ts";
 import { loginProblems } from "./credentials.ts";
 import { AccountForm } from "./AccountForm.tsx";
-import { Notice } from "../../part/Notice.tsx";
+import { ErrorNotice, Notice } from "../../part/Notice.tsx";
 import { Page } from "../../part/Page.tsx";
 import { nextPath, paths } from "../../route.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
+import { has } from "../../state/words.ts";
 import { session, signIn } from "../../state/session.ts";
+import { ProviderButton } from "./ProviderButton.tsx";
 import { SetupNotice } from "./SetupNotice.tsx";
 import * as pageStyle from "../../part/Page.module.css";
 
@@ -25,7 +27,8 @@ export function Login() {
   const current = session.value;
 
   useEffect(() => {
-    if (current.state === "in") route(nextPath(query.next), true);
+    const isDone = current.state === "in" && query.error === undefined;
+    if (isDone) route(nextPath(query.next), true);
   }, [current.state]);
 
   return (
@@ -34,16 +37,28 @@ export function Login() {
       {current.state === "out" && current.why === "ended" && (
         <Notice tone="info">{t.sessionEnded}</Notice>
       )}
-      <AccountForm
-        action={t.loginAction}
-        isNew={false}
-        invite={null}
-        problemsOf={(form) => loginProblems(form, t.problems)}
-        onSubmit={({ email, password }) => signIn(email, password)}
-      />
-      <p class={pageStyle.aside}>
-        {t.noAccount} <a href={paths.register}>{t.registerAction}</a>
-      </p>
+      {query.error !== undefined && <ErrorNotice error={signInError(query.error)} />}
+      <ProviderButton info={info} next={nextPath(query.next)} />
+      {info?.passwords !== false && (
+        <>
+          <AccountForm
+            action={t.loginAction}
+            isNew={false}
+            invite={null}
+            problemsOf={(form) => loginProblems(form, t.problems)}
+            onSubmit={({ email, password }) => signIn(email, password)}
+          />
+          <p class={pageStyle.aside}>
+            {t.noAccount} <a href={paths.register}>{t.registerAction}</a>
+          </p>
+        </>
+      )}
     </Page>
   );
+}
+
+/** Why the sign-in provider's way back has failed: the gateway says only the code. */
+function signInError(code: string): ApiError {
+  const known = has(messages.value.errors, code) ? code : "sign_in_refused";
+  return new ApiError(0, known, "Cannot sign in");
 }

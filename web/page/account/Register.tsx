@@ -12,6 +12,7 @@ import { nextPath, paths } from "../../route.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { session, signUp } from "../../state/session.ts";
+import { ProviderButton } from "./ProviderButton.tsx";
 import { SetupNotice } from "./SetupNotice.tsx";
 import * as pageStyle from "../../part/Page.module.css";
 
@@ -38,7 +39,14 @@ export function Register() {
   return (
     <Page title={t.registerTitle} lead={!isClosed && t.registerLead} width="narrow">
       <SetupNotice info={info} />
-      {isClosed
+      {!isClosed && (
+        <ProviderButton
+          info={info}
+          next={nextPath(query.next)}
+          invite={query.invite}
+        />
+      )}
+      {!info.passwords ? null : isClosed
         ? (
           <Notice tone="info">
             <strong>{t.closedTitle}</strong> {t.closedText}

@@ -8,6 +8,7 @@ import { languageNames, locale, locales, messages } from "../../state/locale.ts"
 import { theme, themes } from "../../state/theme.ts";
 import { AccountDeletion, EmailChange } from "./OwnerDialogs.tsx";
 import { PasswordForm } from "./PasswordForm.tsx";
+import { ProviderLink } from "./ProviderLink.tsx";
 import { Sessions } from "./Sessions.tsx";
 import * as panelStyle from "../../part/panel.module.css";
 import * as style from "./Settings.module.css";
@@ -46,6 +47,7 @@ function Own({ user }: { user: UserView }) {
         </div>
         <PasswordForm email={user.email} />
       </section>
+      <ProviderLink />
       <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="email">
         <div>
           <h2 id="email">{t.email}</h2>
