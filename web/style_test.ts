@@ -67,7 +67,7 @@ test("nothing needs a secure context without a way around it", () => {
   // On plain HTTP, anywhere but on localhost, these are undefined.
   const secureOnly =
     /\b(?:crypto\.(?:randomUUID|subtle)|navigator\.(?:clipboard|credentials|serviceWorker|storage|locks)|caches\.)/;
-  const ways = ["part/CopyButton.tsx"];
+  const ways = ["manual/manual.ts", "part/CopyButton.tsx"];
   const users = [...components].filter(([path, source]) =>
     !/_test\.|^testing\//.test(path) && secureOnly.test(source)
   );
