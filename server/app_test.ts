@@ -17,6 +17,7 @@ const parts = {
   logs: { of: () => silentLog },
   settings: { values: { registration: "open" } },
   setup: { isOpen: () => Promise.resolve(false) },
+  providerSignIn: { label: null, isOnly: false },
   config: { publicUrl: null },
   clock: { monotonic: () => 0 },
   console: () => new Response("the console"),

@@ -80,7 +80,7 @@ export class ProviderChecks {
       };
       await Promise.all(Array.from({ length: ASKED_AT_ONCE }, ask));
       // While the provider is away, one batch in a while is enough.
-      if (due.length < CLAIMED_AT_ONCE || this.#isFailing) return;
+      if (due.length === 0 || this.#isFailing) return;
     }
   }
 
