@@ -64,6 +64,8 @@ export function classifyFailure(failure: AttemptFailure): FailureClass {
   switch (failure.kind) {
     case "lost":
       return failed("link lost");
+    case "restarted":
+      return failed("program restarted");
     case "gateway lost":
       return failed("gateway lost");
     case "interrupted":

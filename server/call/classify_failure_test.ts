@@ -28,6 +28,7 @@ function retryAfterMs(headers: Record<string, string>): number | null {
 describe("a failure", () => {
   const classes: [failure: AttemptFailure, is: string | number][] = [
     [{ kind: "lost", reason: "x" }, "node_lost"],
+    [{ kind: "restarted", reason: "x" }, "node_lost"],
     [{ kind: "gateway lost", reason: "x" }, "gateway_lost"],
     [{ kind: "protocol", reason: "x" }, "node_protocol"],
     [refused(503, "BUSY: full"), "node_busy"],

@@ -24,7 +24,7 @@ export interface PeerCallHead extends CallHead {
 
 /** ERROR of a gateway, which can also report how a node failed. */
 export interface PeerFailure extends Failure {
-  fault?: "lost" | "protocol" | "gateway";
+  fault?: "lost" | "restarted" | "protocol" | "gateway";
 }
 
 /** In bytes. Larger than for a node, because many nodes' calls share the link, and gateways are near each other. */
@@ -92,6 +92,8 @@ export class OutboundCalls extends LinkV2 {
     switch (failure.fault) {
       case "lost":
         return { kind: "lost", reason: failure.message };
+      case "restarted":
+        return { kind: "restarted", reason: failure.message };
       case "protocol":
         return { kind: "protocol", reason: failure.message };
       case "gateway":

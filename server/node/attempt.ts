@@ -67,6 +67,8 @@ export type AttemptFailure =
   | { kind: "answered"; status: number; headers: Readonly<Record<string, string>>; body: string }
   /** The node's connection ended. */
   | { kind: "lost"; reason: string }
+  /** The node's program was started anew, and has none of the calls of the one before. */
+  | { kind: "restarted"; reason: string }
   /** The node's connection is interrupted, and the call need not wait until it comes back. Nobody's fault. */
   | { kind: "interrupted"; reason: string }
   /** The answer is none: there is nothing of it, it is no JSON, or it is cut off. */

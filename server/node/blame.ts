@@ -5,6 +5,7 @@ import type { ErrorCode } from "../base/error.ts";
 /** What was seen of a failed attempt. */
 export type Evidence =
   | "link lost"
+  | "program restarted"
   | "gateway lost"
   | "protocol broken"
   | "silent"
@@ -43,6 +44,11 @@ export interface Blame {
 
 export const blame: { readonly [E in Evidence]: Blame } = Object.freeze({
   "link lost": row("node", "node", "node_lost", "the node's connection was lost"),
+  // The one before is gone, and the new one has failed nobody. One that starts again and again has lost its link.
+  "program restarted": row(
+    ...["nobody", "node", "node_lost"] as const,
+    "the node's program was started anew",
+  ),
   "protocol broken": row("node", "node", "node_protocol", "the node broke the protocol"),
   "silent": row("node", "model", "node_silent", "the node was silent for too long"),
   "unreachable": row(

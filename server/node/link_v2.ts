@@ -198,8 +198,8 @@ export class LinkV2 extends Link<number, OpenStream> {
    * either: they are tried elsewhere, and nobody is blamed.
    */
   replaced(reason: string): void {
-    if (this.#isConfirmed) return;
-    for (const id of [...this.open.keys()]) this.fail(id, { kind: "interrupted", reason });
+    const kind = this.#isConfirmed ? "restarted" : "interrupted";
+    for (const id of [...this.open.keys()]) this.fail(id, { kind, reason });
   }
 
   /** Whether the node has shown what it was given to resume the session. */

@@ -14,6 +14,7 @@ import {
 import { type Budget, Budgets } from "../base/budgets.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { LruCache } from "../base/lru.ts";
 import { CarriedLink, LOST, type OtherHolders } from "./carried_link.ts";
 import type { Hub } from "./hub.ts";
 import type {
@@ -94,6 +95,12 @@ const MAX_REASON_CHARS = 200;
 /** Two announcements of one end of a pause differ by less. */
 const SAME_UNTIL_MS = 2_000;
 
+/** A program that loses calls by starting anew is forgiven so often within a minute. */
+const MAX_RESTARTS_A_MINUTE = 2;
+
+/** So many nodes are remembered for that. */
+const MAX_RESTARTED = 10_000;
+
 /** A session that is resumed more often within a minute ends. */
 const MAX_RESUMES_A_MINUTE = 60;
 
@@ -151,6 +158,8 @@ export class Links implements LinkOwner {
   readonly #interrupted = new Map<Peer, LinkV2>();
   /** Null: this gateway is the only one. */
   #others: OtherHolders | null = null;
+  /** When programs were started anew and lost calls by that within the last minute, in monotonic milliseconds, by node key without ordinal. */
+  readonly #restarts = new LruCache<string, number[]>(MAX_RESTARTED);
   readonly #monotonic: () => number;
   readonly #keptBytes: Budget;
   readonly #watch: LivenessWatch<Link>;
@@ -655,8 +664,17 @@ export class Links implements LinkOwner {
   }
 
   #endReplaced(link: Link, peer: Peer, reason: string): void {
-    this.#interrupted.get(peer)?.replaced(reason);
+    this.#replaced(link, peer, reason);
     this.#end(link, peer, LOST, reason);
+  }
+
+  /** The node is back without its session. A program that starts again and again is a bad node. */
+  #replaced(link: Link, { base }: Peer, reason: string): void {
+    if (!(link instanceof LinkV2) || !link.hasCalls) return;
+    const nowMs = this.#monotonic();
+    const before = (this.#restarts.get(base) ?? []).filter((ms) => nowMs - ms < 60_000);
+    this.#restarts.set(base, [...before, nowMs].slice(-MAX_RESTARTS_A_MINUTE));
+    if (before.length < MAX_RESTARTS_A_MINUTE) link.replaced(reason);
   }
 
   /** Older connections of the same node are probably half open: checks that they still live. */
@@ -676,7 +694,7 @@ export class Links implements LinkOwner {
       peer.isChallenged = false;
       // Whichever of its connections the node is on now, it is not this one.
       if (link.lastSeenMs >= askedMs || peer.cancelWait !== null) return;
-      if (link instanceof LinkV2) link.replaced("the node is connected anew");
+      this.#replaced(link, peer, "the node is connected anew");
       link.cut();
     });
   }

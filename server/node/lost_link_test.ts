@@ -154,15 +154,47 @@ describe("a node whose link is lost", () => {
     expect(leaving.inHub).toEqual([]);
   });
 
-  test("and whose program starts anew is lost at once: the calls are gone", () => {
+  test("and whose program starts anew is lost at once: the calls are gone, and nobody is blamed", () => {
     const node = new Node();
     const { received } = call(node.harness, stream);
     node.send(head(1));
     node.lose();
     node.socket = node.dial();
     expect(node.register({}).welcome.node).toBe("public:key/n1");
-    expect(received.failures).toMatchObject([{ kind: "lost" }]);
+    expect(received.failures).toMatchObject([{ kind: "restarted" }]);
     expect(node.inHub).toHaveLength(1);
+  });
+
+  test("and whose program starts anew for the third time within a minute is at fault", async () => {
+    const node = new Node();
+    const restart = () => {
+      const { received } = call(node.harness, stream);
+      node.send(head(node.socket.frames.length));
+      node.lose();
+      node.socket = node.dial();
+      node.register({});
+      return received.failures.map(({ kind }) => kind);
+    };
+    node.register({});
+    const kinds = () => [restart(), restart(), restart()].flat();
+    expect(kinds()).toEqual(["restarted", "restarted", "lost"]);
+    await node.harness.clock.pass(60_000);
+    expect(kinds()).toEqual(["restarted", "restarted", "lost"]);
+  });
+
+  test("and whose program starts anew without calls has lost none: that is not counted", () => {
+    const node = new Node();
+    for (let i = 0; i < 10; i++) {
+      node.lose();
+      node.socket = node.dial();
+      node.register({});
+    }
+    const { received } = call(node.harness, stream);
+    node.send(head(1));
+    node.lose();
+    node.socket = node.dial();
+    node.register({});
+    expect(received.failures).toMatchObject([{ kind: "restarted" }]);
   });
 
   test("before it has said a word since WELCOME had none of its calls: nobody is blamed", () => {
@@ -180,7 +212,7 @@ describe("a node whose link is lost", () => {
     node.send(head(1), text(1, "a"));
     node.lose();
     node.harness.links.challenge(node.inHub[0]!);
-    expect(received.failures).toMatchObject([{ kind: "lost" }]);
+    expect(received.failures).toMatchObject([{ kind: "restarted" }]);
     expect(node.inHub).toEqual([]);
     expect(node.comeBack().welcome.resumed).toBeUndefined();
   });

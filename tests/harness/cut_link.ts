@@ -27,6 +27,8 @@ const MESSAGE_OVERHEAD_BYTES = 6;
 /** A small window: credit runs out, and comes back, in every run. */
 const WINDOW_BYTES = 2_000;
 
+/** The code of a connection that ended without a close frame. */
+const LOST = 1006;
 /** After so long a silence a gateway gives another one up. */
 const PEER_SILENCE_MS = 6_000;
 
@@ -120,13 +122,23 @@ class Pipe {
     if (kind !== "half-open" && kind !== "node notices late") tell(this.client);
   }
 
-  /** One end closes the connection. */
+  /** One end closes the connection: cuts it, or lets what is on its way arrive. */
   close(by: ServerEnd | ClientEnd, code: number): void {
     const other = by === this.server ? this.client : this.server;
-    const wasCut = this.isCut;
-    this.isCut = true;
-    by.closed(code);
-    if (!wasCut) this.world.clock.exactly(1, () => other.closed(code));
+    if (this.isCut || code === LOST) {
+      const wasCut = this.isCut;
+      this.isCut = true;
+      by.closed(code);
+      if (!wasCut) this.world.clock.exactly(1, () => other.closed(code));
+      return;
+    }
+    const lastMs = Math.max(...Object.values(this.#lastMs), this.world.clock.nowMs);
+    this.world.clock.exactly(lastMs - this.world.clock.nowMs, () => {
+      if (this.isCut) return;
+      this.isCut = true;
+      by.closed(code);
+      other.closed(code);
+    });
   }
 }
 
