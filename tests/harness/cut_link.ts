@@ -8,7 +8,7 @@ import type { Adapter } from "../../client/adapter/adapter.ts";
 import { Session } from "../../client/link/session.ts";
 import { Runner } from "../../client/run/runner.ts";
 import { type ClientSocket, realWorld, type World } from "../../client/world.ts";
-import { DEFAULT_ENDPOINTS, SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
+import { DEFAULT_ENDPOINTS, isBusy, SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
 import { seeded } from "../../server/base/testing/random.ts";
 import { Budgets } from "../../server/base/budgets.ts";
 import type { Clock } from "../../server/base/clock.ts";
@@ -381,7 +381,7 @@ export class CutLink {
       this.#waiting.length === 0 && this.calls.every(({ ends }) => ends.length > 0);
     while (!areOver() && await this.clock.step(untilMs));
     // Whatever should not come any more would come now.
-    const quietMs = this.clock.nowMs + 60_000;
+    const quietMs = this.clock.nowMs + 120_000;
     while (await this.clock.step(quietMs));
     return this;
   }
@@ -471,11 +471,16 @@ export class CutLink {
         else this.clock.after(random() * 100, () => call.running?.consumed(size));
       },
       finish: () => end("finished"),
-      fail: ({ kind }) => {
+      fail: (failure) => {
+        const { kind } = failure;
         const hasBegun = this.runs.has(id) || call.received !== "";
         // Where the first WELCOME was lost, the node has no session to come back to.
-        if (kind === "interrupted" || kind === "lost" && !hasBegun) this.#beginAgain(call);
-        else end(kind);
+        const isUnknown = !hasBegun && (kind === "lost" || kind === "restarted");
+        // Calls of a session that is lost may still stop at the node.
+        const isFull = kind === "refused" && isBusy(failure.error) && !call.isCancelled;
+        if (kind !== "interrupted" && !isUnknown && !isFull) return end(kind);
+        hub.use(node, -1);
+        this.#beginAgain(call);
       },
     });
     if (call.running === null) return false;
