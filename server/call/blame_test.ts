@@ -296,3 +296,23 @@ test("a response that says itself that it has failed is delivered, and recorded 
     { outcome: "upstream_error", status: 200, cause: null },
   ]);
 });
+
+test("a program that was started anew is nobody's fault: its calls go to any node, once to itself", async () => {
+  for (const nodes of [["a", "b"], ["a"]]) {
+    const { run, next, succeed, circuits } = start(nodes);
+    const { answer, done } = run();
+    (await next()).attempt.sink.fail({ kind: "restarted", reason: "started anew" });
+    await succeed();
+    await done;
+    expect(answer.body).toBe(JSON.stringify(whole));
+    expect(circuits()).toEqual(nodes.map(() => "clear"));
+  }
+  const { run, next, circuits, asked } = start(["a"]);
+  const { answer, done } = run();
+  for (let i = 0; i < 2; i++) {
+    (await next()).attempt.sink.fail({ kind: "restarted", reason: "started anew" });
+  }
+  await done;
+  expect(answer.error).toMatchObject({ code: "node_lost" });
+  expect([asked(), circuits()]).toEqual([2, ["clear"]]);
+});

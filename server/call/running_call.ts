@@ -266,7 +266,10 @@ export class RunningCall {
       record.bounced();
       return true;
     }
-    record.failedOn(node);
+    // The program that runs there now has not failed the call: unless that makes each one end.
+    if (failure.evidence === "program restarted" && !record.hasMetRestart) {
+      record.hasMetRestart = true;
+    } else record.failedOn(node);
     return record.attempts <= this.config.maxRetries;
   }
 

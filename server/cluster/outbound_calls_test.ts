@@ -109,6 +109,7 @@ describe("a call on a peer's node", () => {
   test("fails as its node has failed, or as the peer has lost it", () => {
     const cases: [PeerFailure, AttemptFailure][] = [
       [{ code: 502, message: "x", fault: "lost" }, { kind: "lost", reason: "x" }],
+      [{ code: 502, message: "x", fault: "restarted" }, { kind: "restarted", reason: "x" }],
       [{ code: 502, message: "x", fault: "protocol" }, { kind: "protocol", reason: "x" }],
       [{ code: 502, message: "x", fault: "gateway" }, { kind: "gateway lost", reason: "x" }],
       [{ code: 500, message: "x" }, { kind: "refused", error: { code: 500, message: "x" } }],

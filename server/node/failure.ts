@@ -46,7 +46,7 @@ export class Failure {
   readonly likeness: string;
 
   constructor(
-    evidence: Evidence,
+    readonly evidence: Evidence,
     { what, ...details }: FailureDetails = {},
     words: ProvidersWords | null = null,
   ) {
