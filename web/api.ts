@@ -41,6 +41,8 @@ import type {
   NodeChange,
   NodeDetail,
   NodeView,
+  OverviewFilter,
+  OverviewView,
   OwnNodeAnswer,
   OwnNodeView,
   PasswordChange,
@@ -144,6 +146,8 @@ export const api = {
   saveModelSettings: (settings: ModelSettings) =>
     change<{ models: ModelSettings[] }>("PUT", "/api/admin/models", settings),
   removeModelSettings: (name: string) => remove<MessageView>(`/api/admin/models${query({ name })}`),
+  overview: (filter: OverviewFilter, signal?: Signal) =>
+    get<OverviewView>(`/api/admin/overview${query(filter)}`, signal),
   settings: (signal?: Signal) => get<SettingsView>("/api/admin/settings", signal),
   changeSettings: (change: SettingsChange) => patch<SettingsView>("/api/admin/settings", change),
   adminNodes: (signal?: Signal) => get<{ nodes: AdminNodeView[] }>("/api/admin/nodes", signal),

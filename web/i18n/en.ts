@@ -17,6 +17,7 @@ import { setup } from "./en/setup.ts";
 import { nav } from "./en/nav.ts";
 import { nodes } from "./en/nodes.ts";
 import { notFound } from "./en/not_found.ts";
+import { overview } from "./en/overview.ts";
 import { palette } from "./en/palette.ts";
 import { playground } from "./en/playground.ts";
 
@@ -25,6 +26,7 @@ export const en = {
   nav,
   palette,
   home,
+  overview,
   account,
   setup,
   dashboard,

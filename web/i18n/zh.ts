@@ -18,6 +18,7 @@ import { setup } from "./zh/setup.ts";
 import { nav } from "./zh/nav.ts";
 import { nodes } from "./zh/nodes.ts";
 import { notFound } from "./zh/not_found.ts";
+import { overview } from "./zh/overview.ts";
 import { palette } from "./zh/palette.ts";
 import { playground } from "./zh/playground.ts";
 
@@ -26,6 +27,7 @@ export const zh: Messages = {
   nav,
   palette,
   home,
+  overview,
   account,
   setup,
   dashboard,

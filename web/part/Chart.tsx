@@ -1,7 +1,11 @@
-/** Values over time as lines and areas. Pages offer the same data as a table, too. */
+/**
+ * Values over time as lines, or stacked as areas. Its legend has each line's total, and while the
+ * pointer is over the chart the values of that time. Pages offer the same data as a table, too.
+ */
 
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import uPlot from "uplot";
+import type uPlot from "uplot";
 import { formatShortDay, formatTime, locale } from "../state/locale.ts";
 import { isDark } from "../state/theme.ts";
 import * as style from "./Chart.module.css";
@@ -14,6 +18,8 @@ export interface ChartLine {
   colour: number;
   /** Whether the area below the line is filled. */
   isArea?: boolean;
+  /** Of the whole time, as text, for the legend. */
+  total?: string;
 }
 
 interface Props {
@@ -23,16 +29,20 @@ interface Props {
   lines: readonly ChartLine[];
   /** For the axis and the legend. */
   format: (value: number) => string;
+  /** Whether the values are numbers of things, drawn on top of each other where there are several. */
+  isCount?: boolean;
 }
 
 const HEIGHT_PX = 240;
 const AXIS_PX = 56;
 
-export function Chart({ label, times, lines, format }: Props) {
+export function Chart({ label, times, lines, format, isCount = false }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
+  /** The step under the pointer; null: none. */
+  const pointed = useSignal<number | null>(null);
   const names = lines.map((line) => line.label).join("\n");
-  const data = plotted(times, lines);
+  const data = plotted(times, isCount ? stacked(lines) : lines);
   const latest = useRef({ data, lines, format });
   latest.current = { data, lines, format };
 
@@ -40,45 +50,102 @@ export function Chart({ label, times, lines, format }: Props) {
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const { lines, data } = latest.current;
-    const formatNow = (value: number) => latest.current.format(value);
-    const plot = new uPlot(options(element, lines, formatNow), data, element);
-    chart.current = plot;
-    const resized = new ResizeObserver(() =>
-      plot.setSize({ width: element.clientWidth, height: HEIGHT_PX })
-    );
-    resized.observe(element);
+    let isGone = false;
+    let end = () => {};
+    void import("uplot").then(({ default: Plot }) => {
+      if (isGone) return;
+      const { lines, data } = latest.current;
+      const plot = new Plot(
+        options(element, lines, {
+          isCount,
+          format: (value) => latest.current.format(value),
+          onPoint: (step) => pointed.value = step,
+        }),
+        data,
+        element,
+      );
+      chart.current = plot;
+      const resized = new ResizeObserver(() =>
+        plot.setSize({ width: element.clientWidth, height: HEIGHT_PX })
+      );
+      resized.observe(element);
+      end = () => {
+        resized.disconnect();
+        plot.destroy();
+        chart.current = null;
+      };
+    });
     return () => {
-      resized.disconnect();
-      plot.destroy();
-      chart.current = null;
+      isGone = true;
+      end();
     };
-  }, [names, locale.value, isDark.value]);
+  }, [names, isCount, locale.value, isDark.value]);
   useEffect(() => chart.current?.setData(data), [times, lines]);
 
-  return <div ref={box} class={style.chart} role="img" aria-label={label} />;
+  const step = pointed.value;
+  const at = step === null ? undefined : times[step];
+  return (
+    <div class={style.figure}>
+      <div ref={box} class={style.chart} role="img" aria-label={label} />
+      <dl class={style.legend}>
+        {lines.map(({ label, colour, values, total }) => (
+          <div key={label}>
+            <dt>
+              <i style={{ background: `var(--series-${colour})` }} />
+              {label}
+            </dt>
+            <dd>{step === null ? total : shown(values[step] ?? null, format)}</dd>
+          </div>
+        ))}
+        {at !== undefined && <div class={style.moment}>{moment(at)}</div>}
+      </dl>
+    </div>
+  );
+}
+
+function shown(value: number | null, format: (value: number) => string): string {
+  return value === null ? "–" : format(value);
 }
 
 function plotted(times: readonly number[], lines: readonly ChartLine[]): uPlot.AlignedData {
   return [times.map((at) => at / 1000), ...lines.map(({ values }) => [...values])];
 }
 
+/** Each line on top of those after it: the first is the highest, and is drawn below the others. */
+function stacked(lines: readonly ChartLine[]): ChartLine[] {
+  let below: readonly (number | null)[] = [];
+  return lines.toReversed().map((line) => {
+    const values = line.values.map((value, i) => (value ?? 0) + (below[i] ?? 0));
+    below = values;
+    return { ...line, values };
+  }).reverse();
+}
+
+interface Drawing {
+  isCount: boolean;
+  format: (value: number) => string;
+  onPoint: (step: number | null) => void;
+}
+
 function options(
   element: HTMLElement,
   lines: readonly ChartLine[],
-  format: (value: number) => string,
+  { isCount, format, onPoint }: Drawing,
 ): uPlot.Options {
   const ink = colour(element, "--ink-soft");
   const grid = { stroke: colour(element, "--line"), width: 1 };
   const font = `11px ${getComputedStyle(element).fontFamily}`;
-  const text = (value: number | null) => (value === null ? "–" : format(value));
   return {
     width: element.clientWidth,
     height: HEIGHT_PX,
     padding: [12, 28, 0, 0],
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
-    legend: { live: true },
-    scales: { y: { range: (_plot, _min, max) => [0, Math.max(max, 1e-9) * 1.1] } },
+    legend: { show: false },
+    hooks: { setCursor: [({ cursor: { idx } }) => onPoint(idx ?? null)] },
+    // A single call fills the chart: there is no fraction of one to be shown.
+    scales: {
+      y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, isCount ? 1 : 1e-9)] },
+    },
     axes: [
       {
         stroke: ink,
@@ -95,25 +162,33 @@ function options(
         grid,
         ticks: { show: false },
         size: AXIS_PX,
+        ...(isCount && { incrs: wholeSteps }),
         values: (_plot, values) => values.map((value) => format(value)),
       },
     ],
     series: [
-      { label: "", value: (_plot, at) => (at === null ? "" : moment(at * 1000)) },
+      {},
       ...lines.map(({ label, colour: n, isArea }): uPlot.Series => {
         const stroke = colour(element, `--series-${n}`);
+        const ground = colour(element, "--surface");
         return {
           label,
           stroke,
           width: 1.75,
-          ...(isArea && { fill: `color-mix(in srgb, ${stroke} 14%, transparent)` }),
+          // Opaque where it hides what lies below in the stack.
+          ...(isCount && { fill: `color-mix(in srgb, ${stroke} 22%, ${ground})` }),
+          ...(isArea && !isCount &&
+            { fill: `color-mix(in srgb, ${stroke} 14%, transparent)` }),
           points: { show: false },
-          value: (_plot, value) => text(value),
         };
       }),
     ],
   };
 }
+
+/** Distances of the labels of an axis that counts: no fractions. */
+const wholeSteps = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power))
+  .flat();
 
 const MINUTE_S = 60;
 const HOUR_S = 60 * MINUTE_S;

@@ -37,11 +37,20 @@ export const home = {
     waiting === 0
       ? `${count(running, "call runs", "calls run")}`
       : `${count(running, "call runs", "calls run")}, ${number.format(waiting)} waiting`,
-  doors: {
-    talk: { title: "Talk to a model", text: "One, or two side by side" },
-    look: { title: "See usage", text: "Calls, tokens, errors, speed" },
-    key: { title: "Create a key", text: "For a program of yours" },
-    share: { title: "Share a machine", text: "Paste one command there" },
+  showChecklist: (open: number) => `Show the first steps (${count(open, "is", "are")} open)`,
+  daily: {
+    day: "last 24 hours",
+    days: (days: number) => `last ${count(days, "day", "days")}`,
+    more: "More",
+    usedTitle: "Your usage",
+    nothingUsed: "No calls yet.",
+    tryOne: "Try one in the playground",
+    errorsTitle: "Your last errors",
+    noErrors: "None of your calls failed.",
+    nodesTitle: "Your nodes",
+    noNodes: "None of your machines is connected yet.",
+    givenTitle: "What your machines gave",
+    nothingGiven: "They have served no calls yet.",
   },
   done: "done",
   toDo: "to do",
@@ -60,6 +69,11 @@ export const home = {
       title: "Share a machine",
       open: "Connect one node and serve a first call with it.",
       action: "Add a node",
+    },
+    invited: {
+      title: "Invite someone",
+      open: "Hand out a link; whoever opens it gets an account here.",
+      action: "Make an invite",
     },
     secure: {
       title: "Turn on TLS",

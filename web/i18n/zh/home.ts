@@ -36,11 +36,20 @@ export const home: Messages["home"] = {
     waiting === 0
       ? `正在处理 ${number.format(running)} 次调用`
       : `正在处理 ${number.format(running)} 次调用，${number.format(waiting)} 次排队中`,
-  doors: {
-    talk: { title: "与模型对话", text: "一个，或两个并排" },
-    look: { title: "查看用量", text: "调用、Token、错误、速度" },
-    key: { title: "创建密钥", text: "给你的某个程序" },
-    share: { title: "共享一台机器", text: "在终端粘贴一次即可" },
+  showChecklist: (open) => `显示开始步骤（还有 ${number.format(open)} 项）`,
+  daily: {
+    day: "最近 24 小时",
+    days: (days) => `最近 ${number.format(days)} 天`,
+    more: "更多",
+    usedTitle: "你的用量",
+    nothingUsed: "还没有调用。",
+    tryOne: "去试验场试一次",
+    errorsTitle: "最近的错误",
+    noErrors: "你的调用都没有失败。",
+    nodesTitle: "你的节点",
+    noNodes: "你还没有接入机器。",
+    givenTitle: "你的机器贡献了",
+    nothingGiven: "还没有处理过调用。",
   },
   done: "已完成",
   toDo: "待完成",
@@ -59,6 +68,11 @@ export const home: Messages["home"] = {
       title: "共享一台机器",
       open: "接入一个节点，处理第一次调用。",
       action: "添加节点",
+    },
+    invited: {
+      title: "邀请他人",
+      open: "生成邀请链接，打开链接的人即可注册。",
+      action: "生成邀请",
     },
     secure: {
       title: "启用 TLS",

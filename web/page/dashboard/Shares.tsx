@@ -1,6 +1,6 @@
-/** The figures by model, key and node; a click filters by one. */
+/** Figures by model, key, node, account or group; a click filters by one, where that is offered. */
 
-import type { UsageShare, UsageView } from "../../../api/mod.ts";
+import type { UsageShare } from "../../../api/mod.ts";
 import {
   formatDuration,
   formatNumber,
@@ -11,19 +11,14 @@ import {
 import * as style from "./Shares.module.css";
 import * as panelStyle from "../../part/panel.module.css";
 
-type Part = "model" | "key" | "node";
+export type Part = "model" | "key" | "node" | "account" | "group";
 
 interface Props {
-  view: UsageView;
-  onNarrow: (part: Part, id: string) => void;
+  parts: readonly (readonly [Part, readonly UsageShare[]])[];
+  onNarrow?: (part: Part, id: string) => void;
 }
 
-export function Shares({ view, onNarrow }: Props) {
-  const parts: readonly [Part, readonly UsageShare[]][] = [
-    ["model", view.by_model],
-    ["key", view.by_key],
-    ["node", view.by_node],
-  ];
+export function Shares({ parts, onNarrow }: Props) {
   return (
     <div class={style.shares}>
       {parts.filter(([, shares]) => shares.length > 0).map(([part, shares]) => (
@@ -39,7 +34,7 @@ const SHOWN = 8;
 interface PanelProps {
   part: Part;
   shares: readonly UsageShare[];
-  onNarrow: (part: Part, id: string) => void;
+  onNarrow: ((part: Part, id: string) => void) | undefined;
 }
 
 function SharePanel({ part, shares, onNarrow }: PanelProps) {
@@ -53,18 +48,36 @@ function SharePanel({ part, shares, onNarrow }: PanelProps) {
       <ul class={style.list}>
         {shares.slice(0, SHOWN).map((share) => (
           <li key={share.id}>
-            <button type="button" class={style.share} onClick={() => onNarrow(part, share.id)}>
-              <span class={style.name}>{share.name ?? t.gone}</span>
-              <span class={style.calls}>{formatNumber(share.calls)}</span>
-              <span class={style.bar} aria-hidden="true">
-                <i style={{ width: `${(100 * share.calls) / most}%` }} />
-              </span>
-              <span class="hint">{details(share)}</span>
-            </button>
+            {onNarrow
+              ? (
+                <button type="button" class={style.share} onClick={() => onNarrow(part, share.id)}>
+                  <Line part={part} share={share} most={most} />
+                </button>
+              )
+              : (
+                <div class={style.share}>
+                  <Line part={part} share={share} most={most} />
+                </div>
+              )}
           </li>
         ))}
       </ul>
     </section>
+  );
+}
+
+function Line({ part, share, most }: { part: Part; share: UsageShare; most: number }) {
+  const t = messages.value.dashboard;
+  const name = share.name ?? (part === "account" ? t.goneAccount : t.gone);
+  return (
+    <>
+      <span class={style.name} title={name}>{name}</span>
+      <span class={style.calls}>{formatNumber(share.calls)}</span>
+      <span class={style.bar} aria-hidden="true">
+        <i style={{ width: `${(100 * share.calls) / most}%` }} />
+      </span>
+      <span class="hint">{details(share)}</span>
+    </>
   );
 }
 

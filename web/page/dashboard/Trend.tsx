@@ -2,56 +2,72 @@
 
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import type { UsageView } from "../../../api/mod.ts";
 import { Chart } from "../../part/Chart.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { formatMoment, formatShare, messages } from "../../state/locale.ts";
 import { csv, download } from "./csv.ts";
-import { allSteps, type Figure, type FigureName, figureNames, figures } from "./figures.ts";
+import {
+  allSteps,
+  type Figure,
+  type FigureName,
+  figureNames,
+  figures,
+  type TrendView,
+} from "./figures.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./Trend.module.css";
 import * as buttonStyle from "../../part/button.module.css";
 import * as tableStyle from "../../part/Table.module.css";
 
-export function Trend({ view }: { view: UsageView }) {
+interface Props {
+  view: TrendView;
+  /** The name of the file to download. */
+  file?: string;
+}
+
+export function Trend({ view, file = "co-link-usage.csv" }: Props) {
   const t = messages.value.dashboard;
   const chosen = useSignal<FigureName>("calls");
   const isTable = useSignal(false);
   const steps = allSteps(view);
-  const lines = figures[chosen.value].lines(steps, view);
+  const { format, isCount, lines: linesOf } = figures[chosen.value];
+  const lines = linesOf(steps, view);
   const times = steps.map(({ at }) => at);
-  const { format } = figures[chosen.value];
+  const label = t.figures[chosen.value];
   return (
     <section class={style.trend} aria-label={t.trend}>
       <Tiles view={view} chosen={chosen.value} onChoose={(name) => chosen.value = name} />
       <div class={style.body}>
+        <div class={style.head}>
+          <h2>{label}</h2>
+          <div class={buttonStyle.actions}>
+            <button
+              type="button"
+              class={buttonClass("quiet", "small")}
+              aria-pressed={isTable.value}
+              onClick={() => isTable.value = !isTable.value}
+            >
+              <Icon name="list" /> {t.asTable}
+            </button>
+            <button
+              type="button"
+              class={buttonClass("quiet", "small")}
+              onClick={() => download(file, csv(steps))}
+            >
+              <Icon name="draining" /> CSV
+            </button>
+          </div>
+        </div>
         {isTable.value
           ? <Table times={times} lines={lines} format={format} />
-          : <Chart label={t.figures[chosen.value]} times={times} lines={lines} format={format} />}
-        <div class={buttonStyle.actionsEnd}>
-          <button
-            type="button"
-            class={buttonClass("quiet", "small")}
-            aria-pressed={isTable.value}
-            onClick={() => isTable.value = !isTable.value}
-          >
-            <Icon name="list" /> {t.asTable}
-          </button>
-          <button
-            type="button"
-            class={buttonClass("quiet", "small")}
-            onClick={() => download("co-link-usage.csv", csv(steps))}
-          >
-            <Icon name="draining" /> CSV
-          </button>
-        </div>
+          : <Chart label={label} times={times} lines={lines} format={format} isCount={isCount} />}
       </div>
     </section>
   );
 }
 
 interface TilesProps {
-  view: UsageView;
+  view: TrendView;
   chosen: FigureName;
   onChoose: (name: FigureName) => void;
 }
@@ -79,7 +95,7 @@ function Tiles({ view, chosen, onChoose }: TilesProps) {
   );
 }
 
-function Value({ figure, view }: { figure: Figure; view: UsageView }) {
+function Value({ figure, view }: { figure: Figure; view: TrendView }) {
   const value = figure.value(view.total);
   return (
     <span class={style.value}>
@@ -90,7 +106,7 @@ function Value({ figure, view }: { figure: Figure; view: UsageView }) {
 }
 
 /** The change since the previous period of the same length. */
-function Change({ figure, view }: { figure: Figure; view: UsageView }) {
+function Change({ figure, view }: { figure: Figure; view: TrendView }) {
   const t = messages.value.dashboard;
   const value = figure.value(view.total);
   const before = figure.value(view.before);
@@ -102,7 +118,7 @@ function Change({ figure, view }: { figure: Figure; view: UsageView }) {
   return <span class={style.change} data-tone={tone} title={t.against}>{text}</span>;
 }
 
-function aside(name: FigureName, { total }: UsageView): string {
+function aside(name: FigureName, { total }: TrendView): string {
   const t = messages.value.dashboard.asides;
   if (name === "calls") {
     return total.tokens_per_second === null ? "" : t.speed(Math.round(total.tokens_per_second));

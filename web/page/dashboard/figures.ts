@@ -13,20 +13,29 @@ export interface Figure {
   format: (value: number) => string;
   /** Whether a higher value is worse. */
   isBurden: boolean;
-  lines: (steps: readonly UsageFigures[], view: UsageView) => ChartLine[];
+  /** Whether its lines are parts of a number, to be stacked. */
+  isCount: boolean;
+  lines: (steps: readonly UsageFigures[], view: TrendView) => ChartLine[];
 }
+
+/** What is shown over time: an account's usage, or everyone's, which has no series by model. */
+export type TrendView =
+  & Pick<UsageView, "total" | "before" | "series" | "from" | "to" | "step_ms">
+  & Partial<Pick<UsageView, "model_series" | "by_model">>;
 
 export const figures: Readonly<Record<FigureName, Figure>> = {
   calls: {
     value: ({ calls }) => calls,
     format: formatShort,
     isBurden: false,
+    isCount: true,
     lines: (steps, view) => callLines(steps, view),
   },
   tokens: {
     value: (one) => one.prompt_tokens + one.completion_tokens,
     format: formatShort,
     isBurden: false,
+    isCount: true,
     lines: (steps) => [
       line("prompt", 3, steps, (one) => one.prompt_tokens),
       line("completion", 1, steps, (one) => one.completion_tokens, true),
@@ -36,15 +45,23 @@ export const figures: Readonly<Record<FigureName, Figure>> = {
     value: ({ errors }) => errors,
     format: formatShort,
     isBurden: true,
+    isCount: true,
     lines: (steps) => [line("errors", 4, steps, ({ errors }) => errors, true)],
   },
   firstToken: {
     value: (one) => one.first_token_p50_ms,
     format: formatDuration,
     isBurden: true,
-    lines: (steps) => [
-      line("p95", 2, steps, (one) => one.first_token_p95_ms),
-      line("p50", 1, steps, (one) => one.first_token_p50_ms, true),
+    isCount: false,
+    lines: (steps, { total }) => [
+      {
+        ...line("p95", 2, steps, (one) => one.first_token_p95_ms),
+        total: durationText(total.first_token_p95_ms),
+      },
+      {
+        ...line("p50", 1, steps, (one) => one.first_token_p50_ms, true),
+        total: durationText(total.first_token_p50_ms),
+      },
     ],
   },
 };
@@ -58,24 +75,44 @@ function line(
   value: (figures: UsageFigures) => number | null,
   isArea = false,
 ): ChartLine {
-  return { label: messages.value.dashboard.lines[name], values: steps.map(value), colour, isArea };
+  const values = steps.map(value);
+  const label = messages.value.dashboard.lines[name];
+  return { label, values, colour, isArea, total: formatShort(sumOf(values)) };
 }
 
-/** All calls, and those of the busiest models, where there are several. */
-function callLines(steps: readonly UsageFigures[], view: UsageView): ChartLine[] {
-  const all = messages.value.dashboard.lines.all;
-  const total = { label: all, values: steps.map(({ calls }) => calls), colour: 1, isArea: true };
-  if (view.model_series.length < 2) return [total];
-  const times = stepTimes(view);
-  const models = view.model_series.map(({ id, points }, i): ChartLine => {
-    const calls = new Map(points.map((point) => [point.at, point.calls]));
-    return { label: id, values: times.map((at) => calls.get(at) ?? 0), colour: 2 + (i % 5) };
+function durationText(ms: number | null): string {
+  return ms === null ? "–" : formatDuration(ms);
+}
+
+function sumOf(values: readonly (number | null)[]): number {
+  return values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+}
+
+/** The calls of the busiest models, and all others together; one line where there is one model. */
+function callLines(steps: readonly UsageFigures[], view: TrendView): ChartLine[] {
+  const { lines } = messages.value.dashboard;
+  const { model_series: series = [] } = view;
+  const all = steps.map(({ calls }) => calls);
+  const asLine = (label: string, values: number[], colour: number): ChartLine => ({
+    label,
+    values,
+    colour,
+    total: formatShort(sumOf(values)),
   });
-  return [total, ...models];
+  if (series.length < 2) return [asLine(lines.all, all, 1)];
+  const times = stepTimes(view);
+  const models = series.map(({ id, points }, i) => {
+    const calls = new Map(points.map((point) => [point.at, point.calls]));
+    return asLine(id, times.map((at) => calls.get(at) ?? 0), 1 + (i % 5));
+  });
+  const others = all.map((calls, i) =>
+    Math.max(0, calls - models.reduce((sum, { values }) => sum + (values[i] ?? 0), 0))
+  );
+  return others.some((calls) => calls > 0) ? [asLine(lines.others, others, 6), ...models] : models;
 }
 
 /** Start of each step of the view; the answer leaves out the steps without calls. */
-function stepTimes({ from, to, step_ms }: UsageView): number[] {
+function stepTimes({ from, to, step_ms }: Pick<TrendView, "from" | "to" | "step_ms">): number[] {
   const count = Math.max(0, Math.ceil((to - from) / step_ms));
   return Array.from({ length: count }, (_, i) => from + i * step_ms);
 }
@@ -91,7 +128,7 @@ const nothing: UsageFigures = {
 };
 
 /** Every step, including those without calls. */
-export function allSteps(view: UsageView): UsagePoint[] {
+export function allSteps(view: TrendView): UsagePoint[] {
   const known = new Map(view.series.map((point) => [point.at, point]));
   return stepTimes(view).map((at) => known.get(at) ?? { ...nothing, at });
 }

@@ -1,28 +1,30 @@
-/** Home for a user: the first steps, which are ticked off as they happen; later links to the main pages. */
+/** The first steps of a user: ticked off as they happen, put away, and brought back. */
 
-import { useSignal } from "@preact/signals";
-import type { InfoView, NetworkView, UserView } from "../../../api/mod.ts";
+import type { InfoView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import type { Messages } from "../../i18n/en.ts";
-import { Icon, type IconName } from "../../part/Icon.tsx";
-import { Page } from "../../part/Page.tsx";
-import { Bones } from "../../part/Skeleton.tsx";
+import { Icon } from "../../part/Icon.tsx";
 import { paths } from "../../route.ts";
-import { isFed, useFeed } from "../../state/feed.ts";
+import { gatewayAddress } from "../../snippet.ts";
 import { kept } from "../../state/kept.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
-import { countCalls, refreshSession } from "../../state/session.ts";
-import { NetworkStatus } from "./NetworkStatus.tsx";
 import { buttonClass } from "../../part/button.ts";
 import * as panelStyle from "../../part/panel.module.css";
 import * as style from "./Checklist.module.css";
+
+interface Progress {
+  user: UserView;
+  info: InfoView;
+  /** Whether there is an invite or another account; null: not known, or not for this user to know. */
+  hasInvited: boolean | null;
+}
 
 interface Check {
   key: keyof Messages["home"]["checks"];
   /** Where the step is done; null: not in the console. */
   href: string | null;
-  isDone: (user: UserView, info: InfoView | null) => boolean;
+  isDone: (progress: Progress) => boolean;
   /** Whether only administrators see the step. */
   isForAdmins?: boolean;
 }
@@ -31,70 +33,82 @@ const checks: readonly Check[] = [
   {
     key: "online",
     href: `${paths.nodes}?add=1`,
-    isDone: (_, info) => (info?.models ?? 0) > 0,
+    isDone: ({ info }) => info.models > 0,
   },
-  { key: "called", href: paths.playground, isDone: (user) => user.total_api_calls > 0 },
+  { key: "called", href: paths.playground, isDone: ({ user }) => user.total_api_calls > 0 },
   {
     key: "provided",
     href: `${paths.nodes}?add=1`,
-    isDone: (user) => user.total_provided_calls > 0,
+    isDone: ({ user }) => user.total_provided_calls > 0,
   },
-  { key: "secure", href: null, isDone: () => isSecureContext, isForAdmins: true },
+  {
+    key: "invited",
+    href: `${paths.admin}?tab=invites`,
+    isDone: ({ hasInvited }) => hasInvited === true,
+    isForAdmins: true,
+  },
+  {
+    // This browser may be on the gateway's own machine; the others' way is what matters.
+    key: "secure",
+    href: null,
+    isDone: ({ info }) => gatewayAddress(info).startsWith("https:"),
+    isForAdmins: true,
+  },
 ];
 
-/** Poll interval with the feed, which reports changes in between. */
-const REFRESH_FED_MS = 30_000;
-const REFRESH_MS = 5000;
+const INVITED_REFRESH_MS = 15_000;
 
-/** The open steps when the user dismissed the list; other open steps show it again. */
+/** The open steps when the user put the list away; other open steps bring it back. */
 const dismissed = kept("checklist.dismissed", (text) => text ?? "");
 
-export function Checklist({ user }: { user: UserView }) {
-  const t = messages.value.home;
-  const network = useSignal<NetworkView | null>(null);
-  const live = useLive(async (signal) => {
-    const [info] = await Promise.all([api.info(signal), refreshSession(signal)]);
-    return info;
-  }, isFed.value ? REFRESH_FED_MS : REFRESH_MS);
-  useFeed("usage", countCalls);
-  const onNetwork = (now: NetworkView) => {
-    network.value = now;
-    const { data, ...rest } = live.peek();
-    if (data) live.value = { ...rest, data: { ...data, nodes: now.nodes, models: now.models } };
-  };
-  useFeed("snapshot", (snapshot) => onNetwork(snapshot.network));
-  useFeed("network", onNetwork);
+/** Of an administrator: whether anybody else was let in; of others null. */
+export function useHasInvited(isAdmin: boolean): boolean | null {
+  const { data } = useLive(hasInvited, isAdmin ? INVITED_REFRESH_MS : null).value;
+  return data;
+}
 
-  const info = live.value.data;
-  const own = checks.filter(({ isForAdmins }) => !isForAdmins || user.role === "admin");
-  const open = own.filter(({ isDone }) => !isDone(user, info)).map(({ key }) => key).join(" ");
-  const isShown = info !== null && open !== "" && dismissed.value !== open;
+async function hasInvited(signal: AbortSignal): Promise<boolean> {
+  const [{ invites }, { users }] = await Promise.all([api.invites(signal), api.users({}, signal)]);
+  return invites.length > 0 || users.length > 1;
+}
+
+export function Checklist({ progress }: { progress: Progress }) {
+  const t = messages.value.home;
+  const isAdmin = progress.user.role === "admin";
+  const own = checks.filter(({ isForAdmins }) => !isForAdmins || isAdmin);
+  const open = own.filter(({ isDone }) => !isDone(progress)).map(({ key }) => key).join(" ");
+  if (open === "") return null;
+  if (dismissed.value === open) {
+    return (
+      <p>
+        <button
+          type="button"
+          class={buttonClass("quiet", "small")}
+          onClick={() => dismissed.value = ""}
+        >
+          <Icon name="list" /> {t.showChecklist(open.split(" ").length)}
+        </button>
+      </p>
+    );
+  }
   return (
-    <Page title={t.welcome} lead={user.email}>
-      <NetworkStatus live={live.value} network={network.value} />
-      {isShown && (
-        <section class={`${panelStyle.panel} ${style.firstSteps}`} aria-labelledby="first-steps">
-          <div class={panelStyle.head}>
-            <h2 id="first-steps">{t.checklistTitle}</h2>
-            <button
-              type="button"
-              class={buttonClass("quiet", "small")}
-              onClick={() =>
-                dismissed.value = open}
-            >
-              {t.dismiss}
-            </button>
-          </div>
-          <ol class={style.checklist}>
-            {own.map(({ key, href, isDone }) => (
-              <Step key={key} words={t.checks[key]} href={href} isDone={isDone(user, info)} />
-            ))}
-          </ol>
-        </section>
-      )}
-      {info !== null && !isShown && <Doors />}
-      {info === null && live.value.error === null && <Bones count={3} />}
-    </Page>
+    <section class={panelStyle.panel} aria-labelledby="first-steps">
+      <div class={panelStyle.head}>
+        <h2 id="first-steps">{t.checklistTitle}</h2>
+        <button
+          type="button"
+          class={buttonClass("quiet", "small")}
+          onClick={() => dismissed.value = open}
+        >
+          {t.dismiss}
+        </button>
+      </div>
+      <ol class={style.checklist}>
+        {own.map(({ key, href, isDone }) => (
+          <Step key={key} words={t.checks[key]} href={href} isDone={isDone(progress)} />
+        ))}
+      </ol>
+    </section>
   );
 }
 
@@ -122,30 +136,5 @@ function Step({ words, href, isDone }: StepProps) {
         </a>
       )}
     </li>
-  );
-}
-
-const doors: readonly { name: keyof Messages["home"]["doors"]; href: string; icon: IconName }[] = [
-  { name: "talk", href: paths.playground, icon: "chat" },
-  { name: "look", href: paths.dashboard, icon: "chart" },
-  { name: "key", href: `${paths.keys}?create=1`, icon: "key" },
-  { name: "share", href: `${paths.nodes}?add=1`, icon: "server" },
-];
-
-/** Links to the main pages, once the first steps are done. */
-function Doors() {
-  const t = messages.value.home.doors;
-  return (
-    <ul class={style.doors}>
-      {doors.map(({ name, href, icon }) => (
-        <li key={name}>
-          <a class={`${panelStyle.panel} ${style.door}`} href={href}>
-            <Icon name={icon} />
-            <strong>{t[name].title}</strong>
-            <span class="hint">{t[name].text}</span>
-          </a>
-        </li>
-      ))}
-    </ul>
   );
 }

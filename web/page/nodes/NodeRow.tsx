@@ -27,6 +27,11 @@ const tones: Readonly<Record<ListedState, Tone>> = {
   away: "quiet",
 };
 
+/** A node's state as an icon and a word. */
+export function StateMark({ state }: { state: ListedState }) {
+  return <State tone={tones[state]} icon={state} text={messages.value.nodes.states[state]} />;
+}
+
 export function NodeRow({ node }: { node: ListedNode }) {
   const t = messages.value.nodes;
   return (
@@ -72,12 +77,11 @@ interface NodeStateProps {
 
 /** The node's state, its causes, and for the owner how to fix each. */
 export function NodeState({ node, isLarge = false }: NodeStateProps) {
-  const t = messages.value.nodes;
   const state = stateOf(node);
   return (
     <div class={isLarge ? `${style.state} ${style.large}` : style.state}>
       <p>
-        <State tone={tones[state]} icon={state} text={t.states[state]} />
+        <StateMark state={state} />
       </p>
       {causes(node, serverNow(now.value)).map(({ text, fix }, i) => (
         <p key={i} class="hint">

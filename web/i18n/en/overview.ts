@@ -1,0 +1,129 @@
+/** The administrators' overview, in English. */
+
+import type { AttentionKind } from "../../../api/mod.ts";
+import { count, number } from "./words.ts";
+
+interface Found {
+  count: number;
+  /** Names of nodes, or empty. */
+  names: string;
+  /** A time, or empty. */
+  at: string;
+  detail: string;
+}
+
+interface Advice {
+  title: (found: Found) => string;
+  next: string;
+  /** Of the link; empty: there is none. */
+  action: string;
+}
+
+export const overview = {
+  title: "Overview",
+  lead: (gateways: number, version: string) =>
+    gateways === 1
+      ? `The whole gateway, version ${version}`
+      : `${number.format(gateways)} gateways, this one version ${version}`,
+  now: "Now",
+  nowFigures: {
+    nodes: "Nodes connected",
+    models: "Models served",
+    running: "Calls running",
+    waiting: "Calls waiting",
+  },
+  hereHint: "at this gateway",
+  attentionTitle: "Needs attention",
+  allWell: "Nothing needs attention.",
+  causesTitle: "Errors by cause",
+  noErrors: "No call failed in this time.",
+  queuesTitle: "Waiting by model",
+  noQueues: "No call waits.",
+  queue: (waiting: number) => `${number.format(waiting)} waiting`,
+  slots: (running: number, slots: number) =>
+    `${number.format(running)} of ${count(slots, "slot", "slots")} in use`,
+  more: (names: string, others: number) =>
+    others === 0 ? names : `${names} and ${number.format(others)} more`,
+  separator: ", ",
+  attention: {
+    store: {
+      title: ({ detail }) => `The database takes no writes: ${detail}`,
+      next: "Keys that are known are served on for five minutes. Check the database and its disk.",
+      action: "",
+    },
+    ledger: {
+      title: ({ detail }) => `Ended calls cannot be recorded safely: ${detail}`,
+      next: "Check the database, and the room and the rights of the data folder.",
+      action: "",
+    },
+    limits: {
+      title: ({ detail }) => `Redis takes no counts: ${detail}`,
+      next: "Until it is back, each gateway keeps its own limits. Check REDIS_URL and Redis.",
+      action: "",
+    },
+    gateways: {
+      title: ({ count: n }) =>
+        `${count(n, "gateway cannot", "gateways cannot")} be reached from here`,
+      next: "Check the network between the gateways; their nodes get no calls from here.",
+      action: "",
+    },
+    disk: {
+      title: ({ detail }) => `Only ${detail} are free on the data folder’s disk`,
+      next: "Make room: ended calls wait there while the database is away.",
+      action: "",
+    },
+    certificate: {
+      title: ({ at, detail }) =>
+        at === "" ? `There is no certificate: ${detail}` : `The certificate expires ${at}`,
+      next:
+        "Check that the domain leads here and that ports 80 and 443 are open; replace your own files.",
+      action: "",
+    },
+    provider_key: {
+      title: ({ count: n, names }) =>
+        `Providers refuse the key of ${count(n, "node", "nodes")}: ${names}`,
+      next: "Its owner has to put a valid api_key into the node’s config.yaml.",
+      action: "See the nodes",
+    },
+    penalized: {
+      title: ({ count: n, names }) => `${count(n, "node gets", "nodes get")} fewer calls: ${names}`,
+      next: "Calls failed on them; each page says why.",
+      action: "See the nodes",
+    },
+    unapproved: {
+      title: ({ count: n, names }) =>
+        `${count(n, "node waits", "nodes wait")} for approval: ${names}`,
+      next: "They get no calls until you approve them.",
+      action: "Approve",
+    },
+    lost: {
+      title: ({ count: n, names }) =>
+        `${count(n, "node", "nodes")} vanished within a day: ${names}`,
+      next: "Check whether the machines are asleep or offline; nodes reconnect by themselves.",
+      action: "See the nodes",
+    },
+    plain_http: {
+      title: () => "The public address is not encrypted",
+      next:
+        "Keys, prompts and answers can be read on the way. Start the gateway with --domain NAME, or put a proxy with HTTPS before it.",
+      action: "",
+    },
+    gateway_version: {
+      title: ({ count: n, detail }) =>
+        `${count(n, "gateway runs", "gateways run")} another version: ${detail}`,
+      next: "Update all gateways to the same version.",
+      action: "",
+    },
+    node_version: {
+      title: ({ count: n, names }) =>
+        `${count(n, "node runs", "nodes run")} another version than the gateway: ${names}`,
+      next: "They work on; new features need an update of the node program.",
+      action: "See the nodes",
+    },
+    backup: {
+      title: ({ at }) => at === "" ? "There is no backup" : `The last backup was made ${at}`,
+      next: "Run colink-server backup FILE, best every night.",
+      action: "",
+    },
+  } satisfies Record<AttentionKind, Advice>,
+} as const;

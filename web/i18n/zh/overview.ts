@@ -1,0 +1,103 @@
+/** The administrators' overview, in simplified Chinese. */
+
+import type { Messages } from "../en.ts";
+import { number } from "./words.ts";
+
+export const overview: Messages["overview"] = {
+  title: "概览",
+  lead: (gateways, version) =>
+    gateways === 1
+      ? `整个网关，版本 ${version}`
+      : `共 ${number.format(gateways)} 个网关，本网关版本 ${version}`,
+  now: "当前",
+  nowFigures: {
+    nodes: "在线节点",
+    models: "可用模型",
+    running: "进行中的调用",
+    waiting: "排队中的调用",
+  },
+  hereHint: "仅本网关",
+  attentionTitle: "需要关注",
+  allWell: "一切正常。",
+  causesTitle: "错误原因",
+  noErrors: "这段时间没有失败的调用。",
+  queuesTitle: "各模型排队情况",
+  noQueues: "没有调用在排队。",
+  queue: (waiting) => `${number.format(waiting)} 次排队中`,
+  slots: (running, slots) => `已占用 ${number.format(running)} / ${number.format(slots)} 个槽位`,
+  more: (names, others) => others === 0 ? names : `${names} 等 ${number.format(others)} 个以上`,
+  separator: "、",
+  attention: {
+    store: {
+      title: ({ detail }) => `数据库无法写入：${detail}`,
+      next: "已知的密钥还能继续使用五分钟。请检查数据库及其磁盘。",
+      action: "",
+    },
+    ledger: {
+      title: ({ detail }) => `已结束的调用无法可靠记录：${detail}`,
+      next: "请检查数据库，以及数据目录的空间和权限。",
+      action: "",
+    },
+    limits: {
+      title: ({ detail }) => `Redis 无法计数：${detail}`,
+      next: "恢复之前，各网关各自计算限额。请检查 REDIS_URL 和 Redis。",
+      action: "",
+    },
+    gateways: {
+      title: ({ count }) => `有 ${number.format(count)} 个网关无法连通`,
+      next: "请检查网关之间的网络；它们的节点收不到来自本网关的调用。",
+      action: "",
+    },
+    disk: {
+      title: ({ detail }) => `数据目录所在磁盘只剩 ${detail}`,
+      next: "请清理空间：数据库不可用时，已结束的调用会暂存在那里。",
+      action: "",
+    },
+    certificate: {
+      title: ({ at, detail }) => at === "" ? `没有证书：${detail}` : `证书到期时间：${at}`,
+      next: "请确认域名指向本机、80 和 443 端口可访问；自备证书请更换文件。",
+      action: "",
+    },
+    provider_key: {
+      title: ({ count, names }) => `有 ${number.format(count)} 个节点的密钥被服务商拒绝：${names}`,
+      next: "需要节点所有者在 config.yaml 中填入有效的 api_key。",
+      action: "查看节点",
+    },
+    penalized: {
+      title: ({ count, names }) => `有 ${number.format(count)} 个节点调用受限：${names}`,
+      next: "这些节点上有调用失败，原因见各节点页面。",
+      action: "查看节点",
+    },
+    unapproved: {
+      title: ({ count, names }) => `有 ${number.format(count)} 个节点等待批准：${names}`,
+      next: "批准之前，这些节点收不到调用。",
+      action: "去批准",
+    },
+    lost: {
+      title: ({ count, names }) => `一天内有 ${number.format(count)} 个节点失联：${names}`,
+      next: "请检查机器是否休眠或断网；节点会自动重新接入。",
+      action: "查看节点",
+    },
+    plain_http: {
+      title: () => "公网地址未加密",
+      next:
+        "密钥、提示词和回答可能在途中被读取。请用 --domain 启动网关，或在前面部署支持 HTTPS 的代理。",
+      action: "",
+    },
+    gateway_version: {
+      title: ({ count, detail }) => `有 ${number.format(count)} 个网关版本不同：${detail}`,
+      next: "请把所有网关更新到同一版本。",
+      action: "",
+    },
+    node_version: {
+      title: ({ count, names }) => `有 ${number.format(count)} 个节点与网关版本不同：${names}`,
+      next: "节点仍可工作；要使用新功能，请更新节点程序。",
+      action: "查看节点",
+    },
+    backup: {
+      title: ({ at }) => at === "" ? "还没有备份" : `上次备份：${at}`,
+      next: "请运行 colink-server backup FILE，最好每晚一次。",
+      action: "",
+    },
+  },
+};

@@ -1,0 +1,68 @@
+/** What an administrator should look at first: each finding with its next step. */
+
+import type { Attention as Finding, AttentionKind } from "../../../api/mod.ts";
+import { buttonClass } from "../../part/button.ts";
+import { Icon } from "../../part/Icon.tsx";
+import * as panelStyle from "../../part/panel.module.css";
+import { nodePath, paths } from "../../route.ts";
+import { formatMoment, messages } from "../../state/locale.ts";
+import { has } from "../../state/words.ts";
+import * as style from "./Overview.module.css";
+
+/** Where the next step is done. */
+const targets: Partial<Record<AttentionKind, string>> = {
+  provider_key: `${paths.nodes}?view=attention`,
+  penalized: `${paths.nodes}?view=attention`,
+  unapproved: `${paths.admin}?tab=nodes`,
+  lost: `${paths.nodes}?view=attention`,
+  node_version: paths.nodes,
+};
+
+export function Attention({ findings }: { findings: readonly Finding[] }) {
+  const t = messages.value.overview;
+  return (
+    <section class={panelStyle.panel} aria-labelledby="attention">
+      <div class={panelStyle.head}>
+        <h2 id="attention">{t.attentionTitle}</h2>
+      </div>
+      {findings.length === 0
+        ? (
+          <p class={style.well}>
+            <Icon name="check" /> {t.allWell}
+          </p>
+        )
+        : (
+          <ul class={style.findings}>
+            {findings.filter(({ kind }) => has(t.attention, kind)).map((finding) => (
+              <li key={finding.kind} data-severity={finding.severity}>
+                <Icon name="warning" />
+                <Advice finding={finding} />
+              </li>
+            ))}
+          </ul>
+        )}
+    </section>
+  );
+}
+
+function Advice({ finding }: { finding: Finding }) {
+  const t = messages.value.overview;
+  const { kind, count, nodes, at, detail, code } = finding;
+  const { title, next, action } = t.attention[kind];
+  const names = t.more(nodes.map(({ name }) => name).join(t.separator), count - nodes.length);
+  const moment = at === null ? "" : formatMoment(at);
+  const { faults } = messages.value.nodes;
+  const cause = code === null ? "" : has(faults, code) ? `${faults[code].cause} ` : "";
+  // One node has its own page, with the cause and what its owner can do.
+  const only = kind !== "unapproved" && count === 1 ? nodes[0] : undefined;
+  const href = only ? nodePath(only.id) : targets[kind];
+  return (
+    <>
+      <div>
+        <h3>{title({ count, names, at: moment, detail: detail ?? "" })}</h3>
+        <p class="hint">{cause}{next}</p>
+      </div>
+      {href && action !== "" && <a class={buttonClass("small")} href={href}>{action}</a>}
+    </>
+  );
+}
