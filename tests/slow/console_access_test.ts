@@ -5,6 +5,7 @@ import type { Browser, Locator, Page } from "playwright-core";
 import { en } from "../../web/i18n/en.ts";
 import { inspect, inspectAsIs } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
+import { chat, hello } from "../harness/api.ts";
 import { hasFocus, inTab, type Scene, startBrowser } from "../harness/browser.ts";
 import { button, fill, signInBehindThePage, submit } from "../harness/console.ts";
 import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
@@ -58,8 +59,15 @@ test(
     await inspect(page, /\/setup#\S+/.exec(output)?.[0] ?? "", en.setup.title);
     await fill(page, { email: "op@example.com", password: "correct horse battery" });
     await submit(page);
-    await page.getByRole("heading", { level: 1, name: en.home.welcome }).waitFor();
-    await inspect(page, "/", en.home.welcome);
+    await page.getByRole("heading", { level: 1, name: en.overview.title }).waitFor();
+    expect((await chat(gateway, owner.apiToken, hello("no-such-model"))).status).toBe(404);
+    await page.getByRole("region", { name: en.overview.causesTitle }).getByText("model_not_found")
+      .waitFor();
+    await page.getByText(en.overview.allWell).waitFor();
+    // The public way to this gateway is not encrypted, although this browser's is a secure context.
+    await page.getByRole("listitem").filter({ hasText: en.home.checks.secure.title })
+      .getByText(en.home.toDo).waitFor();
+    await inspect(page, "/", en.overview.title);
     for (const tab of ["users", "nodes", "settings", "audit"]) {
       await inspect(page, `/admin?tab=${tab}`, en.admin.title);
     }

@@ -238,9 +238,11 @@ test(
     await page.waitForURL("/nodes?add=1");
     await page.goBack();
     await button(page, en.home.dismiss).click();
-    await page.getByText(en.home.doors.talk.title).waitFor();
+    await page.getByText(en.home.daily.noNodes).waitFor();
     await page.reload();
-    await page.getByText(en.home.doors.talk.title).waitFor();
+    await page.getByText(en.home.daily.noNodes).waitFor();
+    await button(page, en.home.showChecklist(1)).click();
+    await step(checks.provided.title).getByText(en.home.toDo).waitFor();
   }),
 );
 

@@ -52,7 +52,7 @@ function UserHome({ user }: { user: UserView }) {
   const isKnown = info !== null && (!isAdmin || hasInvited !== null);
   return (
     <Page title={isAdmin ? t.overview.title : t.home.welcome} lead={user.email}>
-      <NetworkStatus live={live.value} network={network.value} />
+      {!isAdmin && <NetworkStatus live={live.value} network={network.value} />}
       {isKnown && <Checklist progress={{ user, info, hasInvited }} />}
       {isKnown && (isAdmin ? <Overview /> : <Daily user={user} />)}
       {!isKnown && live.value.error === null && <Bones count={3} />}
