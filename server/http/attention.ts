@@ -12,7 +12,7 @@ const BACKUP_WITHIN_MS = 7 * DAY_MS;
 const CERTIFICATE_WITHIN_MS = 14 * DAY_MS;
 const MAX_NODES = 5;
 /** How this project's node program begins the name that it reports, before its version. */
-const AGENT = "co-link-client/";
+const AGENT = "co-link/";
 
 type Named = Attention["nodes"][number];
 type Finding = Pick<Attention, "kind" | "severity"> & Partial<Attention>;

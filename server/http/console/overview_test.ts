@@ -112,7 +112,7 @@ test("nothing needs attention where all is well", async () => {
 });
 
 test("providers that refuse a node's key come first, with the node's name", async () => {
-  const node = app.join(user, { name: "refused", agent: "co-link-client/0.0.1" });
+  const node = app.join(user, { name: "refused", agent: "co-link/0.0.1" });
   const fault = { model: "m", code: "upstream_auth", reason: "401", ms: 60_000 } as const;
   app.parts.penalties.penalize(node.who.nodeKey, fault);
   const { attention } = await overview();

@@ -11,7 +11,7 @@ import {
 import * as style from "./Shares.module.css";
 import * as panelStyle from "../../part/panel.module.css";
 
-export type Part = "model" | "key" | "node" | "account" | "group";
+type Part = "model" | "key" | "node" | "account" | "group";
 
 interface Props {
   parts: readonly (readonly [Part, readonly UsageShare[]])[];
