@@ -63,7 +63,7 @@ export const dashboard: Messages["dashboard"] = {
   },
   asTable: "表格",
   time: "时间",
-  by: { model: "按模型", key: "按密钥", node: "按节点", account: "按账号", group: "按群组" },
+  by: { model: "按模型", key: "按密钥", node: "按节点", account: "按账号", group: "按分组" },
   gone: "（已删除）",
   goneAccount: "已删除的账号",
   narrowed: "已筛选",

@@ -24,7 +24,7 @@ export const overview: Messages["overview"] = {
   queuesTitle: "各模型排队情况",
   noQueues: "没有调用在排队。",
   queue: (waiting) => `${number.format(waiting)} 次排队中`,
-  slots: (running, slots) => `已占用 ${number.format(running)} / ${number.format(slots)} 个槽位`,
+  slots: (running, slots) => `并发名额 ${number.format(running)} / ${number.format(slots)}`,
   more: (names, others) => others === 0 ? names : `${names} 等 ${number.format(others)} 个以上`,
   separator: "、",
   attention: {
@@ -59,7 +59,7 @@ export const overview: Messages["overview"] = {
       action: "",
     },
     provider_key: {
-      title: ({ count, names }) => `有 ${number.format(count)} 个节点的密钥被服务商拒绝：${names}`,
+      title: ({ count, names }) => `有 ${number.format(count)} 个节点的密钥被提供商拒绝：${names}`,
       next: "需要节点所有者在 config.yaml 中填入有效的 api_key。",
       action: "查看节点",
     },
