@@ -12,6 +12,7 @@ import { callers } from "./soak/callers.ts";
 import { type Campaign, Skipped } from "./soak/campaign.ts";
 import { kill, killPostgres } from "./soak/kill.ts";
 import { leak } from "./soak/leak.ts";
+import { links } from "./soak/links.ts";
 import { resume } from "./soak/resume.ts";
 import { rolling } from "./soak/rolling.ts";
 import { simulate } from "./soak/simulate.ts";
@@ -28,6 +29,7 @@ const campaigns: readonly Campaign[] = [
   rolling,
   simulate,
   resume,
+  links,
   strangers,
   callers,
   leak,

@@ -15,7 +15,11 @@ export interface CuttingRelay {
   freeze(): void;
 }
 
-export async function startCuttingRelay(toPort: number): Promise<CuttingRelay> {
+/** `host`: the address of this machine at which it listens. */
+export async function startCuttingRelay(
+  toPort: number,
+  host = "127.0.0.1",
+): Promise<CuttingRelay> {
   let pairs: [Socket, Socket][] = [];
   let dials = 0;
   const server = createServer((near) => {
@@ -36,14 +40,14 @@ export async function startCuttingRelay(toPort: number): Promise<CuttingRelay> {
     pairs = [];
   };
   const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen(0, "127.0.0.1", resolve);
+  server.listen(0, host, resolve);
   await promise;
   endAfterTests(() => {
     end();
     server.close();
   });
   return {
-    url: `ws://127.0.0.1:${(server.address() as { port: number }).port}/ws`,
+    url: `ws://${host}:${(server.address() as { port: number }).port}/ws`,
     get dials() {
       return dials;
     },

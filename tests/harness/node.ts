@@ -25,6 +25,8 @@ export interface NodeOptions {
   /** What the gateway lists it as; default: the machine's name. */
   name?: string;
   env?: Record<string, string>;
+  /** The words that stand before its own: what starts it in a network of its own. */
+  launcher?: readonly string[];
 }
 
 export interface RunningNode {
@@ -45,7 +47,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
   const configFile = writeConfig(folder, options);
   const before = await idsAlike(options);
-  const program = new Program("node", [...nodeCommand(), "-c", configFile], {
+  const program = new Program("node", [
+    ...options.launcher ?? [],
+    ...nodeCommand(),
+    "-c",
+    configFile,
+  ], {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder, TMPDIR: tmpdir(), ...options.env },
   });
