@@ -316,7 +316,12 @@ export class TestGateway {
   lease(
     model = "m",
     requiredNode: string | null = null,
-    { account = "alice", route = "any" }: { account?: string; route?: Route } = {},
+    { account = "alice", route = "any", bytes = 0 }: {
+      account?: string;
+      route?: Route;
+      /** The size of its body. */
+      bytes?: number;
+    } = {},
   ): Promise<Lease> | Lease {
     const request = {
       id: `req-${this.#calls++}`,
@@ -333,7 +338,7 @@ export class TestGateway {
       sessionHint: null,
       route,
       wantsPosition: false,
-      body: { bytes: new Uint8Array(), digest: 0, text: "{}" },
+      body: { bytes: new Uint8Array(bytes), digest: 0, text: "{}" },
     };
     const call = new Call(request, this.#clock.monotonic(), this.#clock.now());
     return this.scheduler.lease(call, { tried: new Set(), isRetry: false });
