@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { RegistrationMode, Role } from "./account.ts";
 import { Budget } from "./budget.ts";
-import { filterText, limitText, modelList, note, orNull, rpm } from "./fields.ts";
+import { filterText, limitText, modelList, note, orNull, rpm, weight } from "./fields.ts";
 
 const page = { cursor: filterText, limit: limitText(200, 50) };
 const next_cursor = z.string().nullable();
@@ -19,6 +19,9 @@ export const AdminUserView = z.object({
   ),
   models: z.array(z.string()).nullable().describe("The models that it may call; null: all."),
   budget: orNull(Budget),
+  weight: z.number().nullable().describe(
+    "Its part where calls wait, for one of most accounts; null: as its groups say, else 1.",
+  ),
   total_api_calls: z.number(),
   total_provided_calls: z.number(),
   keys: z.number().describe("Keys that are valid."),
@@ -39,6 +42,7 @@ export const AdminUserChange = z.strictObject({
   rpm: rpm.nullable().optional(),
   models: modelList.nullable().optional(),
   budget: orNull(Budget).optional(),
+  weight: weight.nullable().optional(),
 }).meta({ id: "AdminUserChange", description: "What is absent stays as it is." });
 export type AdminUserChange = z.infer<typeof AdminUserChange>;
 

@@ -31,6 +31,8 @@ export const label = (maxChars: number) => note(maxChars).min(1);
 export const modelList = z.array(z.string().min(1).max(256)).min(1).max(1000);
 
 /** Calls per minute. */
+/** Of an account or a group, in what is scarce. */
+export const weight = z.number().min(0.01).max(1000);
 export const rpm = z.int().min(0).max(1_000_000);
 
 /** A member that is null where there is nothing: unlike `nullable()`, refers to a named shape in OpenAPI. */

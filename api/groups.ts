@@ -2,9 +2,8 @@
 
 import { z } from "zod";
 import { GroupBudget } from "./budget.ts";
-import { label, orNull } from "./fields.ts";
+import { label, orNull, weight } from "./fields.ts";
 
-const weight = z.number().min(0.01).max(1000);
 const ids = z.array(z.string().min(1).max(200)).max(1000);
 
 export const GroupView = z.object({

@@ -154,15 +154,22 @@ const limits = defineCommand({
     rpm: { type: "string", description: "Calls per minute; 0 blocks; default: the gateway's" },
     models: { type: "string", description: "Names separated by commas; all: every model" },
     budget,
+    weight: {
+      type: "string",
+      description: "Its part where calls wait, 0.01 to 1000; default: as its groups say",
+    },
   },
   async run({ args }) {
     const change = {
       ...(args.rpm === undefined ? {} : { rpm: rpmOf(args.rpm) }),
       ...(args.models === undefined ? {} : { models: modelsOf(args.models) }),
       ...(args.budget === undefined ? {} : { budget: await budgetOf(args.budget, "account") }),
+      ...(args.weight === undefined
+        ? {}
+        : { weight: args.weight === "default" ? null : weightOf(args.weight) }),
     };
     if (Object.keys(change).length === 0) {
-      throw new UsageError(["--rpm, --models or --budget: one of them is needed"]);
+      throw new UsageError(["--rpm, --models, --budget or --weight: one of them is needed"]);
     }
     return withServices(async ({ accounts }, note) => {
       await accounts.setLimits(args.email, change);

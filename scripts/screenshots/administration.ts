@@ -21,6 +21,7 @@ export function users(nowMs: number): AdminUserView[] {
     rpm: null,
     models: null,
     budget: null,
+    weight: null,
     total_api_calls: 1204,
     total_provided_calls: 88,
     keys: 3,

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Budget, LoginAnswer, RegistrationMode, UserView } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
+import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import type { IdentityRow } from "../store/identities.ts";
 import type { AccountRow, KeyKind, KeyRow, NewPasswordHash, Role, Store } from "../store/store.ts";
@@ -14,6 +15,7 @@ import type { NetworkLimits } from "./network_limits.ts";
 import { type HashOrder, Passwords } from "./passwords.ts";
 import type { SessionBook, Visitor } from "./session_book.ts";
 import { randomChars, type TokenVault } from "./tokens.ts";
+import { hundredths } from "./users.ts";
 
 /** Counts failed sign-ins for a while. */
 export interface LoginFailures {
@@ -277,10 +279,16 @@ export class Accounts {
   /** For operators: changes the limits that the account's keys share; an absent one stays. Throws `not_found`. */
   async setLimits(
     email: string,
-    limits: { rpm?: number | null; models?: string[] | null; budget?: Budget | null },
+    limits: {
+      rpm?: number | null;
+      models?: string[] | null;
+      budget?: Budget | null;
+      weight?: number | null;
+    },
   ): Promise<void> {
     const { id } = await this.#byEmail(email);
-    await this.#options.store.users.change(id, limits);
+    const weight = defined({ weight: hundredths(limits.weight) });
+    await this.#options.store.users.change(id, { ...limits, ...weight });
   }
 
   /** For operators: disables or enables an account. Throws `not_found`. */
@@ -337,6 +345,7 @@ export class Accounts {
       rpm: null,
       models: null,
       budget: null,
+      weight: null,
       totalApiCalls: 0,
       totalProvidedCalls: 0,
     };

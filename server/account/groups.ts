@@ -45,6 +45,8 @@ export class Groups {
   #byAccount: ReadonlyMap<string, readonly string[]> = new Map();
   #budgets: ReadonlyMap<string, readonly GroupRow[]> = new Map();
   #sizes: ReadonlyMap<string, number> = new Map();
+  /** Of accounts that have one of their own. */
+  #weights: ReadonlyMap<string, number> = new Map();
 
   constructor(options: GroupsOptions) {
     this.#options = options;
@@ -100,14 +102,15 @@ export class Groups {
     return this.#idByName.get(name.toLowerCase()) ?? null;
   }
 
-  /** The weight of the heaviest of the account's groups; 1 for an account without a group. */
+  /** The account's own weight, else that of the heaviest of its groups; 1 without either. */
   partOf(accountId: string): Part {
     let group: Part["group"] = null;
     for (const id of this.groupsOf(accountId)) {
       const weight = (this.#byId.get(id)?.weight ?? 0) / HUNDREDTHS;
       if (weight > (group?.weight ?? 0)) group = { id, weight };
     }
-    return group === null ? ALONE : { weight: group.weight, group };
+    const weight = this.#weights.get(accountId) ?? group?.weight;
+    return weight === undefined ? ALONE : { weight, group };
   }
 
   /** In the order of their names. */
@@ -182,7 +185,7 @@ export class Groups {
     const { groups } = this.#options.store;
     const version = await groups.version();
     if (version === this.#version) return;
-    const { groups: rows, members } = await groups.snapshot();
+    const { groups: rows, members, weights } = await groups.snapshot();
     const byAccount = new Map<string, string[]>();
     const sizes = new Map<string, number>();
     for (const { groupId, accountId } of members) {
@@ -196,6 +199,7 @@ export class Groups {
     this.#byAccount = byAccount;
     this.#budgets = budgetsIn(this.#byId, byAccount);
     this.#sizes = sizes;
+    this.#weights = new Map(weights.map((one) => [one.accountId, one.weight / HUNDREDTHS]));
     this.#version = version;
     this.changes.emit();
   }

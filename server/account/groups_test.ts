@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { silentLog } from "../base/log.ts";
 import { openStore } from "../store/open.ts";
+import type { Store } from "../store/store.ts";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +18,7 @@ async function withGroups(
     clock: FakeClock,
     account: string,
     other: string,
+    store: Store,
   ) => Promise<void>,
 ): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), "colink-groups-"));
@@ -35,6 +37,7 @@ async function withGroups(
       rpm: null,
       models: null,
       budget: null,
+      weight: null,
       totalApiCalls: 0,
       totalProvidedCalls: 0,
     }, []);
@@ -48,7 +51,7 @@ async function withGroups(
   const [here, there] = [1, 2].map(() => new Groups({ store, clock, log: silentLog }));
   try {
     await Promise.all([here!.start(), there!.start()]);
-    await work(here!, there!, clock, account, other);
+    await work(here!, there!, clock, account, other, store);
   } finally {
     await Promise.all([here!.close(), there!.close()]);
     await store.close();
@@ -70,6 +73,24 @@ test("a member is known here at once, and at other gateways within five seconds"
     await there.change(id, { remove: [account] });
     await here.refresh();
     expect(here.groupsOf(account)).toEqual([]);
+  }));
+
+test("an account's own weight goes before those of its groups, of which the heaviest counts", () =>
+  withGroups(async (here, there, _clock, account, _bob, store) => {
+    const ids = [];
+    for (const weight of [2, 3, 0.5]) {
+      const { id } = await here.create({ name: `Lab ${weight}`, weight });
+      await here.change(id, { add: [account] });
+      ids.push(id);
+    }
+    const group = { id: ids[1]!, weight: 3 };
+    expect(here.partOf(account)).toEqual({ weight: 3, group });
+    await store.users.change(account, { weight: 25 });
+    await there.refresh();
+    expect(there.partOf(account)).toEqual({ weight: 0.25, group });
+    await store.users.change(account, { weight: null });
+    await there.refresh();
+    expect(there.partOf(account)).toEqual({ weight: 3, group });
   }));
 
 test("members see each other's nodes, whomever these are for, while their group is set so", () =>

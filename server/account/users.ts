@@ -14,7 +14,7 @@ export interface UsersOptions {
   sessions: { endOthers(accountId: string, exceptId: string | null): Promise<number> };
   /** How many nodes of the account are connected. */
   nodesOf: (accountId: string) => number;
-  groups: { namesOf(accountId: string): string[] };
+  groups: { namesOf(accountId: string): string[]; refresh(): Promise<void> };
 }
 
 /** Every method throws `store_unavailable` while the database is away. */
@@ -49,6 +49,7 @@ export class Users {
   async change(id: string, change: AdminUserChange, byId: string): Promise<AdminUserView> {
     const user = await this.#existing(id);
     const { role, disabled: isDisabled, rpm, models, budget } = change;
+    const weight = hundredths(change.weight);
     if (id === byId && (isDisabled === true || role === "user")) {
       throw new ColinkError(
         "invalid_request",
@@ -57,7 +58,8 @@ export class Users {
       );
     }
     const { store: { users, keys }, sessions, keyring } = this.options;
-    await users.change(id, defined({ role, isDisabled, rpm, models, budget }));
+    await users.change(id, defined({ role, isDisabled, rpm, models, budget, weight }));
+    if (weight !== undefined) await this.options.groups.refresh();
     const wasDisabled = isDisabled === true && user.disabledAt === null;
     const wasDemoted = role === "user" && user.role === "admin";
     // The role is read with every request; ending the sessions makes the console show the change at once.
@@ -84,6 +86,7 @@ export class Users {
       rpm: row.rpm,
       models: row.models,
       budget: row.budget,
+      weight: row.weight === null ? null : row.weight / 100,
       total_api_calls: row.totalApiCalls,
       total_provided_calls: row.totalProvidedCalls,
       keys: row.keys,
@@ -91,4 +94,9 @@ export class Users {
       groups: this.options.groups.namesOf(row.id),
     };
   }
+}
+
+/** As weights are stored. */
+export function hundredths<T extends number | null | undefined>(weight: T) {
+  return typeof weight === "number" ? Math.round(weight * 100) : weight;
 }

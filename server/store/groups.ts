@@ -16,6 +16,8 @@ export interface GroupSnapshot {
   /** In the order of their names. */
   groups: GroupRow[];
   members: { groupId: string; accountId: string }[];
+  /** Of accounts that have one of their own, in hundredths. */
+  weights: { accountId: string; weight: number }[];
 }
 
 export interface GroupMember {
@@ -46,9 +48,12 @@ export class GroupTable {
       const rows = await db.selectFrom("account_groups").selectAll().orderBy("name_key").execute();
       const members = await db.selectFrom("group_members").select(["group_id", "account_id"])
         .execute();
+      const weighted = await db.selectFrom("accounts").select(["id", "weight"])
+        .where("weight", "is not", null).execute();
       return {
         groups: rows.map((row) => groups.fromRow(row)),
         members: members.map((row) => ({ groupId: row.group_id, accountId: row.account_id })),
+        weights: weighted.map((row) => ({ accountId: row.id, weight: row.weight! })),
       };
     });
   }

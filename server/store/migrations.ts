@@ -51,4 +51,6 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   (db) => db.schema.alterTable("accounts").addColumn("deleted_at", "bigint").execute(),
   addEveryone,
   addIdentities,
+  // An account's own weight in what is scarce, in hundredths.
+  (db) => db.schema.alterTable("accounts").addColumn("weight", "integer").execute(),
 ];

@@ -39,6 +39,8 @@ export const accounts = new Table({
   models: nullable(json<string[]>()),
   /** What all its keys together may use; null: no budget. */
   budget: nullable(json<Budget>()),
+  /** Its part of what is scarce, in hundredths; null: as its groups say. */
+  weight: nullable(integer),
   totalApiCalls: integer,
   totalProvidedCalls: integer,
 });

@@ -59,9 +59,9 @@ export class SqlStore implements Store {
     this.passwordResets = new PasswordResetTable(database);
     this.keys = new KeyTable(database);
     this.sessions = new SessionTable(database);
-    this.users = new UserTable(database);
     this.identities = new IdentityTable(database, this.sessions);
     this.groups = new GroupTable(database);
+    this.users = new UserTable(database, this.groups);
     this.invites = new InviteTable(database);
     this.joins = new JoinTable(database, this.keys);
     this.nodes = new NodeTable(database);

@@ -3,6 +3,7 @@
 import { type ExpressionBuilder, sql } from "kysely";
 import type { Budget } from "../../api/mod.ts";
 import type { Database } from "./database.ts";
+import type { GroupTable } from "./groups.ts";
 import { isWorking } from "./keys.ts";
 import { type AccountRow, accounts, type Role, type Schema } from "./schema.ts";
 import { containing, storable } from "./text.ts";
@@ -14,6 +15,8 @@ export interface AccountChange {
   rpm?: number | null;
   models?: string[] | null;
   budget?: Budget | null;
+  /** In hundredths. */
+  weight?: number | null;
 }
 
 /** An account, without its password's hash. */
@@ -39,6 +42,7 @@ const columns = accounts.pick(
   "rpm",
   "models",
   "budget",
+  "weight",
   "totalApiCalls",
   "totalProvidedCalls",
 );
@@ -46,7 +50,11 @@ const columns = accounts.pick(
 type Row = Pick<Schema["accounts"], typeof columns.names[number]> & { keys: number | null };
 
 export class UserTable {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    /** Weights are read together with the groups. */
+    private readonly groups: Pick<GroupTable, "touch">,
+  ) {}
 
   /** Newest first. */
   async page({ search, after, limit }: UserQuery): Promise<UserRow[]> {
@@ -84,10 +92,11 @@ export class UserTable {
       ...(isDisabled === undefined ? {} : { disabled_at: isDisabled ? this.database.now : null }),
     };
     if (Object.keys(set).length === 0) return;
-    await this.database.write((db) =>
-      db.updateTable("accounts").set(set).where("id", "=", storable(id))
-        .where("deleted_at", "is", null).execute()
-    );
+    await this.database.transaction(async (db) => {
+      if (others.weight !== undefined) await this.groups.touch(db);
+      await db.updateTable("accounts").set(set).where("id", "=", storable(id))
+        .where("deleted_at", "is", null).execute();
+    });
   }
 
   /** The accounts that have these addresses, in their stored spelling. */

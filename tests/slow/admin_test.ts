@@ -65,7 +65,8 @@ test(
 );
 
 const mistakes: [words: string[], complaint: string][] = [
-  [["limits", "--email", "a@example.com"], "--rpm, --models or --budget"],
+  [["limits", "--email", "a@example.com"], "--rpm, --models, --budget or --weight"],
+  [["limits", "--email", "a@example.com", "--weight", "0"], "--weight=0"],
   [["limits", "--email", "a@example.com", "--rpm", "many"], "--rpm=many"],
   [["limits", "--email", "a@example.com", "--rpn", "3"], "--rpn"],
   [["shut", "--email", "nobody@example.com"], "nobody@example.com"],

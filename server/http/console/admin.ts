@@ -52,7 +52,7 @@ const routes = {
   changeUser: createRoute({
     method: "patch",
     path: "/admin/users/{id}",
-    description: "`{role?, disabled?, rpm?, models?, budget?}`",
+    description: "`{role?, disabled?, rpm?, models?, budget?, weight?}`",
     security: session,
     request: { ...idParam, ...body(AdminUserChange) },
     responses: answers(z.object({ user: AdminUserView })),

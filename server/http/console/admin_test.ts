@@ -94,15 +94,19 @@ test("accounts are found and changed, and each change is one entry of the audit 
   expect(await change({ rpm: 7, models: ["a", "b"] }))
     .toMatchObject({ rpm: 7, models: ["a", "b"], disabled_at: null });
   expect(await change({ models: null })).toMatchObject({ rpm: 7, models: null });
+  expect(await change({ weight: 2.5 })).toMatchObject({ rpm: 7, weight: 2.5 });
+  expect(await change({ weight: null })).toMatchObject({ weight: null });
   expect(await change({ disabled: true })).toMatchObject({ disabled_at: expect.any(Number) });
   expect(await change({ disabled: false })).toMatchObject({ disabled_at: null });
   expect((await app.ask("GET /api/user/sessions", { token: user.session })).status).toBe(401);
   const [actor, target] = [admin.email, user.email];
   const changes = await app.audited("user.changed");
-  expect(changes).toHaveLength(2);
+  expect(changes).toHaveLength(4);
   expect(changes).toEqual(expect.arrayContaining([
     { actor, target, detail: { rpm: 7, models: "a, b" } },
     { actor, target, detail: { models: null } },
+    { actor, target, detail: { weight: 2.5 } },
+    { actor, target, detail: { weight: null } },
   ]));
   expect(await app.audited("user.disabled")).toEqual([{ actor, target, detail: {} }]);
   expect(await app.audited("user.enabled")).toEqual([{ actor, target, detail: {} }]);

@@ -126,6 +126,7 @@ export class TestApp {
       rpm: null,
       models: null,
       budget: null,
+      weight: null,
       totalApiCalls: 0,
       totalProvidedCalls: 0,
     };

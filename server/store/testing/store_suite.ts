@@ -25,6 +25,7 @@ export function anAccount(change: Partial<AccountRow> = {}): AccountRow {
     rpm: null,
     models: null,
     budget: null,
+    weight: null,
     totalApiCalls: 0,
     totalProvidedCalls: 0,
     ...change,

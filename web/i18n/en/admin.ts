@@ -115,6 +115,7 @@ export const admin = {
   createGroup: "Create group",
   editGroup: (name: string) => `Edit the group ${name}`,
   membersSeeNodes: "Members see each other’s nodes, even those that they may not use",
+  userWeightHint: "Its part of the tokens when calls must wait; empty: as its groups say, else 1.",
   weightHint: "A member’s part when calls must wait; 1 is that of an account alone.",
   deleteGroup: "Delete group",
   deleteGroupText: (name: string) =>

@@ -114,6 +114,7 @@ export const admin: Messages["admin"] = {
   createGroup: "创建分组",
   editGroup: (name: string) => `编辑分组 ${name}`,
   membersSeeNodes: "成员互相看到节点，包括自己不能使用的",
+  userWeightHint: "调用排队时所占的 token 份额；留空：以所在分组为准，没有分组时为 1。",
   weightHint: "排队时每个成员所占的份额；单独的账号为 1。",
   deleteGroup: "删除分组",
   deleteGroupText: (name: string) => `共享给“${name}”的节点将不再对其成员开放，账号不受影响。`,

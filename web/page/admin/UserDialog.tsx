@@ -33,6 +33,7 @@ export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
   const isOpen = useSignal(true);
   const role = useSignal<Role>(user.role);
   const rpm = useSignal(user.rpm === null ? "" : String(user.rpm));
+  const weight = useSignal(user.weight === null ? "" : String(user.weight));
   const models = useSignal<readonly string[] | null>(user.models);
   const budget = useSignal(budgetTexts(user.budget));
   const { isBusy, error, run } = useSubmit();
@@ -50,6 +51,7 @@ export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
     void change({
       role: role.value,
       rpm: rpm.value.trim() === "" ? null : Number(rpm.value),
+      weight: weight.value.trim() === "" ? null : Number(weight.value),
       models: models.value === null ? null : [...models.value],
       budget: budgetIn(budget.value),
     });
@@ -79,6 +81,17 @@ export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
           onInput={(text) => rpm.value = text}
           hint={t.userRpmHint}
           problem={problem("rpm")}
+        />
+        <Field
+          label={t.groupColumns.weight}
+          name="weight"
+          type="number"
+          autocomplete="off"
+          placeholder={t.asDefault}
+          value={weight.value}
+          onInput={(text) => weight.value = text}
+          hint={t.userWeightHint}
+          problem={problem("weight")}
         />
         <ModelPicker
           chosen={models.value}
