@@ -271,3 +271,29 @@ test("settings about certificates that do not go together are refused", () => {
     "COLINK_HTTP_PORT: redirects to HTTPS; set COLINK_DOMAIN or COLINK_TLS_CERT too, or PORT alone",
   ]);
 });
+
+test("settings of the sign-in provider that do not go together are refused, and its secret may be a file", () => {
+  const file = join(folder, "oidc");
+  const problems = (more: Record<string, string>) => problemsOf(more).join();
+  const read = (more: Record<string, string>) =>
+    readConfig({ JWT_SECRET: secret, COLINK_DATA_DIR: folder, ...given, ...more });
+  const given = { COLINK_OIDC_ISSUER: "https://id.example.org", COLINK_OIDC_CLIENT_ID: "c" };
+  expect(problems({ COLINK_OIDC_ONLY: "on" })).toContain("needs COLINK_OIDC_ISSUER too");
+  expect(problems({ COLINK_OIDC_ISSUER: given.COLINK_OIDC_ISSUER }))
+    .toContain("COLINK_OIDC_CLIENT_ID: required");
+  expect(problems({ ...given, COLINK_OIDC_ADMINS: "root" }))
+    .toContain("needs COLINK_OIDC_GROUPS_CLAIM too");
+  expect(problems({ ...given, COLINK_OIDC_ISSUER: "http://id.example.org" }))
+    .toContain("expected https://");
+  expect(problems({ ...given, COLINK_OIDC_SCOPES: "email" })).toContain("openid among them");
+  expect(problems({ ...given, COLINK_OIDC_GROUPS_CLAIM: "g", COLINK_OIDC_GROUPS: "a" }))
+    .toContain("theirs=ours");
+  expect(problems({ ...given, COLINK_OIDC_CLIENT_SECRET_FILE: file })).toContain("ENOENT");
+  writeFileSync(file, "from the file\n");
+  const both = { COLINK_OIDC_CLIENT_SECRET: "canary", COLINK_OIDC_CLIENT_SECRET_FILE: file };
+  expect(problems({ ...given, ...both })).toContain("set either it or");
+  expect(problems({ ...given, ...both })).not.toContain("canary");
+  expect(read({ COLINK_OIDC_CLIENT_SECRET_FILE: file }).oidcClientSecret).toBe("from the file");
+  const map = { COLINK_OIDC_GROUPS_CLAIM: "g", COLINK_OIDC_GROUPS: "a=b=A, a = B" };
+  expect(read(map).oidcGroups).toEqual([["a=b", "A"], ["a", "B"]]);
+});

@@ -2,14 +2,14 @@
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
+import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTPayload, SignJWT } from "jose";
 import OidcProvider from "oidc-provider";
 import type { Fetch } from "../../account/oidc/bounded_fetch.ts";
 import type { TestApp } from "./test_app.ts";
 
 export interface Person {
   sub: string;
-  email?: string;
+  email?: string | undefined;
   email_verified?: unknown;
   groups?: unknown;
 }
@@ -24,6 +24,8 @@ export class TestProvider {
   signsIn = "";
   /** Changes an answer to the gateway before it arrives. */
   tamper: ((url: string, answer: Response) => Response | Promise<Response>) | null = null;
+  /** Takes what the provider sends to a gateway that has no socket. */
+  gateway: ((url: string, init: RequestInit) => Promise<Response>) | null = null;
   /** Refuses connections. */
   isDown = false;
   /** The URLs that the gateway has asked for. */
@@ -31,12 +33,10 @@ export class TestProvider {
   /** The keys that the provider signs with, the present one first. */
   keys: JWK[] = [];
   #server: Server | null = null;
-  #signing: CryptoKey | null = null;
 
   /** `redirectUris`: to which it sends browsers back. */
   static async start(
     redirectUris = ["http://localhost/api/auth/oidc/callback"],
-    backchannelUri?: string,
   ): Promise<TestProvider> {
     const test = new TestProvider();
     await test.rotateKeys();
@@ -45,11 +45,11 @@ export class TestProvider {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     test.#server = server;
     test.issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    handle = test.#create(redirectUris, backchannelUri);
+    handle = test.#create(redirectUris);
     return test;
   }
 
-  #create(redirectUris: string[], backchannelUri?: string) {
+  #create(redirectUris: string[]) {
     const { people } = this;
     const provider = new OidcProvider(this.issuer, {
       clients: [{
@@ -61,10 +61,8 @@ export class TestProvider {
           uri.replace("/api/auth/oidc/callback", "/login")
         ),
         grant_types: ["authorization_code", "refresh_token"],
-        ...(backchannelUri !== undefined && {
-          backchannel_logout_uri: backchannelUri,
-          backchannel_logout_session_required: true,
-        }),
+        backchannel_logout_uri: redirectUris[0]!.replace("callback", "backchannel-logout"),
+        backchannel_logout_session_required: true,
       }],
       jwks: { keys: this.keys },
       cookies: { keys: ["a key"] },
@@ -78,6 +76,8 @@ export class TestProvider {
         backchannelLogout: { enabled: true },
         rpInitiatedLogout: { enabled: true },
       },
+      fetch: async (url: string, init: RequestInit) =>
+        await this.gateway?.(url, init) ?? await fetch(url, init),
       findAccount: (_: unknown, sub: string) => {
         const person = people.get(sub);
         return person && { accountId: sub, claims: () => person };
@@ -98,7 +98,7 @@ export class TestProvider {
         await grant.save();
         return grant;
       },
-      ttl: { Session: 3600, Grant: 86_400, Interaction: 600, AccessToken: 600, IdToken: 600 },
+      ttl: { Session: 36_000, Grant: 86_400, Interaction: 600, AccessToken: 600, IdToken: 600 },
     });
     const callback = provider.callback();
     return (...[request, response]: Parameters<typeof callback>) => {
@@ -130,18 +130,21 @@ export class TestProvider {
   }
 
   /** A token signed by the provider. */
-  sign(claims: JWTPayload, header: object = {}): Promise<string> {
-    const { kid = "" } = this.keys[0]!;
-    return new SignJWT(claims).setProtectedHeader({ alg: "ES256", kid, ...header })
-      .sign(this.#signing!);
+  async sign(claims: JWTPayload): Promise<string> {
+    const key = this.keys[0]!;
+    return await new SignJWT(claims).setProtectedHeader({ alg: "ES256", kid: key.kid ?? "" })
+      .sign(await importJWK(key));
   }
 
-  /** The provider's discovery keeps the keys that it began with: the test answers for them. */
+  /** The provider itself goes on with the keys that it began with: the test answers for the others. */
   async rotateKeys(): Promise<void> {
     const pair = await generateKeyPair("ES256", { extractable: true });
-    this.#signing = pair.privateKey;
     const key = { ...await exportJWK(pair.privateKey), kid: crypto.randomUUID(), use: "sig" };
     this.keys = [{ ...key, alg: "ES256" }, ...this.keys];
+  }
+
+  get publicKeys(): JWK[] {
+    return this.keys.map(({ d: _, ...key }) => key);
   }
 
   stop(): void {
@@ -191,6 +194,17 @@ export class TestBrowser {
       else jar.set(name, value);
     }
     return response;
+  }
+
+  /** Signs out at the provider's page, as its form does. */
+  async signOutAt(url: string): Promise<void> {
+    const page = await (await this.send(url)).text();
+    const [, xsrf = ""] = /name="xsrf" value="([\w-]+)"/.exec(page) ?? [];
+    await this.send(new URL("/session/end/confirm", url).href, {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: `xsrf=${xsrf}&logout=yes`,
+    });
   }
 
   /** The JWT of the session at the gateway. */
