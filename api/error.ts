@@ -113,6 +113,10 @@ export const ErrorView = z.object({
     type: z.string(),
     param: z.string().nullable(),
     code: z.string().nullable().describe("A code of docs/errors.md, or the upstream's own."),
+    doc_url: z.string().optional()
+      .describe(
+        "Where the manual explains the code. Absent where the gateway has no public address.",
+      ),
     fields: z.array(FieldProblem).optional()
       .describe("Of a form: every field that is wrong, not only the first. Absent elsewhere."),
   }),

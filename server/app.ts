@@ -24,8 +24,8 @@ import { upgrade } from "./http/upgrade.ts";
 
 export function createApp(parts: AppParts): Hono<AppEnv> {
   const app = new Hono<AppEnv>(pathBelow(parts.config.basePath));
-  app.onError((error, c) => refuse(error, c, requestLog(parts, c)));
-  app.notFound((c) => refuse(unmatched(c), c, requestLog(parts, c)));
+  app.onError((error, c) => refuse(error, c, requestLog(parts, c), parts.config.publicUrl));
+  app.notFound((c) => refuse(unmatched(c), c, requestLog(parts, c), parts.config.publicUrl));
 
   for (const endpoint of endpoints) {
     const handle = inference(endpoint, parts);
@@ -89,7 +89,7 @@ export function createPlainApp(
   httpsPort: () => number | null,
 ): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
-  app.onError((error, c) => refuse(error, c, requestLog(parts, c)));
+  app.onError((error, c) => refuse(error, c, requestLog(parts, c), parts.config.publicUrl));
   app.get("/.well-known/acme-challenge/*", acmeChallenge(certificates));
   app.get("/livez", commonHeaders, livez);
   app.get(PEER_PATH, commonHeaders, peerUpgrade(parts));

@@ -21,6 +21,11 @@ export const paths = {
   admin: `${base}/admin`,
 } as const;
 
+/** A page of the manual, which the gateway serves itself; empty: the list of its pages. */
+export function manualPath(language: string, page = ""): string {
+  return `${base}/docs/${language.startsWith("zh") ? "zh" : "en"}/${page}`;
+}
+
 /** The page of one node. */
 export function nodePath(id: string): string {
   return `${paths.nodes}/${encodeURIComponent(id)}`;

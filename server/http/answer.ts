@@ -28,6 +28,8 @@ import { WholeBody } from "./whole_body.ts";
 export interface AnswerLimits extends BodyLimits {
   /** After so long a wait for a whole answer, it begins with white space. */
   wholeKeepAliveMs: number;
+  /** The gateway's address, for links to its manual; null: unknown. */
+  publicUrl: string | null;
 }
 
 /** The call, as far as one of its callers sees it. */
@@ -265,7 +267,8 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
 
   #recipient(): Recipient {
     const { errorFormat: format } = this.endpoint;
-    return { format, requestId: this.call.id, headers: this.headers };
+    const { publicUrl } = this.limits;
+    return { format, requestId: this.call.id, publicUrl, headers: this.headers };
   }
 
   #answerHeaders(more: Readonly<AnswerHeaders>): AnswerHeaders {

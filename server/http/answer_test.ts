@@ -12,6 +12,7 @@ const limits = {
   wholeKeepAliveMs: 45_000,
   stallMs: 30_000,
   maxBufferedBytes: 1_000_000,
+  publicUrl: null,
 };
 
 interface Options {

@@ -11,6 +11,8 @@ const decoder = new TextDecoder();
 /** What an error says, in whatever format. `type`, `param` and `code` are OpenAI's. */
 export type ErrorContent = UpstreamError & {
   status: number;
+  /** Where the gateway's own code is explained; absent: unknown. */
+  doc_url?: string | undefined;
   /** Of a form: every field that is wrong. */
   fields?: readonly FieldProblem[];
 };
@@ -34,19 +36,22 @@ export function isAnthropicSdk(headers: Headers): boolean {
   return headers.has("anthropic-version");
 }
 
-/** The content of one of the gateway's own errors. */
-export function contentOf(error: ColinkError): ErrorContent {
+/**
+ * The content of one of the gateway's own errors. `publicUrl`: the gateway's address, null where it is
+ * not set: what the caller's request names may be a proxy's, and a program shows the link to somebody else.
+ */
+export function contentOf(error: ColinkError, publicUrl: string | null): ErrorContent {
   const { code, message, param, kind: { status, type } } = error;
-  const content = { status, message, type, param, code };
+  const doc_url = publicUrl === null ? undefined : `${publicUrl}/docs/errors#${code}`;
+  const content = { status, message, type, param, code, doc_url };
   return error instanceof FormError ? { ...content, fields: error.fields } : content;
 }
 
-function openAiBody({ message, type, param, code, fields }: ErrorContent): string {
-  const error = { message, type, param, code };
-  const view: ErrorView = {
-    error: fields === undefined ? error : { ...error, fields: [...fields] },
-  };
-  return JSON.stringify(view);
+function openAiBody({ message, type, param, code, doc_url, fields }: ErrorContent): string {
+  const error: ErrorView["error"] = { message, type, param, code };
+  if (doc_url !== undefined) error.doc_url = doc_url;
+  if (fields !== undefined) error.fields = [...fields];
+  return JSON.stringify({ error } satisfies ErrorView);
 }
 
 /** Its event has no `choices` and no `[DONE]` follows, so that no SDK takes the stream for complete. */
@@ -64,10 +69,10 @@ export const openAiResponses: ErrorFormat = Object.freeze({
   event(body: string, before: string | Uint8Array): string {
     const { error } = JSON.parse(body) as { error?: Partial<ErrorContent> };
     const { type = "server_error", message = "The model server failed" } = error ?? {};
-    const { code = null, param = null } = error ?? {};
+    const { code = null, param = null, doc_url } = error ?? {};
     const sequence_number = nextNumber(before);
     // Some clients read the members of OpenAI's specification, others the object that OpenAI's servers send.
-    const content = { type, code: String(code ?? type), message, param };
+    const content = { type, code: String(code ?? type), message, param, doc_url };
     const event = { type: "error", code, message, param, sequence_number, error: content };
     return `event: error\ndata: ${JSON.stringify(event)}\n\n`;
   },
@@ -83,11 +88,16 @@ function nextNumber(before: string | Uint8Array): number {
 export const anthropic: ErrorFormat = Object.freeze({
   requestIdHeader: "request-id",
   numbersEvents: false,
-  body({ status, message }: ErrorContent, requestId: string): string {
+  body({ status, message, doc_url }: ErrorContent, requestId: string): string {
     const type = anthropicTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
+    const error: Anthropic.ErrorObject & { doc_url?: string | undefined } = {
+      type,
+      message,
+      doc_url,
+    };
     const body: Anthropic.ErrorResponse = {
       type: "error",
-      error: { type, message },
+      error,
       request_id: requestId,
     };
     return JSON.stringify(body);

@@ -64,7 +64,7 @@ export function inference(endpoint: EndpointRow, parts: AppParts): CallHandler {
       return renderError(
         error,
         asked,
-        { format, requestId, headers },
+        { format, requestId, publicUrl: parts.config.publicUrl, headers },
         requestLog(parts, context()),
       );
     }

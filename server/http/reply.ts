@@ -16,16 +16,24 @@ const DEFAULT_RETRY_AFTER_MS = 1000;
 export interface Recipient {
   format: ErrorFormat;
   requestId: string;
+  /** The gateway's address, whose manual explains the code; null: unknown. */
+  publicUrl: string | null;
   /** The answer's other headers: rate limits, for instance. */
   headers?: Readonly<AnswerHeaders>;
 }
 
 /** The answer to a request whose handler threw `error`, or that no route matched. */
-export function refuse(error: unknown, c: AppContext, log: Log): Response {
+export function refuse(
+  error: unknown,
+  c: AppContext,
+  log: Log,
+  publicUrl: string | null,
+): Response {
   const { path, raw } = c.req;
   const format = errorFormatOf(path) ?? (isAnthropicSdk(raw.headers) ? anthropic : openAi);
   const headers = answerHeaders(c);
-  return renderError(error, c.req, { format, requestId: headers["x-request-id"], headers }, log);
+  const recipient = { format, requestId: headers["x-request-id"], publicUrl, headers };
+  return renderError(error, c.req, recipient, log);
 }
 
 /** Logs and renders whatever was thrown. An unexpected error is logged whole; the caller gets the request's id. */
@@ -70,8 +78,11 @@ export function errorResponse(error: ColinkError, recipient: Recipient): Respons
 }
 
 /** JSON. */
-export function errorBody(error: ColinkError, { format, requestId }: Recipient): string {
-  return format.body(contentOf(error), requestId);
+export function errorBody(
+  error: ColinkError,
+  { format, requestId, publicUrl }: Recipient,
+): string {
+  return format.body(contentOf(error, publicUrl), requestId);
 }
 
 /** The upstream's rejection, with its own status, headers and words. */

@@ -3,7 +3,12 @@ import { ColinkError, type ErrorCode } from "../base/error.ts";
 import { anthropic, openAi, openAiResponses } from "./error_format.ts";
 import { errorResponse, rejectionResponse } from "./reply.ts";
 
-const recipient = { format: openAi, requestId: "req-1", headers: { "x-request-id": "req-1" } };
+const recipient = {
+  format: openAi,
+  requestId: "req-1",
+  publicUrl: null,
+  headers: { "x-request-id": "req-1" },
+};
 
 describe("an error", () => {
   const waits: [code: ErrorCode, retryAfterMs: number | undefined, retryAfter: string | null][] = [
@@ -38,6 +43,18 @@ describe("an error", () => {
       expect(headers.get("x-should-retry")).toBe(isWorthIt);
     });
   }
+
+  test("links to the manual's entry for its code where the gateway's address is known", async () => {
+    const full = new ColinkError("queue_full", "x");
+    for (const format of [openAi, openAiResponses, anthropic]) {
+      const to = { ...recipient, format };
+      const linked = await errorResponse(full, { ...to, publicUrl: "https://lab.example/co" })
+        .json();
+      expect(linked.error.doc_url).toBe("https://lab.example/co/docs/errors#queue_full");
+      expect((await errorResponse(full, to).json()).error).not.toHaveProperty("doc_url");
+      expect(format.event(JSON.stringify(linked), "")).toContain(linked.error.doc_url);
+    }
+  });
 
   test("has its request's id where the format's SDK looks for it", async () => {
     const answer = errorResponse(new ColinkError("internal_error", "x"), {

@@ -214,7 +214,8 @@ export function storedResponse(verb: ResponseVerb, parts: AppParts) {
       return await respond(connect, { stream: isStream, keyId: key.id }, received, endpoint, parts);
     } catch (error) {
       const asked = { method: request.method, path: `${endpoint.path}/{id}` };
-      return renderError(error, asked, { format, requestId, headers }, requestLog(parts, c));
+      const recipient = { format, requestId, publicUrl: parts.config.publicUrl, headers };
+      return renderError(error, asked, recipient, requestLog(parts, c));
     }
   };
 }

@@ -33,7 +33,7 @@ async function dial(
   address = "192.0.2.1",
 ) {
   const hono = new Hono<AppEnv>();
-  hono.onError((error, c) => refuse(error, c, silentLog));
+  hono.onError((error, c) => refuse(error, c, silentLog, null));
   const server = {
     requestIP: () => ({ address }),
     upgrade: (_: Request, options: typeof opened[number]) => opened.push(options) > 0,

@@ -1,8 +1,8 @@
 /** The page for unknown paths. */
 
 import { Page } from "../part/Page.tsx";
-import { paths } from "../route.ts";
-import { messages } from "../state/locale.ts";
+import { manualPath, paths } from "../route.ts";
+import { locale, messages } from "../state/locale.ts";
 import { buttonClass } from "../part/button.ts";
 import * as buttonStyle from "../part/button.module.css";
 
@@ -12,6 +12,9 @@ export function NotFound() {
     <Page title={t.title} lead={t.text} width="narrow">
       <div class={buttonStyle.actions}>
         <a class={buttonClass("primary")} href={paths.home}>{t.action}</a>
+        <a class={buttonClass("quiet")} href={manualPath(locale.value)} target="_blank">
+          {messages.value.nav.manual}
+        </a>
       </div>
     </Page>
   );

@@ -3,7 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { ApiError } from "../api.ts";
 import { serverNow } from "../state/clock.ts";
-import { messages } from "../state/locale.ts";
+import { manualPath } from "../route.ts";
+import { locale, messages } from "../state/locale.ts";
 import { has } from "../state/words.ts";
 import { CopyButton } from "./CopyButton.tsx";
 import { Icon, type IconName } from "./Icon.tsx";
@@ -38,7 +39,7 @@ interface ErrorProps {
 export function ErrorNotice({ error, retry }: ErrorProps) {
   return (
     <Notice tone="bad">
-      {errorText(error)} <code class={style.code}>{error.code}</code>{" "}
+      {errorText(error)} <Code code={error.code} />{" "}
       {isForOperator(error) && (
         <CopyButton text={details(error)} label={messages.value.errorDetails} />
       )}
@@ -50,6 +51,21 @@ export function ErrorNotice({ error, retry }: ErrorProps) {
     </Notice>
   );
 }
+
+/** With a link to the manual's entry where the code is one of the gateway's. */
+function Code({ code }: { code: string }) {
+  const shown = <code class={style.code}>{code}</code>;
+  if (!has(messages.value.errors, code) || ownCodes.has(code)) return shown;
+  return <a href={manualPath(locale.value, `errors#${code}`)} target="_blank">{shown}</a>;
+}
+
+/** Codes that the console gives by itself. */
+const ownCodes: ReadonlySet<string> = new Set([
+  "needs_https",
+  "unknown",
+  "unreachable",
+  "stream_lost",
+]);
 
 interface FailureProps {
   error: ApiError | null;

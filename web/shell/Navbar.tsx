@@ -10,7 +10,7 @@ import { messages } from "../state/locale.ts";
 import { session } from "../state/session.ts";
 import { AccountMenu } from "./AccountMenu.tsx";
 import { type Destination, destinations } from "./destinations.ts";
-import { LanguageSwitch, ThemeSwitch } from "./Switches.tsx";
+import { LanguageSwitch, ManualLink, ThemeSwitch } from "./Switches.tsx";
 import { buttonClass } from "../part/button.ts";
 import * as style from "./Navbar.module.css";
 
@@ -45,6 +45,7 @@ export function Navbar({ onSearch }: { onSearch: () => void }) {
               <kbd>{t.searchKeys}</kbd>
             </button>
             <div class={style.switches}>
+              <ManualLink />
               <LanguageSwitch />
               <ThemeSwitch />
             </div>

@@ -1,6 +1,7 @@
-/** The switches for language and theme. */
+/** The switches for language and theme, and the way to the manual. */
 
 import { Icon } from "../part/Icon.tsx";
+import { manualPath } from "../route.ts";
 import { locale, messages, otherLocale } from "../state/locale.ts";
 import { switchTheme, theme } from "../state/theme.ts";
 import { buttonClass } from "../part/button.ts";
@@ -16,6 +17,22 @@ export function LanguageSwitch() {
     >
       {other.label}
     </button>
+  );
+}
+
+/** In a tab of its own: the page that raised the question stays open. */
+export function ManualLink() {
+  const label = messages.value.nav.manual;
+  return (
+    <a
+      class={buttonClass("iconOnly")}
+      href={manualPath(locale.value)}
+      target="_blank"
+      aria-label={label}
+      title={label}
+    >
+      <Icon name="book" />
+    </a>
   );
 }
 

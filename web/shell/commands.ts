@@ -2,7 +2,7 @@
 
 import type { NodeView } from "../../api/mod.ts";
 import type { IconName } from "../part/Icon.tsx";
-import { nodePath, paths, tryPath } from "../route.ts";
+import { manualPath, nodePath, paths, tryPath } from "../route.ts";
 import { locale, messages, otherLocale } from "../state/locale.ts";
 import { matches } from "../state/words.ts";
 import { session, signOut } from "../state/session.ts";
@@ -48,6 +48,7 @@ function actions(): Command[] {
       action(t.nav.signIn, "user", paths.login),
       action(t.nav.register, "plus", paths.register),
     ]),
+    action(t.nav.manual, "book", () => void open(manualPath(locale.value))),
     action(t.palette.language, "globe", () => locale.value = otherLocale()),
     action(t.palette.theme.light, "sun", () => theme.value = "light"),
     action(t.palette.theme.dark, "moon", () => theme.value = "dark"),

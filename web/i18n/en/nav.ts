@@ -15,6 +15,7 @@ export const nav = {
     settings: "Settings",
     admin: "Administration",
   },
+  manual: "Manual",
   search: "Search",
   searchKeys: "Ctrl K",
   account: "Your account",

@@ -17,6 +17,7 @@ export const nav: Messages["nav"] = {
     settings: "设置",
     admin: "管理",
   },
+  manual: "使用手册",
   search: "搜索",
   searchKeys: "Ctrl K",
   account: "你的账号",
