@@ -7,7 +7,7 @@ import { parseConfig } from "../client/config/config.ts";
 import { closeError, dialError } from "../client/link/link_error.ts";
 import { CloseCode, decode } from "../protocol/mod.ts";
 import { contents } from "../scripts/manual/contents.ts";
-import { anchorOf } from "../scripts/manual/render.ts";
+import { anchorOf, renderPage } from "../scripts/manual/render.ts";
 import { at } from "../scripts/root.ts";
 import { ConfigError, policyNames, readConfig, settingsHelp } from "../server/base/config.ts";
 import { errorKinds } from "../server/base/error.ts";
@@ -111,6 +111,14 @@ for (const [errorCode, kind] of Object.entries(errorKinds)) {
   });
 }
 
+test("the manual has an anchor for each code, to which errors link", () => {
+  for (const page of ["docs/errors.md", "docs/errors.zh.md"]) {
+    const { html } = renderPage(readFileSync(at(page), "utf8"), "en", () => false);
+    const codes = Object.keys(errorKinds);
+    expect(codes.filter((one) => !html.includes(`<tr id="${one}">`))).toEqual([]);
+  }
+});
+
 test("docs/errors.md says which codes have which outcome in the ledger", () => {
   for (const [errorCode, { outcome }] of Object.entries(errorKinds)) {
     const named = Object.keys(outcomes).filter((one) =>
@@ -169,7 +177,7 @@ test("what a client says when it cannot connect is told in its own words", () =>
 /** Pages whose translation says all that they say; other translations are shorter. */
 const translated = [
   [english, chinese],
-  ...["api", "architecture", "resuming", "troubleshooting"].map((name) =>
+  ...["api", "architecture", "errors", "resuming", "troubleshooting"].map((name) =>
     [`docs/${name}.md`, `docs/${name}.zh.md`].map(readMarkdown)
   ),
 ] as [Markdown, Markdown][];
@@ -179,6 +187,11 @@ for (const [inEnglish, inChinese] of translated) {
     expect(inChinese.headings.map(({ level }) => level)).toEqual(
       inEnglish.headings.map(({ level }) => level),
     );
+  });
+
+  test(`${inEnglish.path} and its translation have tables of the same size`, () => {
+    const sizes = ({ tables }: Markdown) => tables.map((rows) => rows.map(({ length }) => length));
+    expect(sizes(inChinese)).toEqual(sizes(inEnglish));
   });
 
   test(`${inEnglish.path} and its translation have the same code, but for comments and pictures`, () => {
