@@ -157,6 +157,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     hub,
     penalties,
     responseAffinity,
+    policies,
     memberships,
     clock,
     log,

@@ -8,6 +8,7 @@ import { type Memberships, noMemberships } from "../node/audience.ts";
 import type { Hub } from "../node/hub.ts";
 import type { Node, NodeConnection } from "../node/node.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
+import type { Policies } from "../schedule/policy/policy.ts";
 import type { Scheduler } from "../schedule/scheduler.ts";
 import { AnswerOwners } from "./answer_owners.ts";
 import { AnswerRelay } from "./answer_relay.ts";
@@ -27,6 +28,7 @@ import { Publisher } from "./publisher.ts";
 import { Rebalancer } from "./rebalancer.ts";
 import { RemoteNodes } from "./remote_nodes.ts";
 import { RemoteViewers } from "./remote_viewers.ts";
+import { SpeedExchange } from "./speed_exchange.ts";
 import { SharedPenalties } from "./shared_penalties.ts";
 import { Tunnels } from "./tunnels.ts";
 
@@ -35,6 +37,7 @@ export interface ClusterParts {
   hub: Hub;
   penalties: PenaltyBook;
   responseAffinity: StoredResponses;
+  policies: Policies;
   /** Default: no account is in a group. */
   memberships?: Memberships;
   clock: Clock;
@@ -106,6 +109,7 @@ export class Cluster {
   readonly #remote: RemoteNodes;
   readonly #peers: Peers;
   readonly #loads: LoadReporter;
+  readonly #speeds: SpeedExchange;
   readonly #penalties: SharedPenalties;
   readonly #handshake: Handshake;
   readonly #rebalancer: Rebalancer;
@@ -155,6 +159,12 @@ export class Cluster {
       send,
       peers: () => this.#peers.ids(),
       isConnected: (node) => this.#local.has(node),
+    });
+    this.#speeds = new SpeedExchange({
+      clock,
+      policies: parts.policies,
+      peers: () => this.#peers.ids(),
+      send,
     });
     this.#penalties = new SharedPenalties({
       bus,
@@ -339,6 +349,7 @@ export class Cluster {
       (id) => this.#peers.find(id) !== undefined,
     );
     this.#peers.dialMissing();
+    this.#speeds.beat();
     this.#meeting ??= this.#meetOthers();
     if (isNew) this.#announce();
     void this.#penalties.retryUnsent();
@@ -380,6 +391,8 @@ export class Cluster {
       case "loads":
         for (const load of message.loads) this.#remote.setLoad(peer, load);
         return;
+      case "speeds":
+        return this.#speeds.receive(message.speeds);
       case "wants":
         return this.offers.receiveWaiters(peer, message.service, message.waiting);
       case "offer": {
@@ -424,6 +437,7 @@ export class Cluster {
 
   #peerLinked(peer: string): void {
     this.#loads.peerLinked(peer, this.#local.all());
+    this.#speeds.peerLinked(peer);
     for (const { who } of this.#follower.nodesOf(peer)) this.#remote.refresh(who.id);
     this.offers.peerLinked(peer);
     this.viewers.peerLinked(peer);

@@ -6,7 +6,8 @@ import type { Service } from "../node/service.ts";
 import type { Message } from "./bus.ts";
 import type { PeerProof } from "./handshake.ts";
 import type { TunnelMessage } from "./tunnels.ts";
-import { HEADER_BYTES, MAX_FRAME_BYTES } from "../../protocol/mod.ts";
+import type { SpeedRecord } from "../schedule/policy/node_speed.ts";
+import { type Endpoint, HEADER_BYTES, MAX_FRAME_BYTES } from "../../protocol/mod.ts";
 
 /** A call that waits for a slot. */
 export interface Waiting {
@@ -30,11 +31,23 @@ export interface Waiting {
  */
 export type NodeLoad = [nodeId: string, others: number, earned?: number];
 
+/** What the sender has measured of a node. */
+export interface PeerSpeed {
+  /** The node's key. */
+  node: string;
+  model: string;
+  endpoint: Endpoint;
+  /** How long ago, when the message was sent. */
+  age_ms: number;
+  speed: SpeedRecord;
+}
+
 /** Kinds and fields are shared with gateways of other versions. */
 export type PeerMessage =
   /** First message of the gateway that was dialled: proves that it knows the secret. */
   | ({ is: "hello" } & PeerProof)
   | { is: "loads"; loads: NodeLoad[] }
+  | { is: "speeds"; speeds: PeerSpeed[] }
   /** The sender's calls that wait for the service, longest wait first. Replaces the list before. */
   | { is: "wants"; service: Service; waiting: Waiting[] }
   /** One slot of the sender's node is held for a call of the receiver: one of this account, if it still waits. */

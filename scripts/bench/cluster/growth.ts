@@ -57,11 +57,17 @@ const sent = { messages: 0, bytes: 0 };
 function gateway(redis: MemoryRedis, clock: FakeClock) {
   const hub = new Hub();
   const penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
+  const policies = createPolicies({ policy: "least-busy", policies: new Map() }, {
+    hub,
+    clock,
+    seed: 1n,
+  });
   const cluster = new Cluster({
     openBus: (listener) => redis.openBus(listener),
     hub,
     penalties,
     responseAffinity: new ResponseAffinity(clock),
+    policies,
     clock,
     log: silentLog,
     version: "1",
@@ -71,11 +77,6 @@ function gateway(redis: MemoryRedis, clock: FakeClock) {
     move: () => false,
     dial: (url, headers, listener) => silentPeer(url, Object.values(headers)[0] ?? "", listener),
   }, INBOUND);
-  const policies = createPolicies({ policy: "least-busy", policies: new Map() }, {
-    hub,
-    clock,
-    seed: 1n,
-  });
   const remoteWaiters = cluster.offers;
   const scheduler = new Scheduler(
     { hub, penalties, policies, clock, log: silentLog, remoteWaiters },

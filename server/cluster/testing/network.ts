@@ -15,6 +15,7 @@ import { Node } from "../../node/node.ts";
 import { PenaltyBook } from "../../node/penalty.ts";
 import { Call } from "../../schedule/call.ts";
 import type { Lease } from "../../schedule/lease.ts";
+import type { Policies, PolicyName } from "../../schedule/policy/policy.ts";
 import { createPolicies } from "../../schedule/policy/registry.ts";
 import { Scheduler } from "../../schedule/scheduler.ts";
 import { PEER_PATH } from "../address.ts";
@@ -36,6 +37,7 @@ export interface TestGatewayOptions {
   /** How far this machine's wall clock is ahead of Redis'. */
   clockAheadMs?: number;
   log?: Log;
+  policy?: PolicyName;
 }
 
 export class TestNetwork {
@@ -203,6 +205,7 @@ export class TestGateway {
   readonly penalties: PenaltyBook;
   readonly affinity: ResponseAffinity;
   readonly cluster: Cluster;
+  readonly policies: Policies;
   readonly scheduler: Scheduler;
   /** Nodes that were to show which connection is theirs. */
   readonly challenged: Node[] = [];
@@ -216,7 +219,7 @@ export class TestGateway {
 
   constructor(
     network: TestNetwork,
-    { clockAheadMs = 0, log = silentLog }: TestGatewayOptions,
+    { clockAheadMs = 0, log = silentLog, policy = "least-busy" }: TestGatewayOptions,
   ) {
     const base = network.clock;
     const clock: Clock = {
@@ -230,11 +233,14 @@ export class TestGateway {
     this.penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
     this.affinity = new ResponseAffinity(clock);
     const { hub, penalties } = this;
+    const policies = createPolicies({ policy, policies: new Map() }, { hub, clock, seed: 1n });
+    this.policies = policies;
     this.cluster = new Cluster({
       openBus: (listener) => this.bus = network.redis.openBus(listener),
       hub,
       penalties,
       responseAffinity: this.affinity,
+      policies,
       memberships: network.groups,
       clock,
       log,
@@ -250,11 +256,6 @@ export class TestGateway {
       maxFrameBytes: 10_000,
       maxBufferedBytes: 1 << 20,
       cancelGraceMs: 1_000,
-    });
-    const policies = createPolicies({ policy: "least-busy", policies: new Map() }, {
-      hub,
-      clock,
-      seed: 1n,
     });
     this.scheduler = new Scheduler({
       hub,
@@ -313,7 +314,22 @@ export class TestGateway {
   }
 
   /** Asks for a slot for a new call. */
-  lease(
+  lease(...wanted: Parameters<TestGateway["call"]>): Promise<Lease> | Lease {
+    return this.scheduler.lease(this.call(...wanted), { tried: new Set(), isRetry: false });
+  }
+
+  /** A node answers a call with 100 tokens, each of which takes so long; returns its name. */
+  async answered(msPerToken: number): Promise<string> {
+    const call = this.call();
+    const lease = await this.scheduler.lease(call, { tried: new Set(), isRetry: false });
+    const durationMs = 100 + 100 * msPerToken;
+    const timing = { firstTokenMs: 100, durationMs, completionTokens: 100 };
+    this.scheduler.answered(lease, call, timing);
+    lease.release();
+    return lease.node.who.publicId;
+  }
+
+  call(
     model = "m",
     requiredNode: string | null = null,
     { account = "alice", route = "any", bytes = 0 }: {
@@ -322,7 +338,7 @@ export class TestGateway {
       /** The size of its body. */
       bytes?: number;
     } = {},
-  ): Promise<Lease> | Lease {
+  ): Call {
     const request = {
       id: `req-${this.#calls++}`,
       accountId: account,
@@ -340,8 +356,7 @@ export class TestGateway {
       wantsPosition: false,
       body: { bytes: new Uint8Array(bytes), digest: 0, text: "{}" },
     };
-    const call = new Call(request, this.#clock.monotonic(), this.#clock.now());
-    return this.scheduler.lease(call, { tried: new Set(), isRetry: false });
+    return new Call(request, this.#clock.monotonic(), this.#clock.now());
   }
 }
 

@@ -17,6 +17,7 @@ import {
   COST_STEP,
   type Expected,
   type Policy,
+  type SharedSpeed,
   type Timing,
   type Writable,
 } from "./policy.ts";
@@ -29,6 +30,9 @@ const CALLS_PER_TRIAL = 20;
 
 /** The age at which a measurement is forgotten, so that a node which was slow then is tried again. */
 const FORGET_AFTER_MS = 10 * 60 * 1000;
+
+/** What this gateway has measured counts for so long longer than what another one has. */
+const OWN_COUNTS_MS = 60_000;
 
 /** A model that was not called for so long may have been unloaded; model servers do so after 5 minutes. */
 const UNLOADED_AFTER_MS = 5 * 60 * 1000;
@@ -226,6 +230,32 @@ export class Auto implements Policy {
 
   speeds(most: number): NodeSpeed[] {
     return [...take(this.#speeds.keys(), most)];
+  }
+
+  *measuredSince(sinceMs: number): Iterable<SharedSpeed> {
+    for (const [speed, { pool: { service }, nodeKey }] of this.#speeds.entries()) {
+      if (speed.isAdopted) continue;
+      const { measuredMs } = speed;
+      if (measuredMs <= sinceMs) return;
+      yield { nodeKey, service, measuredMs, speed: speed.record() };
+    }
+  }
+
+  /** What was measured here counts, unless it is much older. */
+  adopt({ nodeKey, service, measuredMs, speed: record }: SharedSpeed): void {
+    if (this.clock.monotonic() - measuredMs >= FORGET_AFTER_MS) return;
+    const pool = this.#poolFor(service);
+    const known = pool.speeds.get(nodeKey);
+    const countsForMs = known?.isAdopted ? 0 : OWN_COUNTS_MS;
+    if (known !== undefined && measuredMs <= known.measuredMs + countsForMs) return;
+    const speed = known ?? new NodeSpeed();
+    const before = speed.logMs;
+    if (known !== undefined) subtract(pool, speed);
+    speed.adopt(record);
+    speed.measuredMs = measuredMs;
+    this.#keep(pool, nodeKey, speed);
+    const node = this.hub.find(nodeKey);
+    if (node !== undefined && (known === undefined || speed.logMs < before)) this.hub.ease(node);
   }
 
   learn(node: Node, request: CallRequest, timing: Timing): boolean {

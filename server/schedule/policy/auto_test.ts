@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
+import { Endpoint } from "../../../protocol/mod.ts";
 import { seeded } from "../../base/testing/random.ts";
 import { factsByModel } from "../../node/model_facts.ts";
 import { type CallOptions, World } from "../../call/testing/world.ts";
 import type { Call } from "../call.ts";
 import type { Lease } from "../lease.ts";
-import type { Timing } from "./policy.ts";
+import { NodeSpeed } from "./node_speed.ts";
+import type { SharedSpeed, Timing } from "./policy.ts";
 
 const LENGTH = 100;
 
@@ -47,6 +49,25 @@ class Speeds {
   share(names: readonly string[], name: string): number {
     return names.filter((other) => other === name).length / names.length;
   }
+}
+
+const CHAT = { model: "m", endpoint: Endpoint.chat };
+
+/** Two nodes that were not measured here, and what another gateway has measured of one of them. */
+function adopting() {
+  const world = new World({ policy: "auto", trustsNodes: true }, seeded(4));
+  world.node("near", 4);
+  world.node("far", 4);
+  const speed = new NodeSpeed();
+  const timing = { firstMs: 100, durationMs: 1_100, running: 1 };
+  speed.learn({ chars: 500, tokens: 100, claimedTokens: 100, ...timing });
+  const shared = (ageMs: number): SharedSpeed => ({
+    nodeKey: "key/far",
+    service: CHAT,
+    measuredMs: world.clock.monotonic() - ageMs,
+    speed: speed.record(),
+  });
+  return { world, policy: world.policies("m"), shared };
 }
 
 describe("the policy auto", () => {
@@ -216,6 +237,34 @@ describe("the policy auto", () => {
     const speeds = new Speeds({ only: 10 });
     speeds.run(5);
     expect(speeds.world.choiceOf(speeds.take().call)).toBeNull();
+  });
+
+  test("takes over what another gateway has measured, unless it is ten minutes old, and forgets it then", async () => {
+    const { world, policy, shared } = adopting();
+    const knows = () => policy.speedOf!(world.hub.find("key/far")!, CHAT) !== null;
+    policy.adopt!(shared(10 * 60_000));
+    expect(knows()).toBe(false);
+    policy.adopt!(shared(0));
+    expect(knows()).toBe(true);
+    await world.clock.pass(10 * 60_000);
+    policy.adopt!({ ...shared(0), nodeKey: "key/near" });
+    const call = world.call({ requiredNode: "near" });
+    world.answers(world.lease(call) as Lease, call);
+    expect(knows()).toBe(false);
+  });
+
+  test("counts a speed twice neither when it is taken over again nor when it is measured here", () => {
+    const { world, policy, shared } = adopting();
+    for (let age = 1_000; age >= 0; age -= 100) policy.adopt!(shared(age));
+    expect([...policy.measuredSince!(-Infinity)]).toEqual([]);
+    const expected = () => {
+      const call = world.call();
+      (world.lease(call) as Lease).release();
+      return world.choiceOf(call)!.compared.map(({ expected }) => Math.round(expected.endMs));
+    };
+    const before = expected();
+    for (let i = 0; i < 10; i++) policy.adopt!(shared(0));
+    expect(expected()).toEqual(before);
   });
 
   test("expects a longer answer of an account whose answers were long, and none beyond max_tokens", () => {

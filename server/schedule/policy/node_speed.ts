@@ -47,6 +47,22 @@ interface Fit {
   xy: number;
 }
 
+/** A node's speed as gateways share it: plain JSON. Field names are shared with gateways of other versions. */
+export interface SpeedRecord {
+  ms_per_token: number;
+  /** By level of concurrency; null: not measured there. */
+  slowdowns: (number | null)[];
+  /** x, y, xx and xy of the fit; null: not measured. */
+  fit: [number, number, number, number] | null;
+  load_ms: number;
+  hit_rate: number;
+  hits_looked: number;
+  answers: number;
+  log_tokens: number;
+  first_error: number | null;
+  end_error: number | null;
+}
+
 export class NodeSpeed {
   /** Of a call that runs alone. */
   #msPerToken = 0;
@@ -67,6 +83,8 @@ export class NodeSpeed {
   answers = 0;
   /** In monotonic milliseconds. */
   measuredMs = 0;
+  /** Whether another gateway has measured it, and this one not since. */
+  isAdopted = false;
   /** Average logarithm of the answers' lengths, by the node's own count. */
   logTokens = 0;
   /** The logarithm of `typicalMs` as it was counted last. */
@@ -127,7 +145,46 @@ export class NodeSpeed {
     return this.#steps[level] = step;
   }
 
+  record(): SpeedRecord {
+    const fit = this.#fit;
+    return {
+      ms_per_token: this.#msPerToken,
+      slowdowns: Array.from(this.#slowdowns, (slowdown) => slowdown ?? null),
+      fit: fit === null ? null : [fit.x, fit.y, fit.xx, fit.xy],
+      load_ms: this.loadMs,
+      hit_rate: this.hitRate,
+      hits_looked: this.hitsLooked,
+      answers: this.answers,
+      log_tokens: this.logTokens,
+      first_error: this.firstError,
+      end_error: this.endError,
+    };
+  }
+
+  /** Takes over what another gateway has measured, in place of all that was measured here. */
+  adopt(record: SpeedRecord): void {
+    this.isAdopted = true;
+    this.#steps = [];
+    this.#msPerToken = record.ms_per_token;
+    this.#slowdowns.length = 0;
+    for (const [level, slowdown] of record.slowdowns.slice(0, LEVELS).entries()) {
+      if (slowdown !== null) this.#slowdowns[level] = slowdown;
+    }
+    if (record.fit !== null) {
+      const [x, y, xx, xy] = record.fit;
+      this.#fitTo({ x, y, xx, xy });
+    }
+    this.loadMs = record.load_ms;
+    this.hitRate = record.hit_rate;
+    this.hitsLooked = record.hits_looked;
+    this.answers = record.answers;
+    this.logTokens = record.log_tokens;
+    this.firstError = record.first_error;
+    this.endError = record.end_error;
+  }
+
   learn({ chars, tokens, claimedTokens, running, firstMs, durationMs }: Measured): void {
+    this.isAdopted = false;
     const isFirst = this.answers++ === 0;
     this.#steps = [];
     // An answer without tokens is read alone; one in one piece does not show when its first token was there.

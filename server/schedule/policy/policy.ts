@@ -4,7 +4,7 @@ import type { Config } from "../../base/config.ts";
 import type { Node } from "../../node/node.ts";
 import type { Service } from "../../node/service.ts";
 import type { CallRequest } from "../call.ts";
-import type { NodeSpeed, Times } from "./node_speed.ts";
+import type { NodeSpeed, SpeedRecord, Times } from "./node_speed.ts";
 
 export interface Policy {
   /**
@@ -34,6 +34,10 @@ export interface Policy {
   speedOf?(node: Node, service: Service): NodeSpeed | null;
   /** What was measured of nodes for services: at most so many, the latest first. */
   speeds?(most: number): NodeSpeed[];
+  /** What this gateway has measured since then, in monotonic milliseconds, the latest first. */
+  measuredSince?(sinceMs: number): Iterable<SharedSpeed>;
+  /** Another gateway has measured this. */
+  adopt?(shared: SharedSpeed): void;
   /** The node has answered the call. Returns whether its cost for such calls may have fallen by that. */
   learn?(node: Node, request: CallRequest, timing: Timing): boolean;
 }
@@ -54,6 +58,15 @@ export interface Compared {
   readonly expected: Expected;
   /** Slots that were free then. */
   readonly freeSlots: number;
+}
+
+/** What a gateway has measured of a node. */
+export interface SharedSpeed {
+  readonly nodeKey: string;
+  readonly service: Service;
+  /** When it was measured, in monotonic milliseconds. */
+  readonly measuredMs: number;
+  readonly speed: SpeedRecord;
 }
 
 /** Why a node got a call: what was expected of the nodes compared. */
