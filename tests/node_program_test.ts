@@ -222,6 +222,28 @@ describe("SIGTERM", () => {
   });
 });
 
+test("a program that is killed and started again serves at once, and answers what had not begun", async () => {
+  const gate = Promise.withResolvers<void>();
+  upstream.behave("model", after(gate.promise, echo()));
+  const config = writeConfig("killed.yaml", configText(gateway.wsUrl));
+  const first = start(config);
+  const isServed = async () => {
+    const nodes = await listNodes(gateway);
+    return nodes.find(({ supported_models: [model] }) => model === "model");
+  };
+  await until("it serves", isServed);
+  const answer = chat(gateway, owner.apiToken, hello("model"));
+  const calls = () => upstream.calls.filter(({ body }) => body.model === "model");
+  await until("the upstream has the call", () => calls().length === 1);
+  await first.kill();
+  const second = start(config);
+  await until("the new program has the call", () => calls().length === 2);
+  gate.resolve();
+  expect((await answer).text).toContain("hello");
+  expect((await isServed())?.penalties).toEqual([]);
+  await second.kill();
+});
+
 describe("a gateway that was away", () => {
   for (const how of ["stopped", "killed"] as const) {
     test(`because it was ${how} is joined again, under the same id, and served as before`, async () => {
