@@ -294,6 +294,40 @@ describe("of several gateways", () => {
     expect((await errorOf(other)).slice(0, 2)).toEqual([409, "idempotency_key_reused"]);
   });
 
+  test("one that leaves gives a caller who has left ten seconds, and whoever comes later what the ledger knows", async () => {
+    const [one, two] = world.gateways;
+    const parts = one!.app.parts;
+    for (const isSoon of [true, false]) {
+      const key = `key-of-the-leaving-one-${isSoon}`;
+      const leave = new AbortController();
+      const answer = one!.app.send("POST /v1/chat/completions", {
+        token: one!.owner.api_token,
+        headers: { "idempotency-key": key, "x-colink-resume-seconds": "300" },
+        body: { model: "m", stream: true, messages: [{ role: "user", content: key }] },
+      }, leave.signal);
+      await world.pass(10);
+      ran.get(key)!.head({});
+      ran.get(key)!.data(eventOf("a"));
+      void (await answer).body?.cancel();
+      leave.abort();
+      await world.pass(10);
+      parts.sharedAnswers.drain(10_000);
+      await world.pass(isSoon ? 9_000 : 11_000);
+      const returning = post(two!, key, true);
+      await world.pass(10);
+      if (!isSoon) {
+        const [status, code, message] = await errorOf(returning);
+        expect([status, code]).toEqual([410, "replay_gone"]);
+        expect(message).toContain("ended (cancelled) with");
+        continue;
+      }
+      ran.get(key)!.finish();
+      await world.pass(10);
+      expect(await (await returning).text()).toContain("[DONE]");
+    }
+    parts.sharedAnswers.drain(Infinity);
+  });
+
   test("one that is gone is said to be, with what the ledger knows, and nothing runs again", async () => {
     const [one, two] = world.gateways;
     const key = "key-of-the-lost-one";

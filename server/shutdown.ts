@@ -14,6 +14,9 @@ const MIN_REDIAL_MS = 1_000;
 /** How much longer than its redial a node may take to move to another gateway. */
 const MOVE_MARGIN_MS = 1_000;
 
+/** How long a call goes on whose caller has left, and may come back at another gateway. */
+const LINGER_MS = 10_000;
+
 /** How long each last step may take, even after a second stop. */
 const LAST_STEP_MS = 1_000;
 
@@ -40,12 +43,14 @@ export class Shutdown {
   }
 
   async #stop(parts: GatewayParts, listener: Listener): Promise<void> {
-    const { calls, cluster, links, live } = parts;
+    const { calls, cluster, links, live, sharedAnswers } = parts;
     const { drainMs } = this.config;
     this.#hasBegun = true;
     const untilMs = this.clock.monotonic() + drainMs;
     const redialMs = Math.max(MIN_REDIAL_MS, links.size * REDIAL_MS_PER_NODE);
     cluster?.drain(redialMs + MOVE_MARGIN_MS);
+    // Their callers can only come back over another gateway.
+    sharedAnswers.drain((cluster?.view().reachable ?? 1) > 1 ? LINGER_MS : 0);
     live.close();
     this.log.info(
       { calls: calls.size, seconds: drainMs / 1000 },

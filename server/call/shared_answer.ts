@@ -40,6 +40,8 @@ export interface SharedAnswerParts {
   reserve: (bytes: number) => boolean;
   /** Counts bytes of whole answers that are collected. */
   hold: (bytes: number) => AnswerRoom;
+  /** The longest that a call may go on without a caller, where the gateway is leaving. Default: as its caller says. */
+  lingerLimitMs?: () => number;
   /** Called before the first piece of the answer: no other node can take the call over. */
   begins: () => void;
   /**
@@ -101,6 +103,8 @@ export class SharedAnswer implements AnswerWriter {
   #hasBegun = false;
   #source: AnswerSource | null = null;
   #lingerMs = 0;
+  /** Until when the call goes on without a caller, in monotonic milliseconds; Infinity: to its end. */
+  #lingersUntilMs = Infinity;
   #cancelLinger = NOTHING;
   /** Bytes and events that some reader was given, of those that are not kept any more. */
   #passed = { bytes: 0, chunks: 0 };
@@ -195,6 +199,13 @@ export class SharedAnswer implements AnswerWriter {
     this.pump(reader);
     this.#readOn();
     return (code) => this.#leave(reader, stopError(code));
+  }
+
+  /** A call that no caller reads goes on for so much longer at most, unless it was asked for without one. */
+  limitLinger(ms: number): void {
+    if (this.isEnded || this.#readers.size > 0 || this.#lingersUntilMs === Infinity) return;
+    const leftMs = this.#lingersUntilMs - this.parts.clock.monotonic();
+    this.#linger(Math.min(ms, leftMs));
   }
 
   /** Frees what is kept. Callers who are attached get the rest as it comes. */
@@ -426,12 +437,19 @@ export class SharedAnswer implements AnswerWriter {
     reader.target.fail(error);
     if (this.#readers.size > 0) return this.#readOn();
     if (this.isEnded) return;
-    const stop = () => this.call.stop("caller_gone");
     // An answer that is not kept cannot be given to a caller who comes back.
-    if (this.#isGone || this.#lingerMs <= 0) return stop();
-    if (this.#lingerMs < Infinity) {
-      this.#cancelLinger = this.parts.clock.after(this.#lingerMs, stop);
-    }
+    if (this.#isGone) return this.#linger(0);
+    this.#linger(this.#lingerMs);
+    this.limitLinger(this.parts.lingerLimitMs?.() ?? Infinity);
+  }
+
+  /** Ends the call, unless a caller comes back in time. */
+  #linger(ms: number): void {
+    const { clock } = this.parts;
+    this.#cancelLinger();
+    this.#lingersUntilMs = clock.monotonic() + ms;
+    if (ms <= 0) return this.call.stop("caller_gone");
+    if (ms < Infinity) this.#cancelLinger = clock.after(ms, () => this.call.stop("caller_gone"));
   }
 }
 

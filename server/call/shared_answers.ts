@@ -98,6 +98,7 @@ export class SharedAnswers {
   readonly #namesOf = new Map<SharedAnswer, AnswerName[]>();
   readonly #shares = new Map<string, AccountShare>();
   #bytes = 0;
+  #lingerLimitMs = Infinity;
   readonly #evictions: Budget;
   readonly #accountEvictions: Budget;
   readonly #refusals: Budget;
@@ -125,6 +126,17 @@ export class SharedAnswers {
       limit: config.idempotencyKeys,
       used: most(({ names }) => names),
     });
+  }
+
+  /** For how long calls may go on that no caller reads, in milliseconds. */
+  get lingerLimitMs(): number {
+    return this.#lingerLimitMs;
+  }
+
+  /** The gateway leaves: calls that no caller reads end in so many milliseconds, if they do not before. */
+  drain(lingerMs: number): void {
+    this.#lingerLimitMs = lingerMs;
+    for (const answer of [...this.#namesOf.keys()]) answer.limitLinger(lingerMs);
   }
 
   /** How many names are known. */

@@ -44,6 +44,7 @@ class Room {
       reserve: (bytes) => this.answers.reserve(answer, bytes),
       hold: () => "enough",
       begins: () => {},
+      lingerLimitMs: () => this.answers.lingerLimitMs,
     }, { keptBytes: CALL_BYTES });
     claim.settle(answer, "digest");
     return answer;
@@ -115,6 +116,45 @@ test("the answers of a deleted account are forgotten and their calls end; those 
   gone.end();
   room.answers.ended(gone);
   expect([attachError(gone), attachError(kept)]).toEqual(["replay_gone", "none"]);
+});
+
+describe("a gateway that leaves", () => {
+  /** A call whose caller leaves after so long, if at all. */
+  async function left(room: Room, lingerMs: number) {
+    const answer = await room.call("a");
+    return answer.attach(new Caller(), { after: null, lingerMs });
+  }
+
+  test("waits only so long for callers that have left, or leave, and not for longer than it was asked", async () => {
+    const room = new Room();
+    for (const lingerMs of [300_000, 12_000, 3_000]) (await left(room, lingerMs))("caller_gone");
+    const later = await left(room, 300_000);
+    await room.clock.pass(1_000);
+    room.answers.drain(10_000);
+    await room.clock.pass(1_900);
+    expect(room.stopped).toEqual([]);
+    later("caller_gone");
+    await room.clock.pass(200);
+    expect(room.stopped).toEqual(["req-2"]);
+    await room.clock.pass(8_000);
+    expect(room.stopped.toSorted()).toEqual(["req-0", "req-1", "req-2"]);
+    await room.clock.pass(2_000);
+    expect(room.stopped.toSorted()).toEqual(["req-0", "req-1", "req-2", "req-3"]);
+  });
+
+  test("ends none that is read, or that was asked to run without a caller", async () => {
+    const room = new Room();
+    await left(room, 300_000);
+    const background = await room.call("a");
+    background.store({ background: true, input: null, echo: null } as never);
+    background.attach(new Caller(), { after: null, lingerMs: 0 })("caller_gone");
+    const returned = await room.call("a");
+    returned.attach(new Caller(), fromStart)("caller_gone");
+    returned.attach(new Caller(), fromStart);
+    room.answers.drain(0);
+    await room.clock.pass(400_000);
+    expect(room.stopped).toEqual([]);
+  });
 });
 
 describe("an answer beyond its bound", () => {

@@ -175,6 +175,7 @@ function runShared(
     begins: () => held.release(),
     hold: (bytes) => parts.answerBudget.add(accountId, bytes),
     identify,
+    lingerLimitMs: () => sharedAnswers.lingerLimitMs,
   }, { keptBytes: config.keptCallBytes });
   if (terms !== null) answer.store(terms);
   // The id is the gateway's own: its caller may ask for it at once.

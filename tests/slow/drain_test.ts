@@ -104,6 +104,32 @@ describe("a gateway that received SIGTERM", () => {
     expect(ledgerOf(gateway, "m").map(({ outcome }) => outcome)).toEqual(["ok", "ok"]);
   });
 
+  test("waits for no caller who has left and could only come back elsewhere", async () => {
+    const { gateway, account, node } = await startWorld("60");
+    const leave = new AbortController();
+    const answering = fetch(`${gateway.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${account.apiToken}`,
+        "content-type": "application/json",
+        "idempotency-key": "left-behind",
+        "x-colink-resume-seconds": "300",
+      },
+      body: JSON.stringify({ ...hello("m"), stream: true }),
+      signal: leave.signal,
+    });
+    node.say(await node.called(), "one");
+    await (await answering).body!.getReader().read();
+    leave.abort();
+    await until(
+      "its caller has left",
+      async () => (await ask(`${gateway.url}/metrics`)).text.includes("colink_calls_running 1"),
+    );
+    gateway.program.signal("SIGTERM");
+    expect(await within("the end", gateway.program.ended)).toBe(EXIT_OK);
+    expect(ledgerOf(gateway, "m").map(({ outcome }) => outcome)).toEqual(["cancelled"]);
+  });
+
   test("refuses a call whose body was still arriving", async () => {
     const world = await startWorld("20");
     const { gateway, account, node } = world;
