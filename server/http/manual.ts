@@ -50,9 +50,15 @@ export class Manual {
     this.#parts = parts;
   }
 
-  /** `/docs`, `/docs/NAME`: leads to the edition in the reader's language. */
-  choose(c: AppContext, next: Next): Response | Promise<void> {
-    const page = c.req.param("page") ?? "";
+  /** `/docs/LANGUAGE/NAME`: a page; with `.md` its Markdown; `search.json`. `/docs`, `/docs/NAME`: leads to the edition in the reader's language. */
+  page(c: AppContext, next: Next): Response | Promise<void> {
+    const [first = "", page, ...rest] = c.req.path.split("/").slice(2);
+    if (page === undefined) return this.#choose(c, first, next);
+    const isPage = rest.length === 0 && languages.includes(first);
+    return isPage && this.#answer(c, `${first}/${fileOf(page)}`) || next();
+  }
+
+  #choose(c: AppContext, page: string, next: Next): Response | Promise<void> {
     const isEdition = languages.includes(page);
     if (!isEdition && this.#read(`en/${fileOf(page)}`) === undefined) return next();
     return c.body(null, 302, {
@@ -62,12 +68,6 @@ export class Manual {
       vary: "accept-language",
       "cache-control": "no-cache",
     });
-  }
-
-  /** `/docs/LANGUAGE/NAME`: a page; with `.md` its Markdown; `search.json`. */
-  file(c: AppContext, next: Next): Response | Promise<void> {
-    const { language = "", page = "" } = c.req.param() as Record<string, string>;
-    return this.#answer(c, `${language}/${fileOf(page)}`) ?? next();
   }
 
   /** `/llms.txt`: the pages, for programs. */
