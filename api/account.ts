@@ -15,6 +15,7 @@ export const UserView = z.object({
   role: Role,
   api_token: z.string().describe("`sk-colink-…`: calls models."),
   client_token: z.string().describe("`client-…`: connects nodes."),
+  has_password: z.boolean().describe("False: it signs in with the sign-in provider alone."),
   total_api_calls: z.number().describe("Calls that this account made and that were served."),
   total_provided_calls: z.number()
     .describe("Calls that this account's nodes served, to others or to itself."),

@@ -365,6 +365,7 @@ export class Accounts {
       role: account.role,
       api_token: this.#shown(keys, "api"),
       client_token: this.#shown(keys, "node"),
+      has_password: account.passwordHash !== "",
       total_api_calls: account.totalApiCalls,
       total_provided_calls: account.totalProvidedCalls,
       created_at: account.createdAt,

@@ -64,6 +64,7 @@ test("a registered account can sign in, and both its tokens work", async () => {
     email: "eve@example.org",
     role: "user",
     total_api_calls: 0,
+    has_password: true,
     total_provided_calls: 0,
   });
   expect((await keyring.authenticate(user.api_token, "api")).accountId).toBe(user.id);

@@ -9,6 +9,7 @@ export function aUser(changes: Partial<UserView> = {}): UserView {
     role: "user",
     api_token: "sk-colink-1",
     client_token: "client-1",
+    has_password: true,
     total_api_calls: 0,
     total_provided_calls: 0,
     created_at: 0,

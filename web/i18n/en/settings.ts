@@ -6,6 +6,8 @@ export const settings = {
   language: "Language",
   theme: "Theme",
   themes: { system: "System", light: "Light", dark: "Dark" },
+  freshSignIn:
+    "You have no password here. If this is refused, sign out, sign in again and do it within five minutes.",
   providerTitle: "Sign-in provider",
   providerText: "Linked, you sign in there; your keys stay as they are.",
   password: "Password",

@@ -8,6 +8,7 @@ export const settings: Messages["settings"] = {
   language: "语言",
   theme: "主题",
   themes: { system: "跟随系统", light: "浅色", dark: "深色" },
+  freshSignIn: "此账号没有密码。若被拒绝，请退出后重新登录，并在五分钟内操作。",
   providerTitle: "统一登录",
   providerText: "关联后可从那里登录，现有密钥保持不变。",
   password: "密码",

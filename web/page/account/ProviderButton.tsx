@@ -26,7 +26,9 @@ export function ProviderButton({ info, next, invite, isLink = false }: Props) {
   return (
     // The target keeps the console's router from taking the path for a page of its own.
     <a
-      class={buttonClass(hasPasswords ? "quiet" : "primary", "large")}
+      class={isLink
+        ? buttonClass()
+        : buttonClass(...hasPasswords ? [] : ["primary" as const], "large")}
       href={`${base}/api/auth/oidc/start?${query}`}
       target="_top"
     >

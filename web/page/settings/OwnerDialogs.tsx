@@ -8,7 +8,7 @@ import { Field } from "../../part/Field.tsx";
 import { ErrorNotice, errorText, Notice } from "../../part/Notice.tsx";
 import { type Form, useForm } from "../../state/form.ts";
 import { messages } from "../../state/locale.ts";
-import { accountGone, emailChanged } from "../../state/session.ts";
+import { accountGone, emailChanged, session } from "../../state/session.ts";
 import { emailProblem } from "../account/credentials.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as formStyle from "../../part/form.module.css";
@@ -56,8 +56,8 @@ function EmailForm({ isOpen, onChanged }: EmailFormProps) {
       error.code === "email_taken" || error.param === "email"
         ? { field: "email" as const, text: errorText(error) }
         : wrongPassword(error),
-    onSubmit: async (values) => {
-      const { user } = await api.changeEmail({ ...values, email: values.email.trim() });
+    onSubmit: async ({ email, password }) => {
+      const { user } = await api.changeEmail({ ...proof(password), email: email.trim() });
       emailChanged(user);
       onChanged();
       isOpen.value = false;
@@ -106,7 +106,7 @@ function DeletionForm({ email }: Props) {
     }),
     rejectionOf: wrongPassword,
     onSubmit: async ({ password }) => {
-      await api.deleteAccount({ password });
+      await api.deleteAccount(proof(password));
       accountGone();
     },
   });
@@ -139,15 +139,19 @@ function OwnerForm<T extends { password: string }>(
     <form ref={form.element} class={formStyle.form} noValidate onSubmit={form.submit}>
       {form.failure && <ErrorNotice error={form.failure} />}
       {children}
-      <Field
-        label={messages.value.settings.currentPassword}
-        name="password"
-        type="password"
-        autocomplete="current-password"
-        value={form.values.password}
-        onInput={form.set("password")}
-        problem={form.problem("password")}
-      />
+      {hasPassword()
+        ? (
+          <Field
+            label={messages.value.settings.currentPassword}
+            name="password"
+            type="password"
+            autocomplete="current-password"
+            value={form.values.password}
+            onInput={form.set("password")}
+            problem={form.problem("password")}
+          />
+        )
+        : <p class="hint">{messages.value.settings.freshSignIn}</p>}
       <div class={buttonStyle.actionsEnd}>
         <button
           type="submit"
@@ -161,8 +165,20 @@ function OwnerForm<T extends { password: string }>(
   );
 }
 
+/** An account of the sign-in provider has none: a session that has just begun stands for it. */
+function hasPassword(): boolean {
+  const current = session.value;
+  return current.state !== "in" || current.user.has_password;
+}
+
+function proof(password: string): { password?: string } {
+  return hasPassword() ? { password } : {};
+}
+
 function missing(password: string): string | undefined {
-  return password === "" ? messages.value.account.problems.passwordMissing : undefined;
+  return password === "" && hasPassword()
+    ? messages.value.account.problems.passwordMissing
+    : undefined;
 }
 
 function wrongPassword(error: ApiError) {

@@ -40,14 +40,18 @@ function Own({ user }: { user: UserView }) {
           </div>
         </div>
       </section>
-      <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="password">
-        <div>
-          <h2 id="password">{t.password}</h2>
-          <p class="hint">{t.passwordText}</p>
-        </div>
-        <PasswordForm email={user.email} />
-      </section>
-      <ProviderLink />
+      {user.has_password && (
+        <>
+          <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="password">
+            <div>
+              <h2 id="password">{t.password}</h2>
+              <p class="hint">{t.passwordText}</p>
+            </div>
+            <PasswordForm email={user.email} />
+          </section>
+          <ProviderLink />
+        </>
+      )}
       <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="email">
         <div>
           <h2 id="email">{t.email}</h2>
