@@ -481,6 +481,13 @@ const settings = {
     "Longest wait for a free slot",
     seconds(0, 3600),
   ),
+  fasterWaitMs: setting(
+    "COLINK_MAX_WAIT_SECONDS",
+    "5",
+    "s",
+    "Longest wait for a faster node while a slower one has a slot free; 0: none waits",
+    seconds(0, 60),
+  ),
   completionWeight: setting(
     "COLINK_COMPLETION_WEIGHT",
     "2",

@@ -35,7 +35,9 @@ export interface CallRequest extends Service {
 }
 
 /** A service, for an account that may not use all nodes, on the route that it wants, or of the only node that can serve the call. */
-export type Wanted = Service & Partial<Pick<CallRequest, "requiredNode" | "accountId" | "route">>;
+export type Wanted =
+  & Service
+  & Partial<Pick<CallRequest, "requiredNode" | "accountId" | "route" | "plan">>;
 /** A model that a call to an alias may be served by, and when. */
 export interface Target {
   readonly model: string;

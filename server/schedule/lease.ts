@@ -3,6 +3,7 @@
 import type { Route } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
+import type { CallRequest } from "./call.ts";
 import type { Charge } from "./token_shares.ts";
 
 export class Lease {
@@ -19,7 +20,7 @@ export class Lease {
   /** `onRelease` is called once, to free the slot. */
   constructor(
     readonly node: Node,
-    readonly service: Service,
+    readonly service: Service & Pick<CallRequest, "plan">,
     private readonly onRelease: (lease: Lease) => void,
   ) {}
 

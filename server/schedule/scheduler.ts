@@ -11,8 +11,9 @@ import type { Fault, Penalty } from "../node/penalty.ts";
 import type { Service } from "../node/service.ts";
 import type { Call, CallRequest, Wanted } from "./call.ts";
 import type { Waiter } from "./fair_queue.ts";
+import { FasterWaits } from "./faster_waits.ts";
 import type { Lease } from "./lease.ts";
-import type { Choice, Timing } from "./policy/policy.ts";
+import type { Choice, Timing, Wait } from "./policy/policy.ts";
 import { noRemoteWaiters, type RemoteWaiter, type RemoteWaiters } from "./remote_waiters.ts";
 import { StrandedWaiters } from "./stranded_waiters.ts";
 import { Slots, type SlotsParts } from "./slots.ts";
@@ -33,6 +34,8 @@ import { WaitQueues, type WaitQueuesConfig } from "./wait_queues.ts";
 export interface SchedulerConfig extends WaitQueuesConfig {
   /** How many tokens of a prompt one token of an answer counts as. */
   completionWeight?: number;
+  /** How long a call waits for a faster node while a slower one has a slot free. Default: not at all. */
+  fasterWaitMs?: number;
 }
 export type SchedulerParts = SlotsParts;
 
@@ -67,6 +70,7 @@ export class Scheduler {
   readonly #remoteWaiters: RemoteWaiters;
   readonly #openFailures: OpenFailures;
   readonly #stranded: StrandedWaiters;
+  readonly #fasterWaits: FasterWaits;
   /** A call has entered or left the service's queue. */
   readonly onQueueChange = new Emitter<[service: Service]>();
   /** A slot of the node was taken or given back. */
@@ -83,6 +87,11 @@ export class Scheduler {
     // A provider that limits the calls is no failure of the node.
     parts.penalties.onFault.subscribe((nodeKey, code) => {
       if (code !== "upstream_rate_limited") parts.hub.failed(nodeKey);
+    });
+    this.#fasterWaits = new FasterWaits({
+      ...parts,
+      mostMs: config.fasterWaitMs ?? 0,
+      onOver: (waiter) => this.#takeAny(waiter),
     });
     this.#stranded = new StrandedWaiters({
       ...parts,
@@ -115,7 +124,9 @@ export class Scheduler {
     const { tried } = leaseRequest;
     for (let node; (node = this.#slots.choose(request, tried)) !== null;) {
       // A node may have room for this call and not for those that wait; they are served first where they fit.
-      if (!this.serveNext(node, request)) return this.#take(node, call);
+      if (this.serveNext(node, request)) continue;
+      const wait = this.#fasterWait(node, call, leaseRequest);
+      return wait === null ? this.#take(node, call) : this.#wait(call, leaseRequest, wait);
     }
     if (!this.hasOther(request, tried) && !this.#opensSoon(request, tried)) {
       throw this.#unavailable(request);
@@ -131,7 +142,8 @@ export class Scheduler {
 
   /** Whether a node that was not tried can serve such a call at once. */
   hasRoom(request: CallRequest, tried: ReadonlySet<string>): boolean {
-    return this.#queues.of(request) === undefined && this.#slots.choose(request, tried) !== null;
+    const node = this.#slots.choose(request, tried);
+    return node !== null && this.#nextFor(node, request) === null;
   }
 
   /**
@@ -217,9 +229,11 @@ export class Scheduler {
     this.#waitEstimate.measured(service, durationMs);
   }
 
-  /** The calls that wait for the service, in the order in which they would be served. */
-  waiters(service: Service): Iterable<Waiter<Lease>> {
-    return this.#queues.of(service)?.inOrder() ?? [];
+  /** The calls that wait for any node's slot of the service, in the order in which they would be served. */
+  *waiters(service: Service): Iterable<Waiter<Lease>> {
+    for (const waiter of this.#queues.of(service)?.inOrder() ?? []) {
+      if (!this.#fasterWaits.has(waiter)) yield waiter;
+    }
   }
 
   /** Leases a slot of a node connected to this gateway to a call of another gateway; null: none is free. */
@@ -244,7 +258,7 @@ export class Scheduler {
    */
   membershipsChanged(): void {
     for (const service of this.#queues.services()) {
-      for (const { call: { request }, tried } of [...this.waiters(service)]) {
+      for (const { call: { request }, tried } of [...this.#queues.of(service)?.inOrder() ?? []]) {
         const node = this.#slots.choose(request, tried);
         if (node !== null) this.serveNext(node, service);
       }
@@ -287,18 +301,43 @@ export class Scheduler {
       this.#slots.opensAt(request) - this.parts.penalties.nowMs <= SOON_MS;
   }
 
-  #wait(call: Call, leaseRequest: LeaseRequest): Promise<Lease> {
+  /** The wait that is better for a new call than the node's free slot; null: there is none, or no room in the queue. */
+  #fasterWait(node: Node, call: Call, { tried, isRetry, maxWaitMs }: LeaseRequest): Wait | null {
+    if (isRetry || tried.size > 0) return null;
+    const ahead = this.#queues.sizeOf(call.request);
+    const longestMs = maxWaitMs ?? this.config.queueWaitMs;
+    const wait = this.#fasterWaits.worth(node, call.request, ahead, longestMs);
+    return wait === null || this.#queues.fullFor(call) !== null ? null : wait;
+  }
+
+  /** The call has waited for a faster node in vain. */
+  #takeAny(waiter: Waiter<Lease>): void {
+    const { call: { request }, tried } = waiter;
+    while (this.#queues.of(request)?.has(waiter)) {
+      const node = this.#slots.choose(request, tried);
+      if (node === null || !this.serveNext(node, request)) break;
+    }
+    // If no slot is free, those of other gateways' nodes will do, too.
+    if (this.#queues.of(request)?.has(waiter)) this.onQueueChange.emit(request);
+  }
+
+  #wait(
+    call: Call,
+    leaseRequest: LeaseRequest,
+    fasterWait: Wait | null = null,
+  ): Promise<Lease> {
     const { request } = call;
     const { tried, isRetry, onPosition, maxWaitMs = this.config.queueWaitMs } = leaseRequest;
     const limit = isRetry ? null : this.#queues.fullFor(call);
     if (limit) throw queueFull(request.model, limit, this.#expectedWaitMs(request));
-    const { queue, granted } = this.#queues.enter(call, {
+    const { queue, waiter, granted } = this.#queues.enter(call, {
       tried,
       isReturning: isRetry,
       onPosition,
       maxWaitMs,
       timeoutError: () => this.#queueTimeout(request, maxWaitMs),
     });
+    if (fasterWait !== null) this.#fasterWaits.begin(waiter, fasterWait);
     this.#queues.reportPositions(queue);
     return granted;
   }
@@ -377,8 +416,12 @@ export class Scheduler {
     const queue = this.#queues.of(service);
     if (queue === undefined) return null;
     const { publicId, nodeKey } = node.who;
-    const fits = ({ call: { request }, tried }: Waiter<Lease>) =>
-      !tried.has(publicId) && isNodeFor(request, nodeKey) && this.#slots.mayUse(node, request);
+    let ahead = 0;
+    const fits = (waiter: Waiter<Lease>) => {
+      const { call: { request }, tried } = waiter;
+      return !tried.has(publicId) && isNodeFor(request, nodeKey) &&
+        this.#slots.mayUse(node, request) && !this.#fasterWaits.declines(node, waiter, ahead++);
+    };
     if (only !== undefined) return queue.nextOf(only, fits);
     this.#shares.refresh(service.model);
     return queue.next((accountId) => this.#slots.mayUse(node, { ...service, accountId }), fits);
@@ -398,6 +441,7 @@ export class Scheduler {
   }
 
   #serve(waiter: Waiter<Lease>, node: Node, service: Service): void {
+    this.#fasterWaits.served(waiter);
     this.#queues.of(service)?.take(waiter);
     waiter.resolve(this.#take(node, waiter.call));
   }

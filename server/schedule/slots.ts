@@ -326,11 +326,12 @@ export class Slots implements HubWatcher {
   }
 
   readonly #released = (lease: Lease): void => {
-    const { node, isBounced } = lease;
+    const { node, service, isBounced } = lease;
     lease.charge?.end();
     this.#probes.get(lease)?.();
     this.#probes.delete(lease);
     if (!isBounced) this.#endBusyPause(node);
+    if (service.plan) this.parts.policies(service.model).released?.(node, service);
     this.#use(node, -1);
     if (node.isConnected) return;
     // If the node has reconnected meanwhile, the probe that has ended was the new connection's, too.

@@ -153,7 +153,12 @@ function underPolicy(
   const penalties = new PenaltyBook(clock, { penaltyMs: 60_000, penaltyMaxMs: 600_000 });
   const policies = createPolicies({ policy, policies: new Map() }, { hub, clock, seed: 7n });
   const parts = { hub, penalties, policies, clock, random, log: silentLog };
-  const limits = { queuePerModel: 1e6, queuePerAccount: 1e6, queueWaitMs: 1e9 };
+  const limits = {
+    queuePerModel: 1e6,
+    queuePerAccount: 1e6,
+    queueWaitMs: 1e9,
+    fasterWaitMs: 5_000,
+  };
   const scheduler = new Scheduler(parts, limits);
   const nodes = servers.map((server, i) => {
     const who = { publicId: `${i}`, nodeKey: `key/${i}`, accountId: "owner", keyId: "key" };

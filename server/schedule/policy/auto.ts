@@ -10,6 +10,7 @@ import { AnswerLengths } from "./answer_lengths.ts";
 import { type Prefix, prefixesOf } from "./conversation.ts";
 import { HeldPrefixes } from "./held_prefixes.ts";
 import { NodeSpeed } from "./node_speed.ts";
+import { SlotEnds } from "./slot_ends.ts";
 import {
   type Candidate,
   type Choice,
@@ -19,6 +20,7 @@ import {
   type Policy,
   type SharedSpeed,
   type Timing,
+  type Wait,
   type Writable,
 } from "./policy.ts";
 
@@ -49,6 +51,26 @@ const MIN_HELD_BYTES = 1_000;
 /** Nodes that hold a call's beginning and are compared besides the cheapest. */
 const MAX_HOLDERS = 2;
 
+/**
+ * How many times the time to the first token counts besides, where a node holds the conversation's
+ * beginning: reading again what it holds takes that node's time from other calls, too.
+ */
+const HELD_FIRST_WEIGHT = 12;
+
+/** A call waits for a faster node where that costs so many times less; one that goes on with a conversation, where it costs far less. */
+const WORTH_WAITING = 2;
+const WORTH_WAITING_HELD = 4;
+
+/** Weight of the newest wait in `slack`, and its bounds. */
+const WAIT_WEIGHT = 0.1;
+const MAX_SLACK = 1_000;
+
+/** A wait that has got no slot in so many times the expected time doubles `slack`. */
+const IN_VAIN = 4;
+
+/** By how much `slack` shrinks with each call that does not wait because of it. */
+const SLACK_DECAY = 0.998;
+
 /** Candidates whose expectations are kept with the call. */
 const SHOWN = 3;
 
@@ -74,6 +96,10 @@ interface Pool {
   /** The key of the one that gets the next call, to be measured. */
   trial: string | null;
   calls: number;
+  /** Of the calls that run on this gateway's nodes for everyone. */
+  readonly ends: SlotEnds;
+  /** How many times as long as expected waits for faster nodes were. */
+  slack: number;
 }
 
 /** Where a measured speed is kept. */
@@ -97,6 +123,9 @@ class Plan {
   /** Running calls when it began, itself included. */
   running = 1;
   mayLoad = false;
+  /** Where its end is expected, and the step under which it is kept. */
+  ends: SlotEnds | null = null;
+  endsStep = 0;
 
   constructor(
     readonly promptChars: number,
@@ -125,6 +154,7 @@ export class Auto implements Policy {
   readonly #speeds = new LruCache<NodeSpeed, Kept>(MAX_SPEEDS);
   readonly #lengths = new AnswerLengths();
   readonly #held = new HeldPrefixes();
+  readonly #scratch = { firstMs: 0, endMs: 0, loadMs: 0, heldChars: 0, isMeasured: false };
   /** The pool that was asked for last: a choice asks for one many times. */
   #lastPool: Pool | undefined;
 
@@ -183,21 +213,23 @@ export class Auto implements Policy {
       }
       isShared ||= !node.isBeyondShare;
     }
-    let soonestMs = Infinity;
+    let lowestMs = Infinity;
     for (const candidate of candidates) {
       const { node } = candidate;
       this.#expect(candidate, node, request, plan, pool, node.active + 1);
+      candidate.costMs = costOf(candidate, plan);
       candidate.freeSlots = node.offer.maxParallel - node.active;
       if (isShared && node.isBeyondShare) continue;
-      soonestMs = Math.min(soonestMs, candidate.endMs);
+      lowestMs = Math.min(lowestMs, candidate.costMs);
     }
     plan.isTrial = false;
     plan.compared = candidates;
-    return leastLoaded(candidates, soonestMs * EQUAL, random, isShared);
+    return leastLoaded(candidates, lowestMs * EQUAL, random, isShared);
   }
 
   taken(node: Node, request: CallRequest): void {
     const plan = this.#planOf(request);
+    if (plan.node !== null) this.released(plan.node, request);
     plan.node = node;
     plan.expected = null;
     plan.running = node.active;
@@ -210,6 +242,53 @@ export class Auto implements Policy {
     plan.mayLoad = mayLoad(node, request, speed, plan.nowMs);
     plan.expected = { firstMs: 0, endMs: 0, loadMs: 0, heldChars: 0, isMeasured: false };
     this.#expect(plan.expected, node, request, plan, pool, node.active);
+    if (speed === undefined || node.gateway !== null || !node.audience.isForEveryone) return;
+    plan.ends = pool.ends;
+    plan.endsStep = pool.ends.add(speed.step(node.offer.maxParallel, stepOf), plan.expected.endMs);
+  }
+
+  released(node: Node, { plan }: Pick<CallRequest, "plan">): void {
+    if (!(plan instanceof Plan) || plan.ends === null || plan.node !== node) return;
+    plan.ends.remove(plan.endsStep, plan.expected!.endMs);
+    plan.ends = null;
+  }
+
+  waitFor(node: Node, request: CallRequest, ahead: number): Wait | null {
+    const pool = this.#poolOf(request);
+    const speed = pool?.speeds.get(node.who.nodeKey);
+    // What is known of ends is of nodes for everyone.
+    if (pool === undefined || speed === undefined || request.route !== "any") return null;
+    const running = node.active + 1;
+    const step = speed.step(running, stepOf);
+    const plan = this.#planOf(request);
+    const here = this.#scratch;
+    this.#expect(here, node, request, plan, pool, running);
+    const costMs = costOf(here, plan);
+    const isHeld = plan.held.size > 0;
+    const waitCost = isHeld ? 1 + HELD_FIRST_WEIGHT : 1;
+    // A faster node that becomes free does not hold what this one does.
+    const unheldMs = isHeld ? costMs + waitCost * speed.msPerChar * here.heldChars : costMs;
+    const wait = pool.ends.best(step, unheldMs, ahead, waitCost * pool.slack);
+    if (wait === null) return null;
+    const { waitMs, runMs } = wait;
+    const worthMs = costMs / (isHeld ? WORTH_WAITING_HELD : WORTH_WAITING);
+    if (waitMs * waitCost * pool.slack + runMs < worthMs) {
+      return { expectedMs: waitMs, mostMs: (costMs - runMs) / waitCost };
+    }
+    if (waitMs * waitCost + runMs < worthMs) pool.slack = Math.max(1, pool.slack * SLACK_DECAY);
+    return null;
+  }
+
+  /** Waits that take longer than expected, because calls stall or nodes leave, are not begun for a while. */
+  waited(request: CallRequest, { expectedMs }: Wait, ms: number, isServed: boolean): void {
+    const pool = this.#poolOf(request);
+    if (pool === undefined) return;
+    const factor = ms / Math.max(1, expectedMs);
+    // How long a wait in vain would have taken is unknown. One in fifty is this much too long by chance.
+    const slack = !isServed && factor > IN_VAIN
+      ? pool.slack * 2
+      : pool.slack + WAIT_WEIGHT * (factor - pool.slack);
+    pool.slack = Math.min(MAX_SLACK, Math.max(1, slack));
   }
 
   choiceOf({ plan, model }: CallRequest): Choice | null {
@@ -432,6 +511,8 @@ export class Auto implements Policy {
       untried: new Set(),
       trial: null,
       calls: 0,
+      ends: new SlotEnds(),
+      slack: 1,
     };
     this.#pools.set(pool.service, pool);
     return pool;
@@ -518,20 +599,20 @@ function meanMs(pool: Pool): number {
 }
 
 /**
- * The least loaded of those at which the answer ends before `latestMs`, at random among equals; each
- * stands for so many nodes as its weight says. `isShared`: none beyond its share.
+ * The least loaded of those that cost at most `highestMs`, at random among equals; each stands for so
+ * many nodes as its weight says. `isShared`: none beyond its share.
  */
 function leastLoaded(
   candidates: readonly Candidate[],
-  latestMs: number,
+  highestMs: number,
   random: () => number,
   isShared = false,
 ): Node | null {
   let best: Node | null = null;
   let bestLoad = Infinity;
   let weights = 0;
-  for (const { node, weight, endMs } of candidates) {
-    if (endMs > latestMs || (isShared && node.isBeyondShare)) continue;
+  for (const { node, weight, costMs } of candidates) {
+    if (costMs > highestMs || (isShared && node.isBeyondShare)) continue;
     const { load } = node;
     if (load < bestLoad) {
       best = node;
@@ -550,6 +631,10 @@ function* take<T>(values: Iterable<T>, most: number): Iterable<T> {
     if (most-- <= 0) return;
     yield value;
   }
+}
+
+function costOf({ firstMs, endMs }: Expected, { held }: Plan): number {
+  return held.size > 0 ? endMs + HELD_FIRST_WEIGHT * firstMs : endMs;
 }
 
 function bySoonest(a: Compared, b: Compared): number {

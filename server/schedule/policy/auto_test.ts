@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../../protocol/mod.ts";
+import { settle } from "../../base/testing/fake_clock.ts";
 import { seeded } from "../../base/testing/random.ts";
 import { factsByModel } from "../../node/model_facts.ts";
-import { type CallOptions, World } from "../../call/testing/world.ts";
+import { type CallOptions, World, type WorldConfig } from "../../call/testing/world.ts";
 import type { Call } from "../call.ts";
 import type { Lease } from "../lease.ts";
 import { NodeSpeed } from "./node_speed.ts";
@@ -15,8 +16,13 @@ class Speeds {
   readonly world: World;
   readonly calls = new Map<string, number>();
 
-  constructor(readonly msPerToken: Record<string, number>, slots = 4, seed = 1) {
-    this.world = new World({ policy: "auto", trustsNodes: true }, seeded(seed));
+  constructor(
+    readonly msPerToken: Record<string, number>,
+    slots = 4,
+    seed = 1,
+    config: WorldConfig = {},
+  ) {
+    this.world = new World({ policy: "auto", trustsNodes: true, ...config }, seeded(seed));
     for (const name of Object.keys(msPerToken)) this.world.node(name, slots);
   }
 
@@ -283,4 +289,174 @@ describe("the policy auto", () => {
     expect(expected("writer")).toBeGreaterThan(4 * expected("alice"));
     expect(expected("writer", 10)).toBeLessThan(expected("alice"));
   });
+});
+
+describe("a call that could wait for a faster node", () => {
+  /** Two slots each; the calls of `fast` take a second, those of `slow` 20. */
+  class Uneven extends Speeds {
+    constructor(config: WorldConfig = {}) {
+      super({ fast: 10, slow: 200 }, 2, 1, {
+        fasterWaitMs: 5_000,
+        queuePerModel: 1_000,
+        queuePerAccount: 1_000,
+        ...config,
+      });
+      this.run(60);
+    }
+
+    fill(): ReturnType<Speeds["take"]>[] {
+      return [this.take(), this.take()];
+    }
+
+    /** Asks for a slot; `node` is where it got one, "" while it waits. */
+    ask(options: CallOptions = {}) {
+      const call = this.world.call({ stream: true, ...options });
+      const asked: { node: string; call: Call; lease?: Lease } = { node: "", call };
+      const onLease = (lease: Lease) =>
+        void Object.assign(asked, { node: lease.node.who.publicId, lease });
+      const lease = this.world.lease(call);
+      if (lease instanceof Promise) void lease.then(onLease);
+      else onLease(lease);
+      return asked;
+    }
+  }
+
+  test("waits while that ends sooner, and takes the faster node's next slot", async () => {
+    const speeds = new Uneven();
+    const [first] = speeds.fill();
+    expect(first!.name).toBe("fast");
+    const asked = speeds.ask();
+    await speeds.world.clock.pass(500);
+    expect(asked.node).toBe("");
+    speeds.end(first!);
+    await settle();
+    expect(asked.node).toBe("fast");
+  });
+
+  test("takes the slower node's slot after its bound, and while no faster node's call runs", async () => {
+    const speeds = new Uneven();
+    speeds.fill();
+    const asked = speeds.ask();
+    await speeds.world.clock.pass(4_900);
+    expect(asked.node).toBe("");
+    await speeds.world.clock.pass(200);
+    expect(asked.node).toBe("slow");
+    expect(new Uneven().ask().node).toBe("fast");
+  });
+
+  test("leaves a slower node's slot that becomes free to calls that would wait for longer", async () => {
+    const speeds = new Uneven();
+    const fast = speeds.fill();
+    // Behind so many calls the slower node is the sooner one.
+    const before = Array.from({ length: 40 }, () => speeds.ask());
+    await settle();
+    const atSlow = before.filter(({ node }) => node === "slow");
+    expect(atSlow).toHaveLength(2);
+    expect(before[0]!.node).toBe("");
+    speeds.end(fast[0]!);
+    await settle();
+    expect(before[0]!.node).toBe("fast");
+  });
+
+  test("declines a slower node's slot that becomes free while all were full, for no longer than the bound", async () => {
+    const full = async (fasterWaitMs: number) => {
+      const patient = new Uneven({ fasterWaitMs });
+      const [a, b] = patient.fill();
+      patient.world.hub.load(nodeNamed(patient, "slow"), 2);
+      const asked = patient.ask();
+      patient.world.hub.load(nodeNamed(patient, "slow"), -1);
+      await settle();
+      return { patient, asked, fast: [a!, b!] };
+    };
+    expect((await full(0)).asked.node).toBe("slow");
+    const { patient, asked } = await full(5_000);
+    expect(asked.node).toBe("");
+    await patient.world.clock.pass(5_100);
+    expect(asked.node).toBe("slow");
+    const other = await full(5_000);
+    other.patient.end(other.fast[0]!);
+    await settle();
+    expect(other.asked.node).toBe("fast");
+  });
+
+  test("does not wait where none may, in a full queue, for its own node's slot, on a narrower route, or once it was tried", async () => {
+    expect(lastOf(new Uneven({ fasterWaitMs: 0 })).node).toBe("slow");
+    expect(lastOf(new Uneven({ queuePerModel: 0 })).node).toBe("slow");
+    expect(lastOf(new Uneven(), { account: "owner-slow" }).node).toBe("slow");
+    const speeds = new Uneven();
+    speeds.fill();
+    const call = speeds.world.call({ stream: true });
+    const lease = speeds.world.lease(call, new Set(["another"]));
+    expect(lease).not.toBeInstanceOf(Promise);
+    await settle();
+  });
+
+  test("gives up waiting for a node that stalls all its calls: few of those that follow wait", async () => {
+    const speeds = new Uneven();
+    speeds.fill();
+    let waited = 0;
+    for (let i = 0; i < 300; i++) {
+      const asked = speeds.ask();
+      if (asked.node === "") {
+        waited++;
+        await speeds.world.clock.pass(5_100);
+      }
+      expect(asked.node).toBe("slow");
+      speeds.end({ call: asked.call, lease: asked.lease!, name: "slow" });
+    }
+    expect(waited).toBeGreaterThan(0);
+    expect(waited).toBeLessThan(10);
+  });
+
+  test("asks no other gateway for a slot until its wait is over", async () => {
+    const speeds = new Uneven();
+    speeds.fill();
+    speeds.ask();
+    const service = speeds.world.call({}).request;
+    expect([...speeds.world.scheduler.waiters(service)]).toHaveLength(0);
+    // Until then another call takes the slots that the wait's end would find.
+    for (let i = 0; i < 2; i++) speeds.world.hub.load(nodeNamed(speeds, "slow"), 1);
+    await speeds.world.clock.pass(5_100);
+    expect([...speeds.world.scheduler.waiters(service)]).toHaveLength(1);
+  });
+
+  test("does not wait for nodes that it may not use", async () => {
+    const speeds = new Speeds({ slow: 200 }, 2, 1, { fasterWaitMs: 5_000 });
+    speeds.world.node("private", 2, ["m"], { owner: "ann", shareWith: ["user:bob@example.com"] });
+    speeds.msPerToken["private"] = 10;
+    const account = "ann";
+    for (let i = 0; i < 30; i++) speeds.end(speeds.take({ account }));
+    speeds.run(30);
+    expect(speeds.calls.get("private")).toBe(30);
+    speeds.take({ account });
+    speeds.take({ account });
+    expect(speeds.take().name).toBe("slow");
+    await settle();
+  });
+
+  test("waits for no call that has ended, been tried elsewhere or lost its node", async () => {
+    const speeds = new Uneven();
+    const { world } = speeds;
+    for (let i = 0; i < 20; i++) {
+      const [a, b] = speeds.fill();
+      // The call's second slot is taken before its first is given back.
+      const again = world.lease(a!.call, new Set(["fast"])) as Lease;
+      if (i % 2 === 0) world.hub.remove(nodeNamed(speeds, "fast"));
+      a!.lease.release();
+      again.release();
+      b!.lease.release();
+      if (i % 2 === 0) world.node("fast", 2);
+    }
+    world.hub.remove(nodeNamed(speeds, "fast"));
+    expect(speeds.ask().node).toBe("slow");
+  });
+
+  function lastOf(speeds: Uneven, options: CallOptions = {}) {
+    speeds.fill();
+    return speeds.ask(options);
+  }
+
+  function nodeNamed({ world }: Speeds, name: string) {
+    return world.hub.findPublic(name)!;
+  }
 });

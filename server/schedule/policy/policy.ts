@@ -26,8 +26,18 @@ export interface Policy {
    * steps of the cost (see COST_STEP), and `others`. Replaces the choice by cost alone.
    */
   pick?(request: CallRequest, candidates: readonly Candidate[], random: () => number): Node | null;
+  /**
+   * Whether the call should rather wait for a node on which its answer ends sooner than take the free
+   * slot of this one, although no slot of such a node is free; null: it takes it. `ahead`: calls that
+   * would get a slot before it.
+   */
+  waitFor?(node: Node, request: CallRequest, ahead: number): Wait | null;
+  /** Such a wait has ended after so long: with a slot that was worth it, or because it took too long. */
+  waited?(request: CallRequest, wait: Wait, ms: number, isServed: boolean): void;
   /** The call has got a slot of the node, which is counted already. */
   taken?(node: Node, request: CallRequest): void;
+  /** A call of the node, which may have got its slot without `taken`, has given it back. */
+  released?(node: Node, request: Pick<CallRequest, "plan">): void;
   /** Why the call got its node; null: unknown. */
   choiceOf?(request: CallRequest): Choice | null;
   /** What was measured of the node for the service; null: nothing, or too long ago. */
@@ -50,6 +60,13 @@ export interface Expected extends Times {
   readonly heldChars: number;
   /** False: as for the average of the others, because the node's own speed is not known. */
   readonly isMeasured: boolean;
+}
+
+/** A wait for a faster node. */
+export interface Wait {
+  readonly expectedMs: number;
+  /** After so long there is nothing to gain by it. */
+  readonly mostMs: number;
 }
 
 /** What was expected of a node when a call was given away. */
@@ -87,6 +104,8 @@ export interface Candidate extends Writable<Expected> {
   /** How many nodes of equal cost it stands for. */
   readonly weight: number;
   freeSlots: number;
+  /** By which nodes are compared: the lower, the better. */
+  costMs: number;
 }
 
 export function candidate(node: Node, weight: number): Candidate {
@@ -99,6 +118,7 @@ export function candidate(node: Node, weight: number): Candidate {
     heldChars: 0,
     isMeasured: false,
     freeSlots: 0,
+    costMs: 0,
   };
 }
 
