@@ -434,7 +434,7 @@ describe("a call that could wait for a faster node", () => {
     await settle();
   });
 
-  test("waits for no call that has ended, been tried elsewhere or lost its node", async () => {
+  test("waits for no call that has ended, been tried elsewhere or lost its node", () => {
     const speeds = new Uneven();
     const { world } = speeds;
     for (let i = 0; i < 20; i++) {
