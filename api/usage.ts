@@ -38,6 +38,9 @@ export const UsageFilter = z.object({
   step: UsageStep.optional().describe(
     "Default: `minute` up to 6 hours, `hour` up to 14 days, else `day`. At most 2,000 steps.",
   ),
+  zone: filterText.describe(
+    "A time zone such as `America/New_York`: the steps `day` are its days, made from hours; an hour belongs to the day in which it begins. At most 400 days. Default: UTC.",
+  ),
   model: filterText,
   key: filterText.describe("Only on the `made` side."),
   node: filterText,
@@ -50,6 +53,9 @@ export const UsageView = z.object({
   side: Side,
   step: UsageStep,
   step_ms: z.number(),
+  starts: z.array(z.number()).optional().describe(
+    "With `zone`: when each day begins. Of these some have 23 or 25 hours.",
+  ),
   from: z.number().describe("As asked, moved out to a whole step."),
   to: z.number().describe("As asked, moved out to a whole step."),
   total: UsageFigures,

@@ -10,6 +10,7 @@ import type {
   UsageView,
 } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
+import { DAY_MS, TimeZone } from "../base/time_zone.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import { percentile } from "../store/histogram.ts";
@@ -19,8 +20,6 @@ import type { UsageQuery } from "../store/usage_query.ts";
 import { EVERYONE, steps } from "../store/usage_rollup.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
-const DAY_MS = 24 * HOUR_MS;
-
 const DEFAULT_RANGE_MS = DAY_MS;
 
 /** The default step of a range: the first row whose limit the range does not exceed. */
@@ -31,6 +30,8 @@ const finest: readonly { step: UsageStep; upToMs: number }[] = [
 ];
 
 const MAX_STEPS = 2_000;
+/** Days of a zone are made from hours: a longer range would read too many. */
+const MAX_ZONE_DAYS = 400;
 const MAX_SHARES = 50;
 const MAX_MODEL_SERIES = 5;
 
@@ -60,11 +61,10 @@ export class UsageReport {
 
   /** Throws `invalid_request` for an empty range, or one of more than 2,000 steps. */
   async view(accountId: string, filter: UsageFilter): Promise<UsageView> {
-    const query = this.#query(accountId, filter);
+    const { query, earlier, ...range } = this.#range(accountId, filter);
     const { store } = this.options;
     const { usage } = store;
     const hasKeys = query.side === "made";
-    const earlier = { ...query, from: query.from - (query.to - query.from), to: query.from };
     const [series, before, models, keys, nodes] = await Promise.all([
       usage.series(query),
       usage.total(earlier),
@@ -79,16 +79,13 @@ export class UsageReport {
       store.nodes.known(nodes.map(({ id }) => id)),
     ]);
     const nodeNames = new Map(nodeRows.map(({ id, name, label }) => [id, label ?? name]));
-    const { side, step, from, to } = query;
+    const { timeOf, ...window } = range;
     return {
-      side,
-      step,
-      step_ms: steps[step].ms,
-      from,
-      to,
+      side: query.side,
+      ...window,
       total: figures(totalOf(series)),
       before: figures(before),
-      series: series.map((sum) => ({ at: sum.at, ...figures(sum) })),
+      series: series.map((sum) => ({ at: timeOf(sum.at), ...figures(sum) })),
       by_model: models.map((sum) => share(sum, sum.id)),
       by_key: keys.map((sum) => share(sum, keyNames.get(sum.id) ?? null)),
       by_node: nodes.map((sum) => share(sum, nodeNames.get(sum.id) ?? null)),
@@ -96,7 +93,7 @@ export class UsageReport {
         id,
         points: points.filter(({ model }) => model === id)
           .map(({ at, calls, completionTokens }) => ({
-            at,
+            at: timeOf(at),
             calls,
             completion_tokens: completionTokens,
           })),
@@ -160,6 +157,20 @@ export class UsageReport {
       .sort((a, b) => b.calls - a.calls).slice(0, MAX_SHARES);
   }
 
+  /** What to ask the store for, and what the answer says of its time. */
+  #range(accountId: string, filter: UsageFilter) {
+    const query = this.#query(accountId, filter);
+    const { step } = query;
+    if (step === "day" && filter.zone !== undefined) {
+      const { to = this.options.clock.now(), from = to - DEFAULT_RANGE_MS } = filter;
+      return zoneDays(query, filter.zone, from, to);
+    }
+    const step_ms = steps[step].ms;
+    const { from, to } = query;
+    const earlier = { ...query, from: from - (to - from), to: from };
+    return { query, earlier, step, step_ms, from, to, timeOf: (at: number) => at };
+  }
+
   #query(accountId: string, filter: UsageFilter): UsageQuery & { side: "made" | "provided" } {
     const { side = "made", to = this.options.clock.now(), from = to - DEFAULT_RANGE_MS } = filter;
     if (from >= to) {
@@ -196,6 +207,42 @@ export class UsageReport {
     const hasMinutes = minutesMs === 0 || from >= clock.now() - minutesMs;
     return fits === "minute" && !hasMinutes ? "hour" : fits;
   }
+}
+
+/** The query for the days of a time zone between two times, and for as many before. Throws `invalid_request`. */
+function zoneDays<Q extends UsageQuery>(query: Q, name: string, from: number, to: number) {
+  const rangeMs = to - from;
+  if (rangeMs > MAX_ZONE_DAYS * DAY_MS) {
+    throw new ColinkError(
+      "invalid_request",
+      `Cannot show usage: that is more than ${MAX_ZONE_DAYS} days of a time zone; ask for fewer, or for those of UTC`,
+      { param: "from" },
+    );
+  }
+  const zone = new TimeZone(name, from - rangeMs, to);
+  const [first, end] = [zone.dayOf(from), zone.dayOf(to - 1) + 1];
+  const days = (since: number, until: number): Q => ({
+    ...query,
+    step: "hour",
+    offsets: zone.offsets,
+    from: wholeHour(zone.startOf(since)),
+    to: wholeHour(zone.startOf(until)),
+  });
+  return {
+    query: days(first, end),
+    earlier: days(first - (end - first), first),
+    step: "day" as const,
+    step_ms: DAY_MS,
+    starts: Array.from({ length: end - first }, (_, i) => zone.startOf(first + i)),
+    from: zone.startOf(first),
+    to: zone.startOf(end),
+    timeOf: (day: number) => zone.startOf(day),
+  };
+}
+
+/** The first hour that begins then or later: it belongs to the day in which it begins. */
+function wholeHour(at: number): number {
+  return Math.ceil(at / HOUR_MS) * HOUR_MS;
 }
 
 /** A sum as the API shows it. */

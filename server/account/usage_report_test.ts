@@ -88,6 +88,39 @@ test("the step follows the range, and minutes need rollups that are still kept",
   expect(await stepOf(HOUR_MS, { minutesMs: DAY_MS, agoMs: 23 * HOUR_MS + 1 })).toBe("hour");
 });
 
+test("days of a zone begin at its midnights, and are compared with as many days before", async () => {
+  const at = (text: string) => Date.parse(text);
+  const { report, asked } = reportOf([{ at: at("2026-11-01T00:00Z") / DAY_MS, ...sum(1) }]);
+  const range = {
+    from: at("2026-10-31T12:00Z"),
+    to: at("2026-11-03T01:00Z"),
+    step: "day" as const,
+  };
+  const view = await report.view("acc", { ...range, zone: "America/New_York" });
+  const midnights = ["2026-10-31T04:00Z", "2026-11-01T04:00Z", "2026-11-02T05:00Z"].map(at);
+  expect(view).toMatchObject({ step: "day", step_ms: DAY_MS, from: midnights[0] });
+  expect(view.starts).toEqual(midnights);
+  expect(view.to).toBe(at("2026-11-03T05:00Z"));
+  expect(view.series.map((point) => point.at)).toEqual([midnights[1]!]);
+  expect(asked.map(({ step, from, to }) => [step, from, to])).toEqual([
+    ["hour", midnights[0]!, at("2026-11-03T05:00Z")],
+    ["hour", at("2026-10-28T04:00Z"), midnights[0]!],
+  ]);
+  const half = await report.view("acc", { ...range, zone: "Asia/Kolkata" });
+  expect(half.starts![0]).toBe(at("2026-10-30T18:30Z"));
+  expect(asked.at(-2)).toMatchObject({ from: at("2026-10-30T19:00Z") });
+  const hours = await report.view("acc", { zone: "Asia/Kolkata" });
+  expect([hours.step, hours.starts]).toEqual(["hour", undefined]);
+});
+
+test("an unknown zone is rejected, and more than 400 of its days", async () => {
+  const { report } = reportOf();
+  const from = clock.now() - 500 * DAY_MS;
+  for (const filter of [{ zone: "Mars/Olympus", step: "day" as const }, { zone: "UTC", from }]) {
+    await expect(report.view("acc", filter)).rejects.toMatchObject({ code: "invalid_request" });
+  }
+});
+
 test("an empty range is rejected, and one of more than 2,000 steps", async () => {
   const { report } = reportOf();
   const to = 5000 * HOUR_MS;

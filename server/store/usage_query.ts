@@ -1,6 +1,7 @@
 /** Adds up rollups and fresh cells in a single statement, so that a cell that is being folded counts once. */
 
-import { type Kysely, sql } from "kysely";
+import { type Kysely, type RawBuilder, sql } from "kysely";
+import { DAY_MS, type ZoneOffset } from "../base/time_zone.ts";
 import { histogramColumns, type Schema, type UsageSums } from "./schema.ts";
 import { storable } from "./text.ts";
 import {
@@ -17,6 +18,11 @@ export interface UsageQuery {
   accountId: string;
   side: UsageSide;
   step: UsageStep;
+  /**
+   * The offsets of a time zone: hours are then grouped by its local days, whose `at` is their number.
+   * An hour belongs to the day in which it begins.
+   */
+  offsets?: readonly ZoneOffset[];
   /** Whole steps: UTC milliseconds. */
   from: number;
   /** Not included. */
@@ -53,7 +59,12 @@ function rolledUp(db: Kysely<Schema>, query: UsageQuery, { by, sums }: Wanted) {
     .where("grain", "=", grainFor(side, step, dimensionsOf(query, by)))
     .where("at", ">=", from).where("at", "<", to);
   for (const [column, value] of filtersOf(query)) rows = rows.where(column, "=", value);
-  const totals = rows.select([...by, ...sums.map(total)]);
+  const columns = by.map((column) =>
+    column === "at"
+      ? timeOf(query, sql<number>`at`).as("at")
+      : sql<string>`${sql.ref(column)}`.as(column)
+  );
+  const totals = rows.select([...columns, ...sums.map(total)]);
   return by.length === 0 ? totals : totals.groupBy(by);
 }
 
@@ -72,10 +83,24 @@ function fresh(db: Kysely<Schema>, query: UsageQuery, { by, sums }: Wanted) {
   }
   const ms = sql.lit(steps[step].ms);
   const columns = by.map((column) => {
-    if (column === "at") return sql<number>`at - at % ${ms}`.as("at");
+    if (column === "at") return timeOf(query, sql<number>`(at - at % ${ms})`).as("at");
     return sql<string>`${sql.ref(cellColumn(side, column))}`.as(column);
   });
   return rows.select([...columns, ...sums.map(ofCell)]);
+}
+
+/** The time by which a step that begins then is grouped. */
+function timeOf({ offsets }: UsageQuery, at: RawBuilder<number>): RawBuilder<number> {
+  if (offsets === undefined) return at;
+  // The latest offset is the outermost: it is asked for first.
+  const offset = offsets.slice(1).reduce(
+    (earlier, { from, offsetMs }) =>
+      sql<number>`case when ${at} >= ${sql.lit(from)} then ${
+        sql.lit(offsetMs)
+      } else ${earlier} end`,
+    sql<number>`${sql.lit(offsets[0]?.offsetMs ?? 0)}`,
+  );
+  return sql<number>`((${at} + ${offset}) / ${sql.lit(DAY_MS)})`;
 }
 
 /** Which column of a cell names the account whose calls a side counts; null: it counts all. */

@@ -8,6 +8,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type uPlot from "uplot";
 import { formatShortDay, formatTime, locale } from "../state/locale.ts";
 import { isDark } from "../state/theme.ts";
+import { zone } from "../state/zone.ts";
 import * as style from "./Chart.module.css";
 
 export interface ChartLine {
@@ -57,6 +58,7 @@ export function Chart({ label, times, lines, format, isCount = false }: Props) {
       const { lines, data } = latest.current;
       const plot = new Plot(
         options(element, lines, {
+          Plot,
           isCount,
           format: (value) => latest.current.format(value),
           onPoint: (step) => pointed.value = step,
@@ -79,7 +81,7 @@ export function Chart({ label, times, lines, format, isCount = false }: Props) {
       isGone = true;
       end();
     };
-  }, [names, isCount, locale.value, isDark.value]);
+  }, [names, isCount, locale.value, isDark.value, zone.value]);
   useEffect(() => chart.current?.setData(data), [times, lines]);
 
   const step = pointed.value;
@@ -122,6 +124,8 @@ function stacked(lines: readonly ChartLine[]): ChartLine[] {
 }
 
 interface Drawing {
+  /** Loaded on demand. */
+  Plot: typeof uPlot;
   isCount: boolean;
   format: (value: number) => string;
   onPoint: (step: number | null) => void;
@@ -130,12 +134,13 @@ interface Drawing {
 function options(
   element: HTMLElement,
   lines: readonly ChartLine[],
-  { isCount, format, onPoint }: Drawing,
+  { Plot, isCount, format, onPoint }: Drawing,
 ): uPlot.Options {
   const ink = colour(element, "--ink-soft");
   const grid = { stroke: colour(element, "--line"), width: 1 };
   const font = `11px ${getComputedStyle(element).fontFamily}`;
   return {
+    tzDate: (seconds) => Plot.tzDate(new Date(seconds * 1000), zone.value),
     width: element.clientWidth,
     height: HEIGHT_PX,
     padding: [12, 28, 0, 0],

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { installBrowser } from "../testing/browser.ts";
 import { kept } from "./kept.ts";
 
@@ -6,7 +6,7 @@ const { localStorage } = installBrowser();
 const parse = (text: string | null) => text ?? "default";
 
 // Other tests' modules share the storage.
-afterEach(() => {
+beforeEach(() => {
   localStorage.isBlocked = false;
   localStorage.kept.clear();
 });

@@ -4,6 +4,7 @@ import { computed, effect } from "@preact/signals";
 import { en, type Messages } from "../i18n/en.ts";
 import { zh } from "../i18n/zh.ts";
 import { kept } from "./kept.ts";
+import { zone } from "./zone.ts";
 
 const languages = { en, "zh-CN": zh } as const satisfies Record<string, Messages>;
 export type Locale = keyof typeof languages;
@@ -29,18 +30,21 @@ effect(() => {
   document.documentElement.lang = locale.value;
 });
 
+/** A format in the chosen language and time zone. */
+function inZone(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat(locale.value, { ...options, timeZone: zone.value });
+}
+
 const numbers = computed(() => new Intl.NumberFormat(locale.value));
-const moments = computed(() =>
-  new Intl.DateTimeFormat(locale.value, { dateStyle: "medium", timeStyle: "short" })
-);
-const days = computed(() => new Intl.DateTimeFormat(locale.value, { dateStyle: "long" }));
+const moments = computed(() => inZone({ dateStyle: "medium", timeStyle: "short" }));
+const days = computed(() => inZone({ dateStyle: "long" }));
 const ages = computed(() => new Intl.RelativeTimeFormat(locale.value, { numeric: "auto" }));
 
 export function formatNumber(value: number): string {
   return numbers.value.format(value);
 }
 
-/** Day and time of a UTC millisecond, in the browser's time zone. */
+/** Day and time of a UTC millisecond, in the chosen time zone. */
 export function formatMoment(atMs: number): string {
   return moments.value.format(atMs);
 }
@@ -63,7 +67,7 @@ const hour = computed(() => locale.value === "en" ? "numeric" : "2-digit");
 
 const recents = computed(() => ({
   withYear: moments.value,
-  withoutYear: new Intl.DateTimeFormat(locale.value, {
+  withoutYear: inZone({
     month: "short",
     day: "numeric",
     hour: hour.value,
@@ -71,15 +75,17 @@ const recents = computed(() => ({
   }),
 }));
 
+const years = computed(() => inZone({ year: "numeric" }));
+
 /** Like `formatMoment`, without the current year: for lists. */
 export function formatRecent(atMs: number, nowMs: number = Date.now()): string {
-  const isThisYear = new Date(atMs).getFullYear() === new Date(nowMs).getFullYear();
+  const isThisYear = years.value.format(atMs) === years.value.format(nowMs);
   return recents.value[isThisYear ? "withoutYear" : "withYear"].format(atMs);
 }
 
 const clocks = computed(() => ({
-  day: new Intl.DateTimeFormat(locale.value, { month: "short", day: "numeric" }),
-  time: new Intl.DateTimeFormat(locale.value, { hour: hour.value, minute: "2-digit" }),
+  day: inZone({ month: "short", day: "numeric" }),
+  time: inZone({ hour: hour.value, minute: "2-digit" }),
 }));
 
 /** "Nov 23": a day without its year. */

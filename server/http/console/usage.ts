@@ -11,7 +11,7 @@ const route = createRoute({
   method: "get",
   path: "/usage",
   description:
-    "Figures by `side`, `from`, `to`, `step`, `model`, `key`, `node`: in all, over time, by model, key and node",
+    "Figures by `side`, `from`, `to`, `step`, `zone`, `model`, `key`, `node`: in all, over time, by model, key and node",
   security: session,
   request: { query: UsageFilter },
   responses: answers(UsageView),

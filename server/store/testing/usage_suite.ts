@@ -1,6 +1,7 @@
 /** What a store reports as usage: store_test.ts runs this suite on SQLite and on PostgreSQL. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { TimeZone } from "../../base/time_zone.ts";
 import { seeded } from "../../base/testing/random.ts";
 import { storable } from "../text.ts";
 import { bucketOf, BUCKETS } from "../histogram.ts";
@@ -97,6 +98,37 @@ export function usageSuite(prepare: () => Promise<Subject>): void {
     const points = await store.usage.modelSeries(query, ["m0"]);
     const ofModel = mine.filter(({ model }) => model === "m0");
     expect(points.reduce((sum, { calls }) => sum + calls, 0)).toBe(ofModel.length);
+  }
+
+  for (const name of ["America/New_York", "Asia/Shanghai", "Asia/Kolkata", "Europe/Berlin"]) {
+    test(`by the days of ${name} counts each hour in the day in which it begins, folded or not`, async () => {
+      const [from, to] = [Date.UTC(2026, 9, 24), Date.UTC(2026, 10, 3)];
+      const random = seeded(name.length);
+      const account = await added();
+      const zone = new TimeZone(name, from, to);
+      const entries = Array.from(
+        { length: 200 },
+        () =>
+          anEntry({ accountId: account.id, startedAt: from + Math.floor(random() * (to - from)) }),
+      );
+      const dayOf = ({ startedAt }: LedgerEntry) =>
+        zone.dayOf(startedAt - startedAt % (60 * MINUTE_MS));
+      const expected = [...Map.groupBy(entries, dayOf)]
+        .map(([at, { length: calls }]) => ({ at, calls })).sort((a, b) => a.at - b.at);
+      const query = aQuery(account, { step: "hour", offsets: zone.offsets, from, to });
+      const days = async () =>
+        (await store.usage.series(query)).map(({ at, calls }) => ({ at, calls }));
+      const model = storable(entries[0]!.model);
+      const ofModel = async () =>
+        (await store.usage.modelSeries(query, [model])).map(({ at, calls }) => ({ at, calls }));
+      await store.writeLedger(entries.slice(0, 120));
+      await store.usage.fold(40);
+      await store.writeLedger(entries.slice(120));
+      expect(await days()).toEqual(expected);
+      expect(await ofModel()).toEqual(expected);
+      while (await store.usage.fold(100) > 0);
+      expect(await days()).toEqual(expected);
+    });
   }
 
   test("of everyone equals the sum over the accounts, whatever is folded", async () => {

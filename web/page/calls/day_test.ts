@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
-import { dayOf } from "./day.ts";
+import { installBrowser } from "../../testing/browser.ts";
+
+installBrowser();
+const { dayOf } = await import("./day.ts");
 
 test("a day lasts from midnight to midnight in the browser's time zone", () => {
   const from = new Date(2026, 1, 28).getTime();

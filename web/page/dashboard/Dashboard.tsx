@@ -16,6 +16,7 @@ import { isFed, useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { formatDay, messages } from "../../state/locale.ts";
 import { countCalls, refreshSession } from "../../state/session.ts";
+import { zone } from "../../state/zone.ts";
 import { type Choices as UrlChoices, useChoices } from "../../state/url.ts";
 import { incremented } from "./increment.ts";
 import { rangeMs, type RangeName, rangeNames, rangeOf } from "./ranges.ts";
@@ -90,9 +91,9 @@ function Usage({ side, range, choices }: UsageProps) {
   ) as Pick<UsageFilter, typeof filters[number]>;
   const load = (signal: AbortSignal) => {
     const to = serverNow();
-    return api.usage({ side, from: to - rangeMs[range], to, ...chosen }, signal);
+    return api.usage({ side, from: to - rangeMs[range], to, zone: zone.value, ...chosen }, signal);
   };
-  const query = [side, range, chosen.model, chosen.key, chosen.node].join("\n");
+  const query = [side, range, zone.value, chosen.model, chosen.key, chosen.node].join("\n");
   const live = useLive(load, REFRESH_MS, [query]);
   useFeed("usage", (increments) => {
     const { data, ...rest } = live.peek();

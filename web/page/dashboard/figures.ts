@@ -21,7 +21,7 @@ export interface Figure {
 /** What is shown over time: an account's usage, or everyone's, which has no series by model. */
 export type TrendView =
   & Pick<UsageView, "total" | "before" | "series" | "from" | "to" | "step_ms">
-  & Partial<Pick<UsageView, "model_series" | "by_model">>;
+  & Partial<Pick<UsageView, "starts" | "model_series" | "by_model">>;
 
 export const figures: Readonly<Record<FigureName, Figure>> = {
   calls: {
@@ -112,7 +112,11 @@ function callLines(steps: readonly UsageFigures[], view: TrendView): ChartLine[]
 }
 
 /** Start of each step of the view; the answer leaves out the steps without calls. */
-function stepTimes({ from, to, step_ms }: Pick<TrendView, "from" | "to" | "step_ms">): number[] {
+function stepTimes(
+  { from, to, step_ms, starts }: Pick<TrendView, "from" | "to" | "step_ms" | "starts">,
+): number[] {
+  // Days of a time zone, of which some have 23 or 25 hours.
+  if (starts !== undefined) return starts;
   const count = Math.max(0, Math.ceil((to - from) / step_ms));
   return Array.from({ length: count }, (_, i) => from + i * step_ms);
 }

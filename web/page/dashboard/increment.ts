@@ -22,7 +22,8 @@ export function incremented(
 }
 
 function withOne(view: UsageView, one: UsageIncrement, nowMs: number): UsageView {
-  const at = view.from + Math.floor((nowMs - view.from) / view.step_ms) * view.step_ms;
+  const at = view.starts?.findLast((start) => start <= nowMs) ??
+    view.from + Math.floor((nowMs - view.from) / view.step_ms) * view.step_ms;
   const last = view.series.at(-1);
   const series = last?.at === at ? [...view.series.slice(0, -1), plus(last, one)] : view.series;
   const by_model = view.by_model.map((

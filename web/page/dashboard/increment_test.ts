@@ -43,6 +43,14 @@ test("calls that have just ended are added to the sum, to their model and to the
   expect(now.by_model[0]?.calls).toBe(12);
 });
 
+test("calls are added to the day of the zone, which may have 25 hours", () => {
+  const [first, second] = [0, 25 * 3_600_000];
+  const days = { ...view, step: "day" as const, step_ms: 86_400_000, starts: [first, second] };
+  const series = [{ at: first, ...figures }];
+  const later = incremented({ ...days, series }, [one], {}, second - 1);
+  expect(later.series.map(({ calls }) => calls)).toEqual([12]);
+});
+
 test("calls of another side or model change nothing, nor does any where the view is filtered by key", () => {
   expect(incremented(view, [{ ...one, side: "provided" }], {}, 0)).toEqual(view);
   expect(incremented(view, [one], { model: "qwen" }, 0)).toEqual(view);

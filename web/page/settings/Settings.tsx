@@ -5,6 +5,8 @@ import { Choice } from "../../part/Choice.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { Page } from "../../part/Page.tsx";
 import { languageNames, locale, locales, messages } from "../../state/locale.ts";
+import { SelectField } from "../../part/SelectField.tsx";
+import { browserZone, chosenZone, zones } from "../../state/zone.ts";
 import { theme, themes } from "../../state/theme.ts";
 import { AccountDeletion, EmailChange } from "./OwnerDialogs.tsx";
 import { PasswordForm } from "./PasswordForm.tsx";
@@ -38,6 +40,14 @@ function Own({ user }: { user: UserView }) {
             <span class={formStyle.label}>{t.theme}</span>
             <Choice label={t.theme} options={themes} value={theme} name={(one) => t.themes[one]} />
           </div>
+          <SelectField
+            label={t.zone}
+            options={["", ...zones()]}
+            chosen={chosenZone.value}
+            nameOf={(one) => one === "" ? t.browserZone(browserZone()) : one}
+            onChoose={(one) => chosenZone.value = one}
+            hint={t.zoneHint}
+          />
         </div>
       </section>
       {user.has_password && (
