@@ -1,7 +1,7 @@
 /** The whole gateway at a glance, for administrators: figures, queues, and what needs attention. */
 
 import { z } from "zod";
-import { timeText } from "./fields.ts";
+import { filterText, timeText } from "./fields.ts";
 import { UsageShare, UsageStep, UsageView } from "./usage.ts";
 
 export const AttentionKind = z.enum([
@@ -45,15 +45,18 @@ export const OverviewFilter = z.object({
   from: timeText.optional().describe("Default: 24 hours before `to`."),
   to: timeText.optional().describe("Default: now."),
   step: UsageStep.optional(),
+  zone: filterText.describe("As in the usage's."),
 });
 export type OverviewFilter = z.infer<typeof OverviewFilter>;
 
-const { total, before, series, by_model, by_node, step, step_ms, from, to } = UsageView.shape;
+const { total, before, series, by_model, by_node, step, step_ms, starts, from, to } =
+  UsageView.shape;
 
 /** Everyone's usage: that of all accounts together. */
 export const EveryonesUsage = z.object({
   step,
   step_ms,
+  starts,
   from,
   to,
   total,

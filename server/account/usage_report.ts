@@ -17,7 +17,7 @@ import { percentile } from "../store/histogram.ts";
 import type { Store } from "../store/store.ts";
 import type { UsageSum } from "../store/usage.ts";
 import type { UsageQuery } from "../store/usage_query.ts";
-import { EVERYONE, steps } from "../store/usage_rollup.ts";
+import { EVERYONE, steps, type UsageSide } from "../store/usage_rollup.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const DEFAULT_RANGE_MS = DAY_MS;
@@ -61,10 +61,11 @@ export class UsageReport {
 
   /** Throws `invalid_request` for an empty range, or one of more than 2,000 steps. */
   async view(accountId: string, filter: UsageFilter): Promise<UsageView> {
-    const { query, earlier, ...range } = this.#range(accountId, filter);
+    const { side = "made" } = filter;
+    const { timeOf, query, earlier, ...window } = this.#range(accountId, filter, side);
     const { store } = this.options;
     const { usage } = store;
-    const hasKeys = query.side === "made";
+    const hasKeys = side === "made";
     const [series, before, models, keys, nodes] = await Promise.all([
       usage.series(query),
       usage.total(earlier),
@@ -79,9 +80,8 @@ export class UsageReport {
       store.nodes.known(nodes.map(({ id }) => id)),
     ]);
     const nodeNames = new Map(nodeRows.map(({ id, name, label }) => [id, label ?? name]));
-    const { timeOf, ...window } = range;
     return {
-      side: query.side,
+      side,
       ...window,
       total: figures(totalOf(series)),
       before: figures(before),
@@ -103,13 +103,8 @@ export class UsageReport {
 
   /** All accounts together. Throws as `view`. */
   async everyone(filter: OverviewFilter): Promise<EveryonesUsage> {
-    const query = {
-      ...this.#query(EVERYONE, filter),
-      accountId: EVERYONE,
-      side: "everyone",
-    } as const;
+    const { timeOf, query, earlier, ...window } = this.#range(EVERYONE, filter, "everyone");
     const { usage, nodes, users } = this.options.store;
-    const earlier = { ...query, from: query.from - (query.to - query.from), to: query.from };
     const [series, before, models, accounts, served] = await Promise.all([
       usage.series(query),
       usage.total(earlier),
@@ -123,15 +118,11 @@ export class UsageReport {
       nodes.known(served.map(({ id }) => id)),
     ]);
     const nodeNames = new Map(nodeRows.map(({ id, name, label }) => [id, label ?? name]));
-    const { step, from, to } = query;
     return {
-      step,
-      step_ms: steps[step].ms,
-      from,
-      to,
+      ...window,
       total: figures(totalOf(series)),
       before: figures(before),
-      series: series.map((sum) => ({ at: sum.at, ...figures(sum) })),
+      series: series.map((sum) => ({ at: timeOf(sum.at), ...figures(sum) })),
       by_model: models.map((sum) => share(sum, sum.id)),
       by_node: served.map((sum) => share(sum, nodeNames.get(sum.id) ?? null)),
       by_account: shown.map((sum) => share(sum, emails.get(sum.id) ?? null)),
@@ -158,8 +149,8 @@ export class UsageReport {
   }
 
   /** What to ask the store for, and what the answer says of its time. */
-  #range(accountId: string, filter: UsageFilter) {
-    const query = this.#query(accountId, filter);
+  #range(accountId: string, filter: UsageFilter, side: UsageSide) {
+    const query = { ...this.#query(accountId, filter), side };
     const { step } = query;
     if (step === "day" && filter.zone !== undefined) {
       const { to = this.options.clock.now(), from = to - DEFAULT_RANGE_MS } = filter;
@@ -210,7 +201,7 @@ export class UsageReport {
 }
 
 /** The query for the days of a time zone between two times, and for as many before. Throws `invalid_request`. */
-function zoneDays<Q extends UsageQuery>(query: Q, name: string, from: number, to: number) {
+function zoneDays(query: UsageQuery, name: string, from: number, to: number) {
   const rangeMs = to - from;
   if (rangeMs > MAX_ZONE_DAYS * DAY_MS) {
     throw new ColinkError(
@@ -221,7 +212,7 @@ function zoneDays<Q extends UsageQuery>(query: Q, name: string, from: number, to
   }
   const zone = new TimeZone(name, from - rangeMs, to);
   const [first, end] = [zone.dayOf(from), zone.dayOf(to - 1) + 1];
-  const days = (since: number, until: number): Q => ({
+  const days = (since: number, until: number): UsageQuery => ({
     ...query,
     step: "hour",
     offsets: zone.offsets,

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
 import { installBrowser } from "../testing/browser.ts";
 import { kept } from "./kept.ts";
 
@@ -6,7 +6,8 @@ const { localStorage } = installBrowser();
 const parse = (text: string | null) => text ?? "default";
 
 // Other tests' modules share the storage.
-beforeEach(() => {
+beforeEach(() => localStorage.kept.clear());
+afterEach(() => {
   localStorage.isBlocked = false;
   localStorage.kept.clear();
 });

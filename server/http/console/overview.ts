@@ -17,7 +17,7 @@ const route = createRoute({
   method: "get",
   path: "/admin/overview",
   description:
-    "Figures of all accounts together by `from`, `to`, `step`; failures by cause, queues, and what needs attention",
+    "Figures of all accounts together by `from`, `to`, `step`, `zone`; failures by cause, queues, and what needs attention",
   security: session,
   request: { query: OverviewFilter },
   responses: answers(OverviewView),

@@ -13,6 +13,7 @@ import { isFed, useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { formatNumber, messages } from "../../state/locale.ts";
 import { useChoices } from "../../state/url.ts";
+import { zone } from "../../state/zone.ts";
 import { has } from "../../state/words.ts";
 import { rangeMs, type RangeName, rangeNames, rangeOf } from "../dashboard/ranges.ts";
 import { Shares } from "../dashboard/Shares.tsx";
@@ -31,10 +32,10 @@ export function Overview() {
   const network = useSignal<NetworkView | null>(null);
   const load = (signal: AbortSignal) => {
     const to = serverNow();
-    return api.overview({ from: to - rangeMs[range], to }, signal);
+    return api.overview({ from: to - rangeMs[range], to, zone: zone.value }, signal);
   };
   const { data: view, error } =
-    useLive(load, isFed.value ? REFRESH_FED_MS : REFRESH_MS, [range]).value;
+    useLive(load, isFed.value ? REFRESH_FED_MS : REFRESH_MS, [range, zone.value]).value;
   useFeed("snapshot", (snapshot) => network.value = snapshot.network);
   useFeed("network", (now) => network.value = now);
 
