@@ -7,7 +7,10 @@ import type { Store } from "./store.ts";
 import { EVERYONE } from "./usage_rollup.ts";
 
 export interface RetentionOptions {
-  store: Pick<Store, "calls" | "usage" | "users" | "nodes" | "lent" | "sessions" | "audit">;
+  store: Pick<
+    Store,
+    "calls" | "usage" | "users" | "nodes" | "lent" | "sessions" | "audit" | "sharedItems"
+  >;
   clock: Clock;
   log: Log;
   /** How long the ledger keeps calls; 0: for ever. */
@@ -74,6 +77,7 @@ export class Retention {
     await this.#pruneNodes(clock.now() - EVENTS_MS);
     await store.lent.prune(clock.now() - LENT_MS);
     await store.sessions.prune(clock.now());
+    await store.sharedItems.removeExpired(clock.now());
   }
 
   #pruneRows(table: Pick<Store["calls" | "audit"], "prune">, before: number): Promise<void> {

@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeAll, expect, setSystemTime, test } from "bun:test";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
 import type { UserView } from "../../../api/mod.ts";
+import { testDatabase } from "../../store/testing/postgres.ts";
 import { TestApp } from "../testing/test_app.ts";
 import { CLIENT, type Person, TestBrowser, TestProvider } from "../testing/test_provider.ts";
 
@@ -629,4 +630,33 @@ test("the database and the log hold no token of the provider's", async () => {
   expect(row!.sealedGrant.length).toBeGreaterThan(100);
   expect(row!.sealedGrant).not.toContain("eyJ");
   await at.stop();
+});
+
+test("several gateways on one database end each other's attempts and sessions, and share the checks", async () => {
+  const database = await testDatabase();
+  const common = { DATABASE_URL: database.url, JWT_SECRET: crypto.randomUUID() };
+  const [one, two] = [await start(common), await start(common)];
+  const somebody = person();
+  const browser = new TestBrowser(one);
+  const callback = await browser.toCallback();
+  browser.at = two;
+  expect((await browser.send(callback)).status).toBe(302);
+  // What one has used up, the other refuses.
+  expect(await refusedWith(await browser.send(callback))).toBe("sign_in_refused");
+  for (let i = 0; i < 4; i++) {
+    person();
+    await new TestBrowser(one).signIn();
+  }
+  await Promise.all([one, two].map((at) => at.clock.pass(CHECK_MS + 1)));
+  setSystemTime(one.clock.now());
+  const refreshes = () => provider.asked.filter((url) => url.endsWith("/token")).length;
+  const before = refreshes();
+  await Promise.all([one, two].map((at) => at.parts.providerChecks.run()));
+  expect(refreshes() - before).toBe(5);
+
+  provider.people.delete(somebody.sub);
+  await check(two);
+  expect((await one.ask("GET /api/user/me", { token: browser.session! })).status).toBe(401);
+  await Promise.all([one.stop(), two.stop()]);
+  await database.drop();
 });

@@ -158,7 +158,8 @@ export class TestBrowser {
   /** By host and name, as far as the test needs them. */
   readonly cookies = new Map<string, Map<string, string>>();
 
-  constructor(private readonly app: TestApp) {}
+  /** `at`: the gateway that it reaches. */
+  constructor(public at: Pick<TestApp, "send">) {}
 
   /** Follows redirects from the gateway to the provider and back; resolves with the URL that the provider sends it to. */
   async toCallback(query = ""): Promise<string> {
@@ -186,7 +187,7 @@ export class TestBrowser {
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
     const headers = { ...init.headers as Record<string, string>, ...(cookie && { cookie }) };
     const response = host === "localhost"
-      ? await this.app.send(`${init.method ?? "GET"} ${pathname}${search}`, { headers })
+      ? await this.at.send(`${init.method ?? "GET"} ${pathname}${search}`, { headers })
       : await fetch(url, { ...init, headers, redirect: "manual" });
     for (const line of response.headers.getSetCookie()) {
       const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
