@@ -1,6 +1,6 @@
 /**
  * Campaigns that take longer than tests may: `bun run soak [NAME…] [--seed N] [--runs N]
- * [--minutes N | --seconds N]`; without a name all of them. Last line: `N passed, N failed, N skipped`. See
+ * [--minutes N | --seconds N] [--with EXTRA]…`; without a name all of them. Last line: `N passed, N failed, N skipped`. See
  * docs/soak.md.
  */
 
@@ -40,6 +40,7 @@ interface Options {
   seed: number;
   runs: number | undefined;
   minutes: number | undefined;
+  extras: ReadonlySet<string>;
 }
 
 /** Progress is shown no more often than this. */
@@ -90,6 +91,7 @@ function readOptions(): Options {
       runs: { type: "string" },
       minutes: { type: "string" },
       seconds: { type: "string" },
+      with: { type: "string", multiple: true },
       help: { type: "boolean", short: "h" },
     },
   });
@@ -98,8 +100,16 @@ function readOptions(): Options {
     process.exit(0);
   }
   const seconds = positive("--seconds", values.seconds);
+  const chosen = positionals.length === 0 ? campaigns : positionals.map(campaignNamed);
+  const known = chosen.flatMap(({ extras = [] }) => extras);
+  for (const extra of values.with ?? []) {
+    if (!known.includes(extra)) {
+      throw new Error(`--with ${extra}: choose among ${known.join(", ") || "none"}`);
+    }
+  }
   return {
-    chosen: positionals.length === 0 ? campaigns : positionals.map(campaignNamed),
+    chosen,
+    extras: new Set(values.with),
     seed: positive("--seed", values.seed) ?? Math.floor(Math.random() * 1_000_000),
     runs: positive("--runs", values.runs),
     minutes: positive("--minutes", values.minutes) ?? (seconds && seconds / 60),

@@ -4,6 +4,8 @@ export interface Campaign {
   /** As it is chosen on the command line. */
   name: string;
   about: string;
+  /** What it can do in addition, chosen by `--with`. */
+  extras?: readonly string[];
   /** Resolves with what was found; rejects with what is wrong, or with Skipped. */
   run(options: CampaignOptions): Promise<string>;
 }
@@ -15,6 +17,8 @@ export interface CampaignOptions {
   runs: number | undefined;
   /** How long; undefined: by `runs`. */
   minutes: number | undefined;
+  /** What it does in addition, of its `extras`. */
+  extras: ReadonlySet<string>;
   /** Shows how far it has come. */
   progress(state: string): void;
 }
