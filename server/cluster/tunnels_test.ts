@@ -250,17 +250,33 @@ describe("a node that comes back at another gateway than it left", () => {
     expect(received).toMatchObject({ data: ["a", "b"], finished: 1, failures: [] });
   });
 
-  test("without calls is a node of that gateway at once: nothing is carried", async () => {
-    const network = new Network();
-    const [holder, other] = network.gateways as [Gateway, Gateway];
-    const node = new Node(network);
-    node.lose();
-    const welcome = await node.comeTo(other);
-    expect(welcome?.resumed).toBeUndefined();
-    expect(welcome?.session).toStartWith("gw-1/");
-    expect([holder.harness.ids, other.harness.ids]).toEqual([[], ["public:key/n1"]]);
-    expect(other.tunnels.carried).toBe(0);
-  });
+  for (const isNoticed of [true, false]) {
+    const how = isNoticed ? "" : " whose loss was not noticed";
+    test(`without calls${how} is a node of that gateway at once, and of the other until it is offered: nothing is carried`, async () => {
+      for (const isOffered of [true, false]) {
+        const network = new Network();
+        const [holder, other] = network.gateways as [Gateway, Gateway];
+        const node = new Node(network);
+        const left = node.socket;
+        if (isNoticed) node.lose();
+        const welcome = await node.comeTo(other);
+        expect(left.isTerminated).toBe(!isNoticed);
+        expect(welcome?.resumed).toBeUndefined();
+        expect(welcome?.session).toStartWith("gw-1/");
+        expect(other.harness.ids).toEqual(["public:key/n1"]);
+        expect(other.tunnels.carried).toBe(0);
+        const [before] = [...holder.harness.hub.nodes()];
+        expect(before!.view([]).state).toBe("reconnecting");
+        if (isOffered) holder.harness.links.challenge(before!);
+        else await network.pass(2_000);
+        expect(holder.harness.ids).toEqual([]);
+        await network.pass(2_000);
+        expect(holder.harness.links.size).toBe(0);
+        const departures = holder.harness.observed.filter((event) => event.startsWith("left"));
+        expect(departures).toHaveLength(isOffered ? 0 : 1);
+      }
+    });
+  }
 
   test("is asked to dial anew once it has no calls, and its gateway is another one then", async () => {
     const { network, holder, other, node, received } = withCall();

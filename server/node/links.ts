@@ -116,6 +116,9 @@ const FINAL_CODES: ReadonlySet<number> = new Set([
 /** Codes from here on are this protocol's own: an end that closes with one does not come back. */
 const FIRST_OWN_CODE = 4000;
 
+/** How long a node is kept that has come to another gateway, should that one not say that it has it. */
+const HANDED_OVER_WITHIN_MS = 2_000;
+
 /** How often a node is looked at whose frames another gateway carries, for how long it is, and when it then dials anew. */
 const CARRIED_LOOK_MS = 1_000;
 const MAX_CARRIED_MS = 5 * 60_000;
@@ -278,8 +281,7 @@ export class Links implements LinkOwner {
     const [link, peer] = found;
     if (!link.hasCalls) {
       // Nothing is lost if it begins anew there, and nothing has to be carried.
-      this.#fence(peer);
-      this.#end(link, peer, LOST, "it has come to another gateway");
+      this.#handOver(link, peer);
       return false;
     }
     this.#goOn(link, peer, ws, offerOf(register, register));
@@ -322,6 +324,16 @@ export class Links implements LinkOwner {
     link.resume(ws, node.who.publicId);
     this.#change(link, peer, { offer, status: {} });
     peer.log.info({ node: node.who.publicId }, "node is back: its calls go on");
+  }
+
+  /** The node is at another gateway now. It is kept until that one offers it: calls that wait for it would find none. */
+  #handOver(link: LinkV2, peer: Peer): void {
+    this.#fence(peer);
+    if (peer.cancelWait === null) this.#await(link, peer, LOST);
+    peer.isMoving = true;
+    peer.cancelWait!();
+    const end = () => this.#end(link, peer, LOST, "it has come to another gateway");
+    peer.cancelWait = this.parts.clock.after(HANDED_OVER_WITHIN_MS, end);
   }
 
   /** Asks the gateway that the session names. False: there is none to ask. */
