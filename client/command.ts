@@ -5,6 +5,7 @@ import { type ArgsDef, type CommandDef, parseArgs, type ParsedArgs, renderUsage 
 import { licenses } from "../release/mod.ts";
 import { ConfigError } from "./config/config.ts";
 import { CommandError } from "./setup/command_error.ts";
+import { t } from "./texts.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -22,7 +23,7 @@ const EXIT_FAILED = 1;
 const EXIT_BAD_USE = 2;
 
 const common = {
-  help: { type: "boolean", alias: "h", description: "Show this and exit" },
+  help: { type: "boolean", alias: "h", description: t`Show this and exit` },
 } satisfies ArgsDef;
 
 export interface Program {
@@ -59,7 +60,7 @@ export async function runProgram(
     };
     if (asksForHelp(rest)) return await showHelp(program, named, path, args);
     const problems = problemsOf(args, rest);
-    if (problems.length > 0) return refuse([...problems, "--help shows what can be given"]);
+    if (problems.length > 0) return refuse([...problems, t`--help shows what can be given`]);
     const parsed = parseArgs(rest as string[], args) as Record<string, unknown>;
     if (parsed.version) return print(program.version);
     if (parsed.licenses) return print(licenses());
@@ -73,10 +74,10 @@ export async function runProgram(
 }
 
 const programFlags = {
-  version: { type: "boolean", alias: "v", description: "Show the version and exit" },
+  version: { type: "boolean", alias: "v", description: t`Show the version and exit` },
   licenses: {
     type: "boolean",
-    description: "Show the licences of all that is inside and exit",
+    description: t`Show the licences of all that is inside and exit`,
   },
 } satisfies ArgsDef;
 
@@ -139,11 +140,11 @@ function problemsOf(args: ArgsDef, words: readonly string[]): string[] {
     type === "string" && name in given && !given[name]
   );
   return [
-    ...unknown.map((name) => `unknown flag ${name.length === 1 ? "-" : "--"}${name}`),
-    ...positional.slice(wanted.length).map((word) => `unexpected argument ${word}`),
-    ...missing.map(([name]) => `${name.toUpperCase()} is missing`),
+    ...unknown.map((name) => t`unknown flag ${name.length === 1 ? "-" : "--"}${name}`),
+    ...positional.slice(wanted.length).map((word) => t`unexpected argument ${word}`),
+    ...missing.map(([name]) => t`${name.toUpperCase()} is missing`),
     ...empty.map(([name, definition]) =>
-      `--${name} needs a ${"valueHint" in definition ? definition.valueHint : "value"}`
+      t`--${name} needs a ${"valueHint" in definition ? definition.valueHint : "value"}`
     ),
   ];
 }
@@ -170,7 +171,7 @@ async function showHelp(
       args,
     } satisfies CommandDef,
   );
-  const list = isMain ? `\n\nCOMMANDS\n\n${await listOf(program.commands)}\n` : "";
+  const list = isMain ? t`\n\nCOMMANDS\n\n${await listOf(program.commands)}\n` : "";
   const text = usage + list;
   // Colours are kept for terminals only.
   return print(process.stdout.isTTY ? text : stripVTControlCharacters(text));
@@ -191,8 +192,8 @@ async function listOf(commands: Commands, above = ""): Promise<string> {
 function unknownCommand(commands: Commands, [word]: readonly string[]): string {
   const known = Object.keys(commands).join(", ");
   return word === undefined
-    ? `one of these is needed: ${known}`
-    : `"${word}": no such command; there are ${known}`;
+    ? t`one of these is needed: ${known}`
+    : t`"${word}": no such command; there are ${known}`;
 }
 
 function print(text: string): number {

@@ -7,9 +7,10 @@ import { CommandError } from "./setup/command_error.ts";
 import { programName } from "./setup/program_name.ts";
 import { configPathOf, instanceFlags } from "./setup/instance.ts";
 import { buildFacts } from "../release/mod.ts";
+import { t } from "./texts.ts";
 
 const run = command({
-  about: "Run the node (the default)",
+  about: t`Run the node (the default)`,
   args: instanceFlags,
   async run(args, env) {
     const configPath = configPathOf(args, env);
@@ -18,8 +19,8 @@ const run = command({
     } catch (error) {
       if (!(error instanceof AlreadyRunning)) throw error;
       throw new CommandError(
-        `A node runs already on this machine with ${configPath}; "${programName} status" shows it.`,
-        `To run a second one deliberately, give it a name: ${programName} --as NAME`,
+        t`A node runs already on this machine with ${configPath}; "${programName} status" shows it.`,
+        t`To run a second one deliberately, give it a name: ${programName} --as NAME`,
       );
     }
   },
@@ -43,7 +44,7 @@ const code = await runProgram(
     name: programName,
     version: buildFacts.version,
     about:
-      "Offers this machine's models through a Co-Link gateway. COLINK_CLIENT_LOG_LEVEL (debug, info, warn, error, silent) says how much it logs.",
+      t`Offers this machine's models through a Co-Link gateway. COLINK_CLIENT_LOG_LEVEL (debug, info, warn, error, silent) says how much it logs, COLINK_LANGUAGE (en, zh) in which language it speaks.`,
     main: run,
     commands,
   },

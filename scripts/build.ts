@@ -16,6 +16,7 @@ const shared = [
   "log/",
   "release/",
   "service/",
+  "text/",
   "LICENSE",
   "package.json",
   "bun.lockb",

@@ -22,10 +22,10 @@ const everyServerRoom = [
 ];
 
 /** What every room of the server may import. */
-const base = ["server/base", "protocol", "release"];
+const base = ["server/base", "protocol", "release", "text"];
 
 /** What the node's rooms may import besides the rooms below them. */
-const clientBase = ["client/world.ts", "protocol", "release"];
+const clientBase = ["client/world.ts", "protocol", "release", "text"];
 
 const insideAdapter = ["claude", "messages", "openai", "sse", "upstream"]
   .map((name) => `client/adapter/${name}`);
@@ -34,7 +34,8 @@ export const rooms: readonly Room[] = [
   { path: "protocol", may: [] },
   { path: "log", may: [] },
   { path: "release", may: [] },
-  { path: "service", may: [] },
+  { path: "text", may: [] },
+  { path: "service", may: ["text"] },
   { path: "api", may: [] },
   { path: "api/clients.ts", may: [] },
   { path: "web", may: ["api/clients.ts"], mayType: ["api"] },
@@ -246,6 +247,7 @@ export const reserved: readonly Reserved[] = [
       "client/run/connection_limit.ts",
       // Becomes another version of the program, with the environment of this one.
       "client/daemon/daemon.ts",
+      "text/mod.ts",
     ],
   },
 ];

@@ -10,23 +10,27 @@ import type { GroupBudget, GroupChange } from "../api/mod.ts";
 import { isVisibleName } from "../protocol/mod.ts";
 import { createLog } from "../log/create_log.ts";
 import { type AccountServices, openAccountServices } from "./account_services.ts";
-import { languageOf, setupBox } from "./greeting.ts";
+import { setupBox } from "./greeting.ts";
 import { inviteLink, rememberedUrls, resetLink, setupLink } from "./urls.ts";
+import { t } from "./texts.ts";
 
-const email = { type: "string", required: true, description: "The account's e-mail" } as const;
+const email = { type: "string", required: true, description: t`The account's e-mail` } as const;
 
-const groupName = { type: "string", required: true, description: "The group's name" } as const;
-const groupWeight = { type: "string", description: "1 is an account alone; 0.01 to 1000" } as const;
+const groupName = { type: "string", required: true, description: t`The group's name` } as const;
+const groupWeight = {
+  type: "string",
+  description: t`1 is an account alone; 0.01 to 1000`,
+} as const;
 
 const budget = {
   type: "string",
-  description: "As in tokens_per_day=2000000,calls_at_once=2; none: no budget",
+  description: t`As in tokens_per_day=2000000,calls_at_once=2; none: no budget`,
 } as const;
 
 const create = defineCommand({
   meta: {
     name: "create",
-    description: "Create an administrator; the password is read from standard input",
+    description: t`Create an administrator; the password is read from standard input`,
   },
   args: { email },
   run: ({ args }) =>
@@ -38,30 +42,30 @@ const create = defineCommand({
         detail: { role: "admin" },
       });
       const off = providerSignIn.isOnly ? PASSWORDS_OFF : "";
-      return `${args.email} is an administrator: sign in at the console${off}`;
+      return t`${args.email} is an administrator: sign in at the console${off}`;
     }),
 });
 
 const setup = defineCommand({
   meta: {
     name: "setup",
-    description: "Print a link that creates the first administrator in the browser",
+    description: t`Print a link that creates the first administrator in the browser`,
   },
   run: () =>
     withServices(async ({ setup }, _note, urls) => {
       const code = await setup.code();
-      if (code === null) return "This gateway has been set up already: its administrators sign in";
+      if (code === null) return t`This gateway has been set up already: its administrators sign in`;
       const links = urls.map((url) => setupLink(url, code));
-      return setupBox(links, languageOf(process.env), process.stdout.columns ?? 0);
+      return setupBox(links, t, process.stdout.columns ?? 0);
     }),
 });
 
 const invite = defineCommand({
-  meta: { name: "invite", description: "Print a link with which one account can be made" },
-  args: { days: { type: "string", default: "7", description: "How long the link is valid" } },
+  meta: { name: "invite", description: t`Create an invite link, for one account` },
+  args: { days: { type: "string", default: "7", description: t`How long the link is valid` } },
   run({ args }) {
     const days = Number(args.days);
-    if (!(days > 0)) throw new UsageError([`--days=${args.days}: expected a number above 0`]);
+    if (!(days > 0)) throw new UsageError([t`--days=${args.days}: expected a number above 0`]);
     return withServices(async ({ invites }, note, urls) => {
       const ttlMs = days * 24 * 60 * 60 * 1000;
       const { invite, code } = await invites.create({ ttlMs, createdBy: null });
@@ -74,43 +78,43 @@ const invite = defineCommand({
 const password = defineCommand({
   meta: {
     name: "password",
-    description: "Set an account's password, read from standard input",
+    description: t`Set an account's password, read from standard input`,
   },
   args: { email },
   run: ({ args }) =>
     withServices(async ({ accounts, providerSignIn }, note) => {
       await accounts.setPassword(args.email, await passwordFromInput());
       await note({ action: "password.changed", target: args.email });
-      return `${args.email} has a new password${providerSignIn.isOnly ? PASSWORDS_OFF : ""}`;
+      return t`${args.email} has a new password${providerSignIn.isOnly ? PASSWORDS_OFF : ""}`;
     }),
 });
 
 const PASSWORDS_OFF =
-  "; passwords are off (COLINK_OIDC_ONLY): to sign in with it, start a gateway with COLINK_OIDC_ONLY=off";
+  t`; passwords are off (COLINK_OIDC_ONLY): to sign in with it, start a gateway with COLINK_OIDC_ONLY=off`;
 
 const unlink = defineCommand({
   meta: {
     name: "unlink",
-    description: "Cut the link between an account and its person at the sign-in provider",
+    description: t`Cut the link between an account and its person at the sign-in provider`,
   },
   args: { email },
   run: ({ args }) =>
     withServices(async ({ accounts, providerSignIn }, note) => {
       if (!await providerSignIn.unlink(await accounts.idOf(args.email))) {
-        return `${args.email} is linked with nobody`;
+        return t`${args.email} is not linked`;
       }
       await note({ action: "account.unlinked", target: args.email });
-      return `${args.email} is linked with nobody any more; who has the address may be linked anew`;
+      return t`${args.email} is no longer linked; whoever has the address may be linked again`;
     }),
 });
 
 const reset = defineCommand({
-  meta: { name: "reset", description: "Print a link with which an account gets a new password" },
-  args: { email, hours: { type: "string", default: "24", description: "How long it is valid" } },
+  meta: { name: "reset", description: t`Create a link that sets a new password for an account` },
+  args: { email, hours: { type: "string", default: "24", description: t`How long it is valid` } },
   run({ args }) {
     const hours = Number(args.hours);
     if (!(hours > 0 && hours <= 168)) {
-      throw new UsageError([`--hours=${args.hours}: expected a number above 0, at most 168`]);
+      throw new UsageError([t`--hours=${args.hours}: expected a number above 0, at most 168`]);
     }
     return withServices(async ({ accounts, passwordResets }, note, urls) => {
       const id = await accounts.idOf(args.email);
@@ -122,41 +126,44 @@ const reset = defineCommand({
 });
 
 const signOut = defineCommand({
-  meta: { name: "sign-out", description: "End all of an account's sessions; its keys stay" },
+  meta: { name: "sign-out", description: t`End all of an account's sessions; its keys stay` },
   args: { email },
   run: ({ args }) =>
     withServices(async ({ accounts, sessions }, note) => {
       const ended = await sessions.endOthers(await accounts.idOf(args.email), null);
       await note({ action: "session.ended", target: args.email, detail: { ended } });
-      return `${args.email} is signed out everywhere: ${ended} sessions ended`;
+      return t`${args.email} is signed out everywhere: ${ended} sessions ended`;
     }),
 });
 
 const remove = defineCommand({
-  meta: { name: "delete", description: "Delete an account for ever; its calls stay on record" },
-  args: { email, yes: { type: "boolean", description: "Confirms it: nothing brings it back" } },
+  meta: { name: "delete", description: t`Delete an account permanently; its calls stay on record` },
+  args: {
+    email,
+    yes: { type: "boolean", description: t`Confirms the deletion, which cannot be undone` },
+  },
   run({ args }) {
     if (!args.yes) {
-      throw new UsageError([`--yes: is needed to delete ${args.email}, with its keys and nodes`]);
+      throw new UsageError([t`--yes: is needed to delete ${args.email}, with its keys and nodes`]);
     }
     return withServices(async ({ accounts, deletion }, note) => {
       const target = await deletion.run(await accounts.idOf(args.email));
       await note({ action: "user.deleted", target });
-      return `${target} is deleted: its keys, sessions and nodes end within seconds everywhere`;
+      return t`${target} is deleted: its keys, sessions and nodes end within seconds everywhere`;
     });
   },
 });
 
 const limits = defineCommand({
-  meta: { name: "limits", description: "Set what an account may do with all its API keys" },
+  meta: { name: "limits", description: t`Set what an account may do with all its API keys` },
   args: {
     email,
-    rpm: { type: "string", description: "Calls per minute; 0 blocks; default: the gateway's" },
-    models: { type: "string", description: "Names separated by commas; all: every model" },
+    rpm: { type: "string", description: t`Calls per minute; 0 blocks; default: the gateway's` },
+    models: { type: "string", description: t`Names separated by commas; all: every model` },
     budget,
     weight: {
       type: "string",
-      description: "Its part where calls wait, 0.01 to 1000; default: as its groups say",
+      description: t`Its part where calls wait, 0.01 to 1000; default: as its groups say`,
     },
   },
   async run({ args }) {
@@ -169,7 +176,7 @@ const limits = defineCommand({
         : { weight: args.weight === "default" ? null : weightOf(args.weight) }),
     };
     if (Object.keys(change).length === 0) {
-      throw new UsageError(["--rpm, --models, --budget or --weight: one of them is needed"]);
+      throw new UsageError([t`--rpm, --models, --budget or --weight: one of them is needed`]);
     }
     return withServices(async ({ accounts }, note) => {
       await accounts.setLimits(args.email, change);
@@ -180,7 +187,7 @@ const limits = defineCommand({
         target: args.email,
         detail: models === undefined ? detail : { ...detail, models: models?.join(", ") ?? null },
       });
-      return `${args.email}: ${JSON.stringify(change)}, within seconds on every gateway`;
+      return t`${args.email}: ${JSON.stringify(change)}, within seconds on every gateway`;
     });
   },
 });
@@ -188,44 +195,44 @@ const limits = defineCommand({
 const shut = defineCommand({
   meta: {
     name: "shut",
-    description: "Disable an account: its keys, calls and nodes end within seconds",
+    description: t`Disable an account: its keys, calls and nodes end within seconds`,
   },
   args: { email },
   run: ({ args }) =>
     withServices(async ({ accounts }, note) => {
       await accounts.setDisabled(args.email, true);
       await note({ action: "user.disabled", target: args.email });
-      return `${args.email} is disabled; "admin reopen" enables it again`;
+      return t`${args.email} is disabled; "admin reopen" enables it again`;
     }),
 });
 
 const reopen = defineCommand({
-  meta: { name: "reopen", description: "Enable a disabled account again" },
+  meta: { name: "reopen", description: t`Enable a disabled account again` },
   args: { email },
   run: ({ args }) =>
     withServices(async ({ accounts }, note) => {
       await accounts.setDisabled(args.email, false);
       await note({ action: "user.enabled", target: args.email });
-      return `${args.email} is enabled again`;
+      return t`${args.email} is enabled again`;
     }),
 });
 
 const group = defineCommand({
-  meta: { name: "group", description: "Groups of accounts, which nodes can be lent to" },
+  meta: { name: "group", description: t`Groups of accounts, which nodes can be lent to` },
   subCommands: {
     list: defineCommand({
-      meta: { name: "list", description: "Print all groups" },
+      meta: { name: "list", description: t`Print all groups` },
       run: () =>
         withServices(async ({ groups }) => {
           await groups.refresh();
           const lines = groups.list().map(({ name, members, weight }) =>
             `${name}\t${members} members\tweight ${weight}`
           );
-          return lines.join("\n") || "There are no groups";
+          return lines.join("\n") || t`There are no groups`;
         }),
     }),
     add: defineCommand({
-      meta: { name: "add", description: "Make a group" },
+      meta: { name: "add", description: t`Make a group` },
       args: { name: groupName, weight: groupWeight },
       run: ({ args }) =>
         withServices(async ({ groups }, note) => {
@@ -234,54 +241,54 @@ const group = defineCommand({
             weight: weightOf(args.weight ?? "1"),
           });
           await note({ action: "group.created", target: name, detail: { weight } });
-          return `The group "${name}" is there; "admin group join" adds members`;
+          return t`The group "${name}" is there; "admin group join" adds members`;
         }),
     }),
     remove: defineCommand({
-      meta: { name: "remove", description: "Delete a group; its members stay as they are" },
+      meta: { name: "remove", description: t`Delete a group; its members stay as they are` },
       args: { name: groupName },
       run: ({ args }) =>
         withServices(async ({ groups }, note) => {
           const { name } = await groups.remove(await groupId(groups, args.name));
           await note({ action: "group.deleted", target: name });
-          return `The group "${name}" is gone`;
+          return t`The group "${name}" is gone`;
         }),
     }),
     rename: defineCommand({
-      meta: { name: "rename", description: "Give a group another name" },
+      meta: { name: "rename", description: t`Give a group another name` },
       args: {
         name: groupName,
-        to: { type: "string", required: true, description: "The new name" },
+        to: { type: "string", required: true, description: t`The new name` },
       },
       run: ({ args }) => changeGroup(args.name, { name: groupNameOf(args.to) }),
     }),
     weight: defineCommand({
-      meta: { name: "weight", description: "Set a member's part of what is scarce" },
+      meta: { name: "weight", description: t`Set a member's part of what is scarce` },
       args: { name: groupName, weight: { ...groupWeight, required: true } },
       run: ({ args }) => changeGroup(args.name, { weight: weightOf(args.weight) }),
     }),
     budget: defineCommand({
-      meta: { name: "budget", description: "Set what all members together may use" },
+      meta: { name: "budget", description: t`Set what all members together may use` },
       args: { name: groupName, budget: { ...budget, required: true } },
       run: async ({ args }) =>
         changeGroup(args.name, { budget: await budgetOf(args.budget, "group") }),
     }),
     members: defineCommand({
-      meta: { name: "members", description: "Print a group's members" },
+      meta: { name: "members", description: t`Print a group's members` },
       args: { name: groupName },
       run: ({ args }) =>
         withServices(async ({ groups }) => {
           const members = await groups.members(await groupId(groups, args.name));
-          return members.map(({ email }) => email).join("\n") || "The group has no members";
+          return members.map(({ email }) => email).join("\n") || t`The group has no members`;
         }),
     }),
     join: defineCommand({
-      meta: { name: "join", description: "Add an account to a group" },
+      meta: { name: "join", description: t`Add an account to a group` },
       args: { name: groupName, email },
       run: ({ args }) => changeMember(args.name, args.email, "add"),
     }),
     leave: defineCommand({
-      meta: { name: "leave", description: "Remove an account from a group" },
+      meta: { name: "leave", description: t`Remove an account from a group` },
       args: { name: groupName, email },
       run: ({ args }) => changeMember(args.name, args.email, "remove"),
     }),
@@ -294,7 +301,7 @@ function changeGroup(name: string, change: GroupChange): Promise<void> {
     const { name: renamed, weight, budget } = change;
     const detail = defined({ name: renamed, weight, budget: budgetText(budget) });
     await note({ action: "group.changed", target: group.name, detail });
-    return `${group.name}: ${JSON.stringify(change)}, within seconds on every gateway`;
+    return t`${group.name}: ${JSON.stringify(change)}, within seconds on every gateway`;
   });
 }
 
@@ -304,7 +311,7 @@ function changeMember(name: string, email: string, way: "add" | "remove"): Promi
     const group = await groups.change(id, { [way]: [await accounts.idOf(email)] });
     const detail = way === "add" ? { added: email } : { removed: email };
     await note({ action: "group.changed", target: group.name, detail });
-    return `${email} is ${way === "add" ? "now" : "no longer"} a member of "${group.name}"`;
+    return t`${email} is ${way === "add" ? t`now` : t`no longer`} a member of "${group.name}"`;
   });
 }
 
@@ -313,19 +320,19 @@ async function groupId(groups: AccountServices["groups"], name: string): Promise
   await groups.refresh();
   const id = groups.idOf(name);
   if (id !== null) return id;
-  throw new UsageError([`--name=${name}: no group has that name; "admin group list" prints all`]);
+  throw new UsageError([t`--name=${name}: no group has that name; "admin group list" prints all`]);
 }
 
-const aliasName = { type: "positional", required: true, description: "The name" } as const;
+const aliasName = { type: "positional", required: true, description: t`The name` } as const;
 
 const aliasSet = defineCommand({
-  meta: { name: "set", description: "Let a name lead to models" },
+  meta: { name: "set", description: t`Let a name lead to models` },
   args: {
     name: aliasName,
     targets: {
       type: "positional",
       required: true,
-      description: "Models separated by commas, or targets with conditions as a JSON list",
+      description: t`Models separated by commas, or targets with conditions as a JSON list`,
     },
   },
   run: async ({ args: { name, targets } }) => {
@@ -335,36 +342,36 @@ const aliasSet = defineCommand({
       await names.save(alias);
       const to = alias.targets.map(({ model }) => model).join(", ");
       await note({ action: "alias.saved", target: name, detail: { to } });
-      return `${name} → ${to}, within seconds on every gateway`;
+      return t`${name} → ${to}, within seconds on every gateway`;
     });
   },
 });
 
 const aliasRemove = defineCommand({
-  meta: { name: "remove", description: "Remove an alias" },
+  meta: { name: "remove", description: t`Remove an alias` },
   args: { name: aliasName },
   run: ({ args: { name } }) =>
     withServices(async ({ names }, note) => {
       await names.remove(name);
       await note({ action: "alias.removed", target: name });
-      return `${name} is no alias any more`;
+      return t`${name} is no alias any more`;
     }),
 });
 
 const aliasList = defineCommand({
-  meta: { name: "list", description: "List the aliases and what they lead to" },
+  meta: { name: "list", description: t`List the aliases and what they lead to` },
   run: () =>
     withServices(async ({ names }) => {
       await names.refresh();
       const lines = names.aliases(() => true).map(({ name, targets }) =>
         `${name} → ${textOf(targets)}`
       );
-      return lines.join("\n") || "There are no aliases";
+      return lines.join("\n") || t`There are no aliases`;
     }),
 });
 
 const alias = defineCommand({
-  meta: { name: "alias", description: "Names that lead to models" },
+  meta: { name: "alias", description: t`Names that lead to models` },
   subCommands: { set: aliasSet, remove: aliasRemove, list: aliasList } as Record<
     string,
     unknown
@@ -372,14 +379,14 @@ const alias = defineCommand({
 });
 
 const model = defineCommand({
-  meta: { name: "model", description: "Show or change what is said about a model" },
+  meta: { name: "model", description: t`Show or change the settings of a model` },
   args: {
-    name: { type: "positional", required: true, description: "The model's name" },
-    note: { type: "string", description: "Shown in the list of models" },
-    hidden: { type: "string", description: "yes: lists of models leave it out; or no" },
-    temperature: { type: "string", description: "Sent where a caller says none; none: no longer" },
-    "max-tokens": { type: "string", description: "The same for the longest answer" },
-    forget: { type: "boolean", description: "Say nothing more about the model" },
+    name: { type: "positional", required: true, description: t`The model's name` },
+    note: { type: "string", description: t`Shown in the list of models` },
+    hidden: { type: "string", description: t`yes: lists of models leave it out; or no` },
+    temperature: { type: "string", description: t`Sent where a caller says none; none: no longer` },
+    "max-tokens": { type: "string", description: t`The same for the longest answer` },
+    forget: { type: "boolean", description: t`Remove all settings of the model` },
   },
   run: ({ args }) =>
     withServices(async ({ names }, note) => {
@@ -388,7 +395,7 @@ const model = defineCommand({
       if (args.forget) {
         await names.removeModel(name);
         await note({ action: "model.changed", target: name });
-        return `${name}: nothing is said about it any more`;
+        return t`${name}: its settings are removed`;
       }
       const before = names.settingsOf(name) ?? { name };
       const { temperature, max_tokens } = before.defaults ?? {};
@@ -415,7 +422,7 @@ const model = defineCommand({
 
 /** The commands below `server admin`. */
 export const admin: CommandDef = defineCommand({
-  meta: { name: "admin", description: "Accounts, from the command line" },
+  meta: { name: "admin", description: t`Accounts, from the command line` },
   subCommands: {
     setup,
     create,
@@ -457,20 +464,20 @@ async function withServices(
 }
 
 async function passwordFromInput(): Promise<string> {
-  if (process.stdin.isTTY) console.error("Type the password, Enter, and Ctrl-D:");
+  if (process.stdin.isTTY) console.error(t`Type the password, then Enter and Ctrl-D:`);
   return (await Bun.stdin.text()).replace(/\r?\n$/, "");
 }
 
 function weightOf(text: string): number {
   const weight = Number(text);
   if (weight >= 0.01 && weight <= 1000) return weight;
-  throw new UsageError([`--weight=${text}: expected a number from 0.01 to 1000`]);
+  throw new UsageError([t`--weight=${text}: expected a number from 0.01 to 1000`]);
 }
 
 function groupNameOf(text: string): string {
   const name = text.trim();
   if (isVisibleName(name) && name.length <= 60) return name;
-  throw new UsageError([`--name=${text}: expected 1 to 60 visible characters`]);
+  throw new UsageError([t`--name=${text}: expected 1 to 60 visible characters`]);
 }
 
 async function budgetOf(text: string, whose: "account" | "group"): Promise<GroupBudget | null> {
@@ -483,7 +490,7 @@ function rpmOf(text: string): number | null {
   if (text === "default") return null;
   const rpm = Number(text);
   if (Number.isInteger(rpm) && rpm >= 0 && text.trim() !== "") return rpm;
-  throw new UsageError([`--rpm=${text}: expected a whole number, or "default"`]);
+  throw new UsageError([t`--rpm=${text}: expected a whole number, or "default"`]);
 }
 
 /** Targets as they are written on the command line: models' names, or JSON. */
@@ -492,7 +499,7 @@ function targetsOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new UsageError([`${text}: expected names, or a JSON list such as [{"model":"m"}]`]);
+    throw new UsageError([t`${text}: expected names, or a JSON list such as [{"model":"m"}]`]);
   }
 }
 
@@ -509,13 +516,13 @@ function numberOf(
   if (text === undefined) return before;
   if (text === "none") return undefined;
   if (text.trim() !== "" && Number.isFinite(Number(text))) return Number(text);
-  throw new UsageError([`--${option}=${text}: expected a number, or "none"`]);
+  throw new UsageError([t`--${option}=${text}: expected a number, or "none"`]);
 }
 
 function yesOf(option: string, text: string | undefined): boolean | undefined {
   if (text === undefined) return undefined;
   if (text === "yes" || text === "no") return text === "yes";
-  throw new UsageError([`--${option}=${text}: expected yes or no`]);
+  throw new UsageError([t`--${option}=${text}: expected yes or no`]);
 }
 
 function modelsOf(text: string): string[] | null {

@@ -13,6 +13,7 @@ import { downloadDirs } from "./gateway_parts.ts";
 import { createLimits } from "./limit/open.ts";
 import { openStore } from "./store/open.ts";
 import { reachableUrl } from "./urls.ts";
+import { t } from "./texts.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -22,13 +23,13 @@ export function doctorCommand(env: Env): CommandDef {
   return defineCommand({
     meta: {
       name: "doctor",
-      description: "Check what the gateway depends on; each line with a cause and a cure",
+      description: t`Check what the gateway depends on; each line with a cause and a cure`,
     },
     args: {
       report: {
         type: "boolean",
         description:
-          "Begin with versions and the names of the settings, to be shown to others; no secrets",
+          t`Begin with versions and the names of the settings, to be shown to others; no secrets`,
       },
     },
     async run({ args }) {
@@ -46,26 +47,26 @@ async function examine(env: Env, say: (line: string) => void): Promise<boolean> 
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const findings = error.problems.map((text) =>
-      failed(text, "server --help lists every setting")
+      failed(text, t`server --help lists every setting`)
     );
-    return await climb([{ name: "settings", run: () => findings }], say);
+    return await climb([{ name: t`settings`, run: () => findings }], say);
   }
   return await climb(checksOf(config), say);
 }
 
 function checksOf(config: Config): Check[] {
   return [
-    { name: "settings", run: () => ok("valid") },
-    { name: "data folder", run: () => dataFolder(config) },
-    { name: "disk", run: () => disk(config) },
-    { name: "database", run: () => database(config) },
+    { name: t`settings`, run: () => ok("valid") },
+    { name: t`data folder`, run: () => dataFolder(config) },
+    { name: t`disk`, run: () => disk(config) },
+    { name: t`database`, run: () => database(config) },
     { name: "Redis", run: () => redis(config) },
-    { name: "gateway", run: () => listening(config) },
-    { name: "public address", run: () => publicAddress(config) },
+    { name: t`gateway`, run: () => listening(config) },
+    { name: t`public address`, run: () => publicAddress(config) },
     { name: "TLS", run: () => tls(config) },
-    { name: "downloads", run: () => downloads(config) },
+    { name: t`downloads`, run: () => downloads(config) },
     {
-      name: "version",
+      name: t`version`,
       run: () =>
         ok(`${buildFacts.version}, Bun ${Bun.version}, ${process.platform} ${process.arch}`),
     },
@@ -80,37 +81,37 @@ function dataFolder({ dataDir }: Config): Finding {
   } catch (error) {
     const { code } = error as { code?: string };
     return failed(
-      `${dataDir} cannot be read and written (${code})`,
-      "give it to the gateway's user, or set COLINK_DATA_DIR to a folder of its own",
+      t`${dataDir} cannot be read and written (${code})`,
+      t`give it to the gateway's user, or set COLINK_DATA_DIR to a folder of its own`,
     );
   }
 }
 
 async function disk({ dataDir }: Config): Promise<Finding> {
   const free = await freeBytes(dataDir);
-  const text = `${Math.round(free / 2 ** 20)} MiB free`;
+  const text = t`${Math.round(free / 2 ** 20)} MiB free`;
   return free >= MIN_FREE_BYTES
     ? ok(text)
-    : warning(text, `make room at ${dataDir}: ended calls wait there while the database is away`);
+    : warning(text, t`make room at ${dataDir}: ended calls wait there while the database is away`);
 }
 
 async function database({ databaseUrl, dataDir }: Config): Promise<Finding> {
   const name = databaseUrl === null ? `SQLite in ${dataDir}` : "PostgreSQL";
   if (databaseUrl === null && !existsSync(join(dataDir, "colink.db"))) {
-    return skipped(`${name}: it is made when the gateway starts for the first time`);
+    return skipped(t`${name}: it is made when the gateway starts for the first time`);
   }
   const store = await openStore({ databaseUrl, dataDir, log: silentLog });
   try {
     await store.probe();
-    return ok(`${name} takes writes`);
+    return ok(t`${name} takes writes`);
   } catch (error) {
     const { message, cause } = error as Error;
     const why = cause instanceof Error ? ` (${cause.message})` : "";
     return failed(
       `${name}: ${message}${why}`,
       databaseUrl === null
-        ? "look at the folder's owner and the disk; a gateway that never started has made no tables yet"
-        : "check DATABASE_URL, that the server runs, and that this machine may connect; a gateway that never started has made no tables yet",
+        ? t`look at the folder's owner and the disk; a gateway that never started has made no tables yet`
+        : t`check DATABASE_URL, that the server runs, and that this machine may connect; a gateway that never started has made no tables yet`,
     );
   } finally {
     await store.close();
@@ -118,7 +119,7 @@ async function database({ databaseUrl, dataDir }: Config): Promise<Finding> {
 }
 
 async function redis({ redisUrl }: Config): Promise<Finding> {
-  if (redisUrl === null) return skipped("not set: limits in memory, one gateway");
+  if (redisUrl === null) return skipped(t`not set: limits in memory, one gateway`);
   const limits = await createLimits({
     redisUrl,
     gateways: () => 1,
@@ -129,9 +130,9 @@ async function redis({ redisUrl }: Config): Promise<Finding> {
     const endMs = Date.now() + ANSWER_WITHIN_MS / 2;
     while (limits.limiter.trouble !== null && Date.now() < endMs) await Bun.sleep(100);
     const { trouble } = limits.limiter;
-    return trouble === null ? ok("answers and takes writes") : failed(
+    return trouble === null ? ok(t`answers and takes writes`) : failed(
       trouble,
-      "check REDIS_URL, that Redis runs, and its maxmemory; until then each gateway counts for itself",
+      t`check REDIS_URL, that Redis runs, and its maxmemory; until then each gateway counts for itself`,
     );
   } finally {
     await limits.close();
@@ -140,59 +141,59 @@ async function redis({ redisUrl }: Config): Promise<Finding> {
 
 async function listening(config: Config): Promise<Finding> {
   const { host, port } = config;
-  if (port === 0) return skipped("PORT=0: its port is known only to itself");
+  if (port === 0) return skipped(t`PORT=0: its port is known only to itself`);
   const isSecure = speaksTls(config);
   const url = reachableUrl(host, port, isSecure ? "https" : "http");
   // The certificate is for its name, not for this machine's own address.
   const response = await answerOf(`${url}/readyz`, { rejectUnauthorized: !isSecure });
   if (response === null) {
-    return failed(`nothing answers at ${url}`, "start it: server, or server service install");
+    return failed(t`nothing answers at ${url}`, t`start it: server, or server service install`);
   }
   const ready = await response.json().catch(() => null) as { status?: string } | null;
   if (ready?.status === undefined) {
-    return failed(`another program answers at ${url}`, "set PORT to a free one");
+    return failed(t`another program answers at ${url}`, t`set PORT to a free one`);
   }
   return ready.status === "ok"
-    ? ok(`ready at ${url}`)
-    : warning(`${ready.status} at ${url}`, `see which check of ${url}/readyz is not ok`);
+    ? ok(t`ready at ${url}`)
+    : warning(t`${ready.status} at ${url}`, t`see which check of ${url}/readyz is not ok`);
 }
 
 async function publicAddress({ publicUrl }: Config): Promise<Finding> {
   if (publicUrl === null) {
     return warning(
-      "COLINK_PUBLIC_URL is not set",
-      "set it to the address that people use: snippets and links then name it",
+      t`COLINK_PUBLIC_URL is not set`,
+      t`set it to the address that people use: snippets and links then name it`,
     );
   }
   const response = await answerOf(`${publicUrl.replace(/\/+$/, "")}/livez`);
-  if (response?.ok) return ok(`${publicUrl} answers, seen from this machine`);
+  if (response?.ok) return ok(t`${publicUrl} answers, seen from this machine`);
   return failed(
-    `${publicUrl} ${
-      response === null ? "does not answer" : `answers ${response.status}`
+    t`${publicUrl} ${
+      response === null ? t`does not answer` : t`answers ${response.status}`
     }, seen from this machine`,
-    "check its DNS entry, the proxy before the gateway and the firewall; some routers do not let a machine reach its own public address: try from outside",
+    t`check its DNS entry, the proxy before the gateway and the firewall; some routers do not let a machine reach its own public address: try from outside`,
   );
 }
 
 function tls(config: Config): Finding {
   const { publicUrl, host } = config;
-  if (speaksTls(config)) return ok("the gateway speaks HTTPS by itself");
-  if (publicUrl?.startsWith("https:")) return ok("the public address is encrypted");
+  if (speaksTls(config)) return ok(t`the gateway speaks HTTPS by itself`);
+  if (publicUrl?.startsWith("https:")) return ok(t`the public address is encrypted`);
   const isLocal = /^(127\.|localhost$|::1$)/.test(host) && publicUrl === null;
-  return isLocal ? ok("listens on this machine only") : warning(
-    "others reach this gateway without encryption: keys, prompts and answers can be read on the way",
-    "server --domain NAME serves HTTPS by itself; docs/deployment.md has proxies",
+  return isLocal ? ok(t`listens on this machine only`) : warning(
+    t`others reach this gateway without encryption: keys, prompts and answers can be read on the way`,
+    t`server --domain NAME serves HTTPS by itself; docs/deployment.md has proxies`,
   );
 }
 
 function downloads(config: Config): Finding {
   const folders = downloadDirs(config);
   const found = folders.find((folder) => existsSync(join(folder, "SHA256SUMS")));
-  return found !== undefined ? ok(`${found} has a release for new machines`) : warning(
-    `no node programs in ${
+  return found !== undefined ? ok(t`${found} has a release for new machines`) : warning(
+    t`no node programs in ${
       folders.join(" or ")
     }: the command of "Add a node" finds nothing to install`,
-    "copy a release there, made by: bun run release",
+    t`copy a release there, made by: bun run release`,
   );
 }
 

@@ -9,7 +9,7 @@ import { backupCommand, migrateCommand, restoreCommand } from "./backup.ts";
 import { ConfigError, readConfig, settingsHelp, UsageError } from "./base/config.ts";
 import { ColinkError } from "./base/error.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
-import { greeting, languageOf } from "./greeting.ts";
+import { greeting } from "./greeting.ts";
 import { createLog } from "../log/create_log.ts";
 import type { Log } from "./base/log.ts";
 import { setupLink } from "./urls.ts";
@@ -21,23 +21,23 @@ import { serviceCommand } from "./service.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { buildFacts, licenses } from "../release/mod.ts";
 import { reportAlive, startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
+import { t } from "./texts.ts";
 
 const EXIT_BAD_CONFIGURATION = 2;
 const EXIT_FAILED = 1;
 
 const serve = defineCommand({
-  meta: { name: "serve", description: "Run the gateway (the default)" },
+  meta: { name: "serve", description: t`Run the gateway (the default)` },
   args: {
     "workers": {
       type: "string",
-      description:
-        "This many processes at one port, as one network; needs REDIS_URL and DATABASE_URL",
+      description: t`Number of worker processes sharing the port; needs REDIS_URL and DATABASE_URL`,
     },
     "domain": {
       type: "string",
       valueHint: "co-link.example.com",
       description:
-        "Serve HTTPS under this name, with a certificate by ACME (COLINK_DOMAIN); needs the ports 80 and 443",
+        t`Serve HTTPS under this name, with a certificate by ACME (COLINK_DOMAIN); needs the ports 80 and 443`,
     },
   },
   run({ args }) {
@@ -51,7 +51,7 @@ const main = defineCommand({
   meta: {
     name: "server",
     version: buildFacts.version,
-    description: "Co-Link gateway: connected nodes behind one OpenAI-compatible address",
+    description: t`Co-Link gateway: one OpenAI-compatible API in front of your nodes`,
   },
   subCommands: {
     serve,
@@ -140,7 +140,7 @@ async function greet({ urls, setup }: Gateway): Promise<void> {
   const setupLinks = code === null ? [] : urls.map((url) => setupLink(url, code));
   const { columns } = process.stdout;
   console.log(
-    greeting({ version: buildFacts.version, urls, setupLinks, columns }, languageOf(process.env)),
+    greeting({ version: buildFacts.version, urls, setupLinks, columns }, t),
   );
 }
 
@@ -187,7 +187,7 @@ async function help(command: CommandDef, path: readonly string[]): Promise<void>
   const above = { meta: { name: path.slice(0, -1).join(" ") } };
   const usage = await renderUsage(command, isRoot ? undefined : above);
   const text = isRoot
-    ? `${usage}\n\n--version shows the version, --licenses the licences of all that is inside.\n\nSETTINGS, by environment: name, default, unit, meaning\n\n${settingsHelp()}\n`
+    ? t`${usage}\n\n--version shows the version, --licenses the licences of all that is inside.\n\nSETTINGS, by environment: name, default, unit, meaning\n\n${settingsHelp()}\n`
     : usage;
   console.log(process.stdout.isTTY ? text : stripVTControlCharacters(text));
 }
@@ -202,7 +202,7 @@ async function run(words: string[]): Promise<void> {
   if (words.includes("--help") || words.includes("-h")) return await help(command, path);
   const unknown = unknownWord(command, rest);
   if (unknown !== undefined) {
-    throw new UsageError([`"${unknown}": no such command or flag; --help lists all`]);
+    throw new UsageError([t`"${unknown}": no such command or flag; --help lists all`]);
   }
   if (words.length === 0) return await runServe();
   await runCommand(main, { rawArgs: words });
@@ -219,17 +219,17 @@ function explain(error: unknown): number {
     return EXIT_BAD_CONFIGURATION;
   }
   if (error instanceof ConfigError) {
-    console.error(["Cannot start:", ...error.problems.map((p) => `  ${p}`)].join("\n"));
+    console.error([t`Cannot start:`, ...error.problems.map((p) => `  ${p}`)].join("\n"));
     return EXIT_BAD_CONFIGURATION;
   }
   if (isUsageError(error)) {
-    console.error(`${error.message.replace(/\.?$/, ";")} --help lists all`);
+    console.error(t`${error.message.replace(/\.?$/, ";")} --help lists all`);
     return EXIT_BAD_CONFIGURATION;
   }
   const { code, syscall } = error as { code?: string; syscall?: string };
   if (syscall === "listen") {
     console.error(
-      `Cannot listen: ${listenProblems[code ?? ""] ?? `${code}; set PORT, COLINK_HOST`}`,
+      t`Cannot listen: ${listenProblems[code ?? ""] ?? t`${code}; set PORT, COLINK_HOST`}`,
     );
   } else if (
     error instanceof ColinkError || error instanceof NewerSchemaError ||
@@ -246,11 +246,11 @@ function withCause({ message, cause }: Error): string {
 }
 
 const listenProblems: Record<string, string> = {
-  EADDRINUSE: "the port is taken; set PORT to another one, or 0 for a free one",
+  EADDRINUSE: t`the port is taken; set PORT to another one, or 0 for a free one`,
   EACCES:
-    "this port needs more rights; set PORT (and COLINK_HTTP_PORT) above 1023, or allow it: setcap cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit",
-  EADDRNOTAVAIL: "this machine has no such address; set COLINK_HOST to one that it has",
-  EINVAL: "that is no address; set COLINK_HOST to one of this machine's",
+    t`this port needs more rights; set PORT (and COLINK_HTTP_PORT) above 1023, or allow it: setcap cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit`,
+  EADDRNOTAVAIL: t`this machine has no such address; set COLINK_HOST to one that it has`,
+  EINVAL: t`that is no address; set COLINK_HOST to one of this machine's`,
 };
 
 /** An error of citty about the command line. */

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { type CommandDef, defineCommand } from "citty";
 import { type ServiceAction, serviceActions, serviceOf, type ServiceSpec } from "../service/mod.ts";
 import { isSetting, readConfig } from "./base/config.ts";
+import { t } from "./texts.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -17,7 +18,7 @@ const STOP_MARGIN_SECONDS = 15;
 export function serviceCommand(env: Env): CommandDef {
   const actions = Object.keys(serviceActions) as ServiceAction[];
   return defineCommand({
-    meta: { name: "service", description: "Keep the gateway running over logouts and reboots" },
+    meta: { name: "service", description: t`Keep the gateway running over logouts and reboots` },
     subCommands: Object.fromEntries(
       actions.map((action) => [action, commandOf(action, env)]),
     ) as Record<string, CommandDef>,
@@ -30,7 +31,7 @@ function commandOf(action: ServiceAction, env: Env): CommandDef {
     args: {
       system: {
         type: "boolean",
-        description: "For the whole machine, started at boot, under a user of its own; needs root",
+        description: t`For the whole machine, started at boot, under a user of its own; needs root`,
       },
     },
     async run({ args }) {
@@ -58,12 +59,12 @@ function specOf(isSystem: boolean, env: Env): ServiceSpec {
 
 /** Keeps the settings of this environment for the service, unless there is such a file already. */
 function writeSettings(path: string, env: Env): void {
-  if (existsSync(path)) return console.log(`Takes its settings from ${path}`);
+  if (existsSync(path)) return console.log(t`Takes its settings from ${path}`);
   const lines = Object.entries(env)
     .filter(([name, value]) => isSetting(name) && value)
     .map(([name, value]) => `${name}="${value!.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`);
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const text = ["# Settings of the gateway, a line each: server --help lists all.", ...lines, ""];
   writeFileSync(path, text.join("\n"), { mode: 0o600, flag: "wx" });
-  console.log(`Wrote ${path}: the settings of this environment; change them there`);
+  console.log(t`Wrote ${path}: the settings of this environment; change them there`);
 }

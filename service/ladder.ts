@@ -1,5 +1,7 @@
 /** A doctor's ladder: checks one after the other, each with a result and, where it is bad, a cause and a cure. */
 
+import { t } from "./texts.ts";
+
 export interface Finding {
   state: "ok" | "warning" | "failed" | "skipped";
   /** What was found: where it is bad, the cause. */
@@ -48,14 +50,14 @@ export async function climb(
 async function resultsOf(run: Check["run"]): Promise<Finding[]> {
   const { promise: late, resolve } = Promise.withResolvers<Finding>();
   const timer = setTimeout(
-    () => resolve(failed(`no result within ${WITHIN_MS / 1000} s`, "look at what it waits for")),
+    () => resolve(failed(t`no result within ${WITHIN_MS / 1000} s`, t`look at what it waits for`)),
     WITHIN_MS,
   );
   try {
     return [await Promise.race([Promise.resolve(run()), late])].flat();
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    return [failed(text.replaceAll(/\p{Cc}/gu, " "), "see the lines above")];
+    return [failed(text.replaceAll(/\p{Cc}/gu, " "), t`see the lines above`)];
   } finally {
     clearTimeout(timer);
   }

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { ServiceError } from "./service_error.ts";
 import type { Manager, ServiceSpec, ServiceWorld } from "./spec.ts";
 import { removeUnit, writeUnit } from "./unit_file.ts";
+import { t } from "./texts.ts";
 
 const HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n';
 const comment = (line: string) => `<!-- ${line} -->`;
@@ -22,11 +23,11 @@ export class Launchd implements Manager {
       comment,
       head: HEAD,
     });
-    say(isWritten ? `Wrote ${path}` : `${path} was edited and stays as it is`);
+    say(isWritten ? t`Wrote ${path}` : t`${path} was edited and stays as it is`);
     // One that is loaded already is unloaded first: launchd keeps what it has read.
     await run(["launchctl", "bootout", `${this.#domain(spec)}/${labelOf(spec)}`]);
     await this.#launchctl("bootstrap", this.#domain(spec), path);
-    say(`${spec.name} runs, and starts ${spec.isSystem ? "at boot" : "when you log in"}`);
+    say(t`${spec.name} runs, and starts ${spec.isSystem ? t`at boot` : t`when you log in`}`);
   }
 
   async uninstall(spec: ServiceSpec): Promise<void> {
@@ -34,8 +35,8 @@ export class Launchd implements Manager {
     await this.world.run(["launchctl", "bootout", `${this.#domain(spec)}/${labelOf(spec)}`]);
     this.world.say(
       removeUnit({ path, head: HEAD })
-        ? `${spec.name} is no service any more`
-        : `Stopped; ${path} was edited and stays`,
+        ? t`${spec.name} is no service any more`
+        : t`Stopped; ${path} was edited and stays`,
     );
   }
 

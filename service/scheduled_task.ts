@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ServiceError } from "./service_error.ts";
 import type { Manager, ServiceSpec, ServiceWorld } from "./spec.ts";
+import { t } from "./texts.ts";
 
 export class ScheduledTask implements Manager {
   constructor(private readonly world: ServiceWorld) {}
@@ -11,7 +12,7 @@ export class ScheduledTask implements Manager {
   async install(spec: ServiceSpec): Promise<void> {
     const { say, run } = this.world;
     if ((await run(["schtasks", "/Query", "/TN", spec.name]))?.code === 0) {
-      say(`The task ${spec.name} exists and stays as it is; to make it anew, uninstall it first`);
+      say(t`The task ${spec.name} exists and stays as it is; to make it anew, uninstall it first`);
     } else {
       const definition = join(dirname(this.#log(spec)), `${spec.name}.xml`);
       mkdirSync(dirname(definition), { recursive: true });
@@ -20,13 +21,13 @@ export class ScheduledTask implements Manager {
       await this.#schtasks("/Create", "/TN", spec.name, "/XML", definition);
     }
     await this.#schtasks("/Run", "/TN", spec.name);
-    say(`${spec.name} runs, and starts ${spec.isSystem ? "at boot" : "when you log on"}`);
+    say(t`${spec.name} runs, and starts ${spec.isSystem ? t`at boot` : t`when you log on`}`);
   }
 
   async uninstall(spec: ServiceSpec): Promise<void> {
     await this.world.run(["schtasks", "/End", "/TN", spec.name]);
     await this.#schtasks("/Delete", "/TN", spec.name, "/F");
-    this.world.say(`${spec.name} is no scheduled task any more`);
+    this.world.say(t`${spec.name} is no scheduled task any more`);
   }
 
   status(spec: ServiceSpec): Promise<number> {

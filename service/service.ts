@@ -7,14 +7,15 @@ import { ScheduledTask } from "./scheduled_task.ts";
 import { ServiceError } from "./service_error.ts";
 import type { Manager, ServiceSpec, ServiceWorld } from "./spec.ts";
 import { Systemd } from "./systemd.ts";
+import { t } from "./texts.ts";
 
 export { ServiceError };
 
 export const serviceActions = {
-  install: "Keep it running: start it now, and again after a failure, a logout and a reboot",
-  uninstall: "Stop it, and start it no more",
-  status: "Show what the service manager says of it",
-  logs: "Follow its log",
+  install: t`Keep it running: start it now, and again after a failure, a logout and a reboot`,
+  uninstall: t`Stop it, and start it no more`,
+  status: t`Show what the service manager says of it`,
+  logs: t`Follow its log`,
 } as const;
 
 export type ServiceAction = keyof typeof serviceActions;
@@ -28,7 +29,7 @@ export async function serviceOf(
 ): Promise<number> {
   const world: ServiceWorld = { ...realWorld(env), ...replaced };
   if (spec.isSystem && world.platform !== "win32" && world.uid !== 0) {
-    throw new ServiceError("--system is for all users of the machine and needs root: sudo …");
+    throw new ServiceError(t`--system is for all users of the machine and needs root: sudo …`);
   }
   return await managerOf(world)[action](spec) ?? 0;
 }
@@ -38,8 +39,7 @@ function managerOf(world: ServiceWorld): Manager {
   if (world.platform === "win32") return new ScheduledTask(world);
   if (Bun.which("systemctl", { PATH: world.env.PATH ?? "" }) !== null) return new Systemd(world);
   throw new ServiceError(
-    "This machine has no service manager that Co-Link knows (systemd, launchd, scheduled tasks): " +
-      "let yours start the program; docs/deployment.md says how",
+    t`This machine has no service manager that Co-Link knows (systemd, launchd, scheduled tasks): let yours start the program; docs/deployment.md says how`,
   );
 }
 
@@ -64,7 +64,7 @@ function realWorld(env: ServiceWorld["env"]): ServiceWorld {
     },
     async show(command) {
       if (!existsSync(command[0] ?? "") && Bun.which(command[0] ?? "") === null) {
-        throw new ServiceError(`${command[0]} is not there`);
+        throw new ServiceError(t`${command[0]} is not there`);
       }
       return await Bun.spawn([...command], { stdio: ["inherit", "inherit", "inherit"] }).exited;
     },

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ServiceError } from "./service_error.ts";
 import type { Manager, ServiceSpec, ServiceWorld } from "./spec.ts";
 import { removeUnit, writeUnit } from "./unit_file.ts";
+import { t } from "./texts.ts";
 
 const comment = (line: string) => `# ${line}`;
 /** Sorted before what people name their own drop-ins. */
@@ -19,18 +20,18 @@ export class Systemd implements Manager {
     await this.#systemctl(spec, "daemon-reload");
     if (spec.isSystem) await this.#makeUser(spec);
     const path = this.#path(spec);
-    if (writeUnit({ path, text: unitOf(spec), comment })) say(`Wrote ${path}`);
+    if (writeUnit({ path, text: unitOf(spec), comment })) say(t`Wrote ${path}`);
     else this.#writeDropIn(spec, path);
     await this.#systemctl(spec, "daemon-reload");
     await this.#systemctl(spec, "enable", `${spec.name}.service`);
     await this.#systemctl(spec, "restart", `${spec.name}.service`);
-    say(`${spec.name} runs, and starts ${spec.isSystem ? "at boot" : "when you log in"}`);
+    say(t`${spec.name} runs, and starts ${spec.isSystem ? t`at boot` : t`when you log in`}`);
     if (spec.isSystem) return;
     const lingering = await run(["loginctl", "enable-linger"]);
     say(
       lingering?.code === 0
-        ? "It also runs while you are logged out, and starts at boot."
-        : 'It ends when you log out. To keep it running: sudo loginctl enable-linger "$USER"',
+        ? t`It also runs while you are logged out, and starts at boot.`
+        : t`It ends when you log out. To keep it running: sudo loginctl enable-linger "$USER"`,
     );
   }
 
@@ -41,7 +42,7 @@ export class Systemd implements Manager {
     const isGone = removeUnit({ path });
     await this.#systemctl(spec, "daemon-reload");
     this.world.say(
-      isGone ? `${spec.name} is no service any more` : `Stopped; ${path} was edited and stays`,
+      isGone ? t`${spec.name} is no service any more` : t`Stopped; ${path} was edited and stays`,
     );
   }
 
@@ -67,7 +68,7 @@ export class Systemd implements Manager {
     const folder = `${path}.d`;
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, DROP_IN), dropInOf(spec));
-    this.world.say(`${path} was edited and stays as it is; wrote ${join(folder, DROP_IN)}`);
+    this.world.say(t`${path} was edited and stays as it is; wrote ${join(folder, DROP_IN)}`);
   }
 
   async #makeUser({ systemUser, ownedFiles = [] }: ServiceSpec): Promise<void> {
@@ -82,14 +83,16 @@ export class Systemd implements Manager {
     const shell = existsSync("/usr/sbin/nologin") ? "/usr/sbin/nologin" : "/bin/false";
     const made = await run(["useradd", "--system", "--shell", shell, name]);
     if (made?.code !== 0) {
-      throw new ServiceError(`Cannot make the user ${name}: ${made?.output ?? "no useradd here"}`);
+      throw new ServiceError(
+        t`Cannot make the user ${name}: ${made?.output ?? t`no useradd here`}`,
+      );
     }
   }
 
   async #systemctl(spec: ServiceSpec, ...words: string[]): Promise<void> {
     const done = await this.world.run(["systemctl", ...level(spec), ...words]);
     if (done?.code === 0) return;
-    const output = done?.output.trim() || "no systemctl here";
+    const output = done?.output.trim() || t`no systemctl here`;
     const cure = !spec.isSystem && /connect to .*bus/.test(output) ? `\n${noBus(spec)}` : "";
     throw new ServiceError(`systemctl ${words.join(" ")} failed: ${output}${cure}`);
   }
@@ -97,8 +100,7 @@ export class Systemd implements Manager {
 
 /** After su, in a container and the like, a user has no service manager that answers. */
 function noBus({ name }: ServiceSpec): string {
-  return "This session has no systemd of its own user, as after su or in a container: sign in by " +
-    `ssh or at the machine and try again, or use the machine's: sudo ${name} service install --system`;
+  return t`This session has no systemd of its own user, as after su or in a container: sign in by ssh or at the machine and try again, or use the machine's: sudo ${name} service install --system`;
 }
 
 function level({ isSystem }: ServiceSpec): string[] {

@@ -6,6 +6,7 @@ import type { ModelConfig, ProviderConfig } from "../config/config.ts";
 import { CommandError } from "./command_error.ts";
 import { writePrivate } from "./folders.ts";
 import { programName } from "./program_name.ts";
+import { t } from "../texts.ts";
 
 /** The token lies beside config.yaml, in a file of its own. */
 const TOKEN_FILE = "token";
@@ -39,8 +40,8 @@ export class ConfigFile {
     this.#document = parseDocument(text ?? TEMPLATE);
     if (this.#document.errors.length === 0 && isMap(this.#document.contents)) return;
     throw new CommandError(
-      `Cannot change ${path}: ${this.#document.errors[0]?.message ?? "it has no keys"}`,
-      "Mend it or move it away, and run this again.",
+      t`Cannot change ${path}: ${this.#document.errors[0]?.message ?? t`it has no keys`}`,
+      t`Fix it or move it away, and run this again.`,
     );
   }
 
@@ -52,7 +53,7 @@ export class ConfigFile {
         : new ConfigFile(path, null);
     } catch (error) {
       if (error instanceof CommandError) throw error;
-      throw new CommandError(`Cannot read ${path}: ${(error as { code?: string }).code}`);
+      throw new CommandError(t`Cannot read ${path}: ${(error as { code?: string }).code}`);
     }
   }
 

@@ -4,6 +4,7 @@ import { Endpoint } from "../../protocol/mod.ts";
 import { providerTypes } from "../adapter/provider_types.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { realWorld } from "../world.ts";
+import { t } from "../texts.ts";
 
 export interface Surroundings {
   env: Readonly<Record<string, string | undefined>>;
@@ -149,7 +150,7 @@ async function openAiServer(ask: Ask) {
     ?.filter(({ id }) => typeof id === "string") ?? [];
   const [first] = list;
   if (first === undefined) return null;
-  const known = owners[String(first.owned_by)] ?? { name: "A model server", parallel: 2 };
+  const known = owners[String(first.owned_by)] ?? { name: t`A model server`, parallel: 2 };
   // llama.cpp says how many calls it runs at the same time.
   const props = first.owned_by === "llamacpp" ? await ask("/props") : null;
   const slots = props?.total_slots;

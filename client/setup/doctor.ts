@@ -35,6 +35,7 @@ import { realWorld, silentLog } from "../world.ts";
 import { Gateway, printable } from "./gateway.ts";
 import { configPathOf, instanceFlags } from "./instance.ts";
 import { programName } from "./program_name.ts";
+import { t } from "../texts.ts";
 
 const WITHIN_MS = 10_000;
 /** A gateway that speaks v2 says so at once. */
@@ -44,13 +45,13 @@ const MIN_FREE_BYTES = 100 * 1024 * 1024;
 const MAX_SKEW_MS = 60_000;
 
 export const doctor = command({
-  about: "Check configuration, network, gateway and models; each line with a cause and a cure",
+  about: t`Check configuration, network, gateway and models; each line with a cause and a cure`,
   args: {
     ...instanceFlags,
     report: {
       type: "boolean",
       description:
-        "Begin with versions and the configuration without its secrets, to show to others",
+        t`Begin with versions and the configuration without its secrets, to show to others`,
     },
   },
   async run(args, env) {
@@ -59,7 +60,7 @@ export const doctor = command({
     const config = configOf(path, env);
     if (args.report) { for (const line of reportHead(path, config)) say(line); }
     const checks = config instanceof ConfigError
-      ? [{ name: "configuration", run: () => problemsOf(config) }]
+      ? [{ name: t`configuration`, run: () => problemsOf(config) }]
       : checksOf(path, config, args.as, env);
     return await climb(checks, say) ? 0 : 1;
   },
@@ -77,8 +78,8 @@ function configOf(path: string, env: Env): NodeConfig | ConfigError {
 function problemsOf({ problems }: ConfigError): Finding[] {
   return problems.map((problem) =>
     problem.includes("no such file")
-      ? failed(problem, `join a gateway first: ${programName} join https://GATEWAY`)
-      : failed(problem, "mend it there; docs/configuration.md lists every key")
+      ? failed(problem, t`join a gateway first: ${programName} join https://GATEWAY`)
+      : failed(problem, t`fix it there; docs/configuration.md lists every key`)
   );
 }
 
@@ -86,23 +87,23 @@ function checksOf(path: string, config: NodeConfig, as: string | undefined, env:
   const url = serverUrls(config)[0]!;
   const isSecure = url.protocol === "wss:";
   return [
-    { name: "configuration", run: () => ok(path) },
-    { name: "permissions", run: () => permissions(path) },
-    { name: "disk", run: () => disk(path) },
-    { name: "node", run: () => running(path, as, env) },
-    ...config.policy === undefined ? [] : [{ name: "policy", run: () => policy(config) }],
+    { name: t`configuration`, run: () => ok(path) },
+    { name: t`permissions`, run: () => permissions(path) },
+    { name: t`disk`, run: () => disk(path) },
+    { name: t`node`, run: () => running(path, as, env) },
+    ...config.policy === undefined ? [] : [{ name: t`policy`, run: () => policy(config) }],
     { name: "DNS", run: () => dns(url) },
     { name: "TCP", run: () => tcp(url) },
-    { name: "proxy", run: () => proxy(url, env) },
+    { name: t`proxy`, run: () => proxy(url, env) },
     { name: "TLS", run: () => isSecure ? tls(url) : plain(url) },
-    { name: "gateway", run: () => gatewayOf(url) },
-    { name: "clock", run: () => clock(url) },
-    { name: "WebSocket and token", run: () => link(url, config.client_token) },
+    { name: t`gateway`, run: () => gatewayOf(url) },
+    { name: t`clock`, run: () => clock(url) },
+    { name: t`WebSocket and token`, run: () => link(url, config.client_token) },
     ...config.share_with === undefined || config.share_with === "everyone" ? [] : [{
       name: "share_with",
       run: () => sharing(url, config.client_token),
     }],
-    { name: "approval", run: () => approval(url, config, path, as, env) },
+    { name: t`approval`, run: () => approval(url, config, path, as, env) },
     ...config.providers.map((provider, i): Check => ({
       name: `providers[${i}] ${provider.type}`,
       run: () => models(provider),
@@ -115,26 +116,26 @@ function permissions(path: string): Finding {
     accessSync(dirname(resolve(path)), constants.W_OK);
   } catch {
     return warning(
-      `${dirname(resolve(path))} cannot be written`,
-      `the node runs, but "${programName} init" cannot change its configuration there`,
+      t`${dirname(resolve(path))} cannot be written`,
+      t`the node runs, but "${programName} init" cannot change its configuration there`,
     );
   }
   const token = join(dirname(path), "token");
   if (process.platform === "win32" || !existsSync(token)) {
-    return ok("the configuration is yours alone");
+    return ok(t`the configuration is yours alone`);
   }
   return (statSync(token).mode & 0o077) === 0
-    ? ok("the token is readable by you alone")
-    : failed(`others can read ${token}`, `chmod 600 ${token}`);
+    ? ok(t`the token is readable by you alone`)
+    : failed(t`others can read ${token}`, `chmod 600 ${token}`);
 }
 
 function disk(path: string): Finding {
   const { bavail, bsize } = statfsSync(dirname(resolve(path)));
   const free = bavail * bsize;
-  const text = `${Math.round(free / 2 ** 20)} MiB free`;
+  const text = t`${Math.round(free / 2 ** 20)} MiB free`;
   return free >= MIN_FREE_BYTES
     ? ok(text)
-    : warning(text, "make room: the log and updates need some; the node itself goes on");
+    : warning(text, t`make room: the log and updates need some; the node itself goes on`);
 }
 
 /** What the owner's policy says now, and which of its conditions this machine cannot tell. */
@@ -146,9 +147,11 @@ async function policy(config: NodeConfig): Promise<Finding> {
   await gate.start();
   gate.stop();
   const [unknown] = warnings;
-  if (unknown !== undefined) return warning(unknown, "docs/sharing.md says what each system tells");
+  if (unknown !== undefined) {
+    return warning(unknown, t`docs/sharing.md says what each system tells`);
+  }
   return ok(
-    gate.pause === null ? "calls are taken now" : `no calls are taken now: ${gate.pause.reason}`,
+    gate.pause === null ? t`calls are taken now` : t`no calls are taken now: ${gate.pause.reason}`,
   );
 }
 
@@ -156,29 +159,29 @@ async function running(path: string, as: string | undefined, env: Env): Promise<
   const status = await askControl<DaemonStatus>({ configPath: path, as }, "status", {}, env)
     .catch(() => null);
   if (status === null) {
-    return warning("not running", `start it: ${programName}, or ${programName} service install`);
+    return warning(t`not running`, t`start it: ${programName}, or ${programName} service install`);
   }
   if (status.configProblems !== null) {
     return failed(
-      `runs with an older configuration, because this one cannot be used: ${
+      t`runs with an older configuration, because this one cannot be used: ${
         status.configProblems[0]
       }`,
-      "mend the file; the node takes it over by itself",
+      t`fix the file; the node then uses it at once`,
     );
   }
-  if (status.state === "connected") return ok(`connected, ${status.models.length} models`);
-  return warning(`${status.state}: ${status.lastProblem ?? "not connected yet"}`, "see below");
+  if (status.state === "connected") return ok(t`connected, ${status.models.length} models`);
+  return warning(`${status.state}: ${status.lastProblem ?? t`not connected yet`}`, t`see below`);
 }
 
 async function dns({ hostname }: URL): Promise<Finding> {
   const name = hostname.replace(/^\[|\]$/g, "");
   try {
     const found = await lookup(name, { all: true });
-    return ok(`${name} is ${found.map(({ address }) => address).join(", ")}`);
+    return ok(t`${name} is ${found.map(({ address }) => address).join(", ")}`);
   } catch (error) {
     return failed(
-      `the name ${name} is not known (${(error as { code?: string }).code})`,
-      "check server_url for a misspelling, and this machine's network",
+      t`the name ${name} is not known (${(error as { code?: string }).code})`,
+      t`check server_url for a misspelling, and this machine's network`,
     );
   }
 }
@@ -199,22 +202,22 @@ function tcp(url: URL): Promise<Finding> {
   };
   socket.on(
     "connect",
-    () => end(ok(`port ${port} answers in ${Math.round(performance.now() - startedMs)} ms`)),
+    () => end(ok(t`port ${port} answers in ${Math.round(performance.now() - startedMs)} ms`)),
   );
   socket.on(
     "timeout",
     () =>
       end(
         failed(
-          `port ${port} does not answer`,
-          "a firewall drops the connection, here or there; or the gateway is off",
+          t`port ${port} does not answer`,
+          t`a firewall drops the connection, here or there; or the gateway is off`,
         ),
       ),
   );
   socket.on("error", (error: { code?: string }) =>
     end(failed(
-      `port ${port}: ${error.code === "ECONNREFUSED" ? "connection refused" : error.code}`,
-      "is the gateway running there? Is the port in server_url right?",
+      t`port ${port}: ${error.code === "ECONNREFUSED" ? t`connection refused` : error.code}`,
+      t`is the gateway running there? Is the port in server_url right?`,
     )));
   return promise;
 }
@@ -222,16 +225,16 @@ function tcp(url: URL): Promise<Finding> {
 function proxy({ protocol }: URL, env: Env): Finding {
   const name = protocol === "wss:" ? "HTTPS_PROXY" : "HTTP_PROXY";
   const value = env[name] || env[name.toLowerCase()];
-  if (!value) return skipped("none is set");
-  const shown = URL.parse(value)?.host ?? "an address that is none";
-  return ok(`${name} is ${shown}; NO_PROXY is ${env.NO_PROXY || env.no_proxy || "not set"}`);
+  if (!value) return skipped(t`none is set`);
+  const shown = URL.parse(value)?.host ?? t`an address that is none`;
+  return ok(t`${name} is ${shown}; NO_PROXY is ${env.NO_PROXY || env.no_proxy || t`not set`}`);
 }
 
 function plain({ hostname }: URL): Finding {
   const isLocal = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-  return isLocal ? skipped("the gateway is on this machine") : warning(
-    "not encrypted: your token and all prompts can be read on the way",
-    "use wss:// in server_url where the gateway has TLS",
+  return isLocal ? skipped(t`the gateway is on this machine`) : warning(
+    t`not encrypted: your token and all prompts can be read on the way`,
+    t`use wss:// in server_url where the gateway has TLS`,
   );
 }
 
@@ -245,17 +248,17 @@ function tls(url: URL): Promise<Finding> {
   };
   socket.on("secureConnect", () => {
     const { valid_to, issuer } = socket.getPeerCertificate();
-    const by = issuer?.O ?? issuer?.CN ?? "an unknown authority";
-    end(ok(`a certificate of ${printable(String(by))}, valid until ${valid_to}`));
+    const by = issuer?.O ?? issuer?.CN ?? t`an unknown authority`;
+    end(ok(t`a certificate of ${printable(String(by))}, valid until ${valid_to}`));
   });
   socket.on(
     "timeout",
-    () => end(failed("no TLS handshake in time", "check what stands before the gateway")),
+    () => end(failed(t`no TLS handshake in time`, t`check what stands before the gateway`)),
   );
   socket.on("error", (error) =>
     end(failed(
       dialError({ error }).reason.replace("cannot connect: ", ""),
-      "check server_url; a CA of your own is named by NODE_EXTRA_CA_CERTS",
+      t`check server_url; a CA of your own is named by NODE_EXTRA_CA_CERTS`,
     )));
   return promise;
 }
@@ -268,8 +271,8 @@ async function gatewayOf(url: URL): Promise<Finding> {
   const { version } = await gatewayAt(url).info();
   const own = buildFacts.version;
   return version === own
-    ? ok(`version ${version}, as this node`)
-    : ok(`version ${printable(version)}; this node is ${own}`);
+    ? ok(t`version ${version}, as this node`)
+    : ok(t`version ${printable(version)}; this node is ${own}`);
 }
 
 async function clock(url: URL): Promise<Finding> {
@@ -277,12 +280,12 @@ async function clock(url: URL): Promise<Finding> {
     signal: AbortSignal.timeout(WITHIN_MS),
   });
   const date = response.headers.get("date");
-  if (date === null) return skipped("the gateway does not say its time");
+  if (date === null) return skipped(t`the gateway does not say its time`);
   const skewMs = Date.parse(date) - Date.now();
-  const text = `${Math.round(Math.abs(skewMs) / 1000)} s from the gateway's`;
+  const text = t`${Math.round(Math.abs(skewMs) / 1000)} s from the gateway's`;
   return Math.abs(skewMs) <= MAX_SKEW_MS
     ? ok(text)
-    : warning(text, "set this machine's clock: certificates are checked by it");
+    : warning(text, t`set this machine's clock: certificates are checked by it`);
 }
 
 /** The upgrade alone: nothing is registered, so that a running node is not disturbed. */
@@ -292,7 +295,10 @@ function link(url: URL, token: string): Promise<Finding> {
   let lastError: unknown = null;
   const cancel = realWorld.after(WITHIN_MS, () => {
     resolve(
-      failed("the gateway does not answer the upgrade", "a proxy before it may hold WebSockets up"),
+      failed(
+        t`the gateway does not answer the upgrade`,
+        t`a proxy before it may hold WebSockets up`,
+      ),
     );
     socket.close();
   });
@@ -307,7 +313,7 @@ function link(url: URL, token: string): Promise<Finding> {
     const { reason } = dialError(lastError);
     resolve(failed(
       reason.replace("cannot connect: ", ""),
-      /token/.test(reason) ? `join again: ${programName} join GATEWAY` : "see the lines above",
+      /token/.test(reason) ? t`join again: ${programName} join GATEWAY` : t`see the lines above`,
     ));
   });
   return promise;
@@ -324,8 +330,8 @@ function sharing(url: URL, token: string): Promise<Finding> {
   };
   const tooOld = () =>
     end(warning(
-      "this gateway is too old to honour share_with: the node offers it nothing",
-      "ask who runs the gateway to update it, or set share_with: everyone",
+      t`this gateway is too old to honour share_with: the node offers it nothing`,
+      t`ask who runs the gateway to update it, or set share_with: everyone`,
     ));
   const cancel = realWorld.after(HELLO_WITHIN_MS, tooOld);
   socket.addEventListener("message", (event) => {
@@ -333,9 +339,9 @@ function sharing(url: URL, token: string): Promise<Finding> {
     const decoded = typeof data === "string" ? null : decodeV2(new Uint8Array(data));
     if (decoded?.kind !== "frame" || decoded.frame.type !== "hello") return tooOld();
     if (decoded.frame.data.takes_share_with !== true) return tooOld();
-    end(ok("the gateway sends only the calls that share_with lets in"));
+    end(ok(t`the gateway sends only the calls that share_with lets in`));
   });
-  socket.addEventListener("error", () => end(skipped("the gateway cannot be reached")));
+  socket.addEventListener("error", () => end(skipped(t`the gateway cannot be reached`)));
   return promise;
 }
 
@@ -348,36 +354,39 @@ async function approval(
 ): Promise<Finding> {
   const status = await askControl<DaemonStatus>({ configPath: path, as }, "status", {}, env)
     .catch(() => null);
-  if (status?.state !== "connected") return skipped("the node is not connected");
+  if (status?.state !== "connected") return skipped(t`the node is not connected`);
   const { nodes } = await gatewayAt(url).ask<{ nodes: { name: string; state: string }[] }>(
     "GET",
     "/api/nodes",
   );
   const name = as ?? config.name;
   const own = nodes.filter((node) => name === undefined || node.name === name);
-  if (own.length === 0) return skipped("the public list of nodes does not have it");
+  if (own.length === 0) return skipped(t`the public list of nodes does not have it`);
   return own.every(({ state }) => state === "unapproved")
-    ? warning("the node waits for an administrator's approval", "ask who runs the gateway")
-    : ok("the node gets calls");
+    ? warning(t`the node waits for an administrator's approval`, t`ask who runs the gateway`)
+    : ok(t`the node gets calls`);
 }
 
 async function models(provider: ProviderConfig): Promise<Finding[]> {
   const adapter = new providerTypes[provider.type](provider, realWorld);
-  if (adapter.models === undefined) return [skipped("it has no list of models")];
+  if (adapter.models === undefined) return [skipped(t`it has no list of models`)];
   let listed: Set<string>;
   try {
     listed = new Set((await adapter.models(AbortSignal.timeout(WITHIN_MS))).map(({ id }) => id));
   } catch (error) {
     return [failed(
       printable((error as Error).message),
-      "is it running? Are base_url and api_key right?",
+      t`is it running? Are base_url and api_key right?`,
     )];
   }
-  if (!Array.isArray(provider.models)) return [ok(`lists ${listed.size} models`)];
+  if (!Array.isArray(provider.models)) return [ok(t`lists ${listed.size} models`)];
   const missing = provider.models.filter(({ local }) => !listed.has(local));
-  if (missing.length === 0) return [ok(`has all ${provider.models.length} models`)];
+  if (missing.length === 0) return [ok(t`has all ${provider.models.length} models`)];
   return missing.map(({ local }) =>
-    warning(`does not list ${printable(local)}`, `load it there, or remove it: ${programName} init`)
+    warning(
+      t`does not list ${printable(local)}`,
+      t`load it there, or remove it: ${programName} init`,
+    )
   );
 }
 

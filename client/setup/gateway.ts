@@ -1,6 +1,7 @@
 /** A gateway as the setup commands talk to it over HTTP: its address, and its answers or why there are none. */
 
 import { CommandError } from "./command_error.ts";
+import { t } from "../texts.ts";
 
 type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
@@ -35,7 +36,7 @@ export class Gateway {
     ];
     if (url === null || scheme === undefined || url.hostname === "") {
       throw new CommandError(
-        `"${text}" is no address of a gateway; give it as https://gateway.example`,
+        t`"${text}" is no address of a gateway; give it as https://gateway.example`,
       );
     }
     const path = url.pathname.replace(/\/(ws)?\/*$/, "");
@@ -50,10 +51,10 @@ export class Gateway {
   /** Throws CommandError where this is no gateway, or none can be reached. */
   async info(): Promise<GatewayInfo> {
     const info = await this.ask<Partial<GatewayInfo>>("GET", "/api/info").catch((error) => {
-      if (error instanceof GatewayRefusal) throw this.#noGateway(`it answered ${error.status}`);
+      if (error instanceof GatewayRefusal) throw this.#noGateway(t`it answered ${error.status}`);
       throw error;
     });
-    if (typeof info?.version !== "string") throw this.#noGateway("it answers something else");
+    if (typeof info?.version !== "string") throw this.#noGateway(t`it answers something else`);
     return { version: info.version };
   }
 
@@ -68,7 +69,7 @@ export class Gateway {
     throw new GatewayRefusal(
       response.status,
       typeof code === "string" ? code : "",
-      printable(typeof message === "string" ? message : `The gateway answered ${response.status}`),
+      printable(typeof message === "string" ? message : t`The gateway answered ${response.status}`),
     );
   }
 
@@ -84,17 +85,17 @@ export class Gateway {
       });
     } catch (error) {
       throw new CommandError(
-        `Cannot reach ${this.address}: ${causeOf(error)}`,
-        ...this.#hasScheme || !this.address.startsWith("https:")
-          ? []
-          : [`If this gateway has no TLS, say so: http://${this.address.slice("https://".length)}`],
+        t`Cannot reach ${this.address}: ${causeOf(error)}`,
+        ...this.#hasScheme || !this.address.startsWith("https:") ? [] : [
+          t`If this gateway has no TLS, say so: http://${this.address.slice("https://".length)}`,
+        ],
       );
     }
   }
 
   #noGateway(state: string): CommandError {
     return new CommandError(
-      `${this.address} is no Co-Link gateway: ${state}; give the address at which its console opens`,
+      t`${this.address} is no Co-Link gateway: ${state}; give the address at which its console opens`,
     );
   }
 }
@@ -109,22 +110,22 @@ export function printable(text: string): string {
 }
 
 const causes: readonly [RegExp, string][] = [
-  [/timed? ?out|TimeoutError/i, "no answer within 15 s; check the address and firewalls"],
-  [/ENOTFOUND|EAI_AGAIN|resolve|dns/i, "no such name; check the address"],
+  [/timed? ?out|TimeoutError/i, t`no answer within 15 s; check the address and firewalls`],
+  [/ENOTFOUND|EAI_AGAIN|resolve|dns/i, t`no such name; check the address`],
   [
     /ECONNREFUSED|refused|Unable to connect/i,
-    "connection refused; is the gateway running at this port?",
+    t`connection refused; is the gateway running at this port?`,
   ],
-  [/self.signed/i, "its certificate is self-signed; NODE_EXTRA_CA_CERTS=FILE names one to trust"],
-  [/expired/i, "its certificate has expired"],
-  [/ALTNAME|NotValidForName|hostname/i, "its certificate is for another name"],
-  [/WRONG_VERSION|UNKNOWN_PROTOCOL/i, "it does not speak TLS there; try http://"],
-  [/certificate|TLS|SSL/i, "its certificate is not trusted"],
-  [/ECONNRESET|closed/i, "it hung up; if it speaks TLS, use https://"],
+  [/self.signed/i, t`its certificate is self-signed; NODE_EXTRA_CA_CERTS=FILE names one to trust`],
+  [/expired/i, t`its certificate has expired`],
+  [/ALTNAME|NotValidForName|hostname/i, t`its certificate is for another name`],
+  [/WRONG_VERSION|UNKNOWN_PROTOCOL/i, t`it does not speak TLS there; try http://`],
+  [/certificate|TLS|SSL/i, t`its certificate is not trusted`],
+  [/ECONNRESET|closed/i, t`it hung up; if it speaks TLS, use https://`],
 ];
 
 function causeOf(error: unknown): string {
   const { name = "", code = "", message = "" } = error as Partial<Error & { code: string }>;
   const text = `${name} ${code} ${message}`;
-  return causes.find(([pattern]) => pattern.test(text))?.[1] ?? printable(message || "no answer");
+  return causes.find(([pattern]) => pattern.test(text))?.[1] ?? printable(message || t`no answer`);
 }

@@ -11,14 +11,15 @@ import { printable } from "./gateway.ts";
 import { programName } from "./program_name.ts";
 import { Terminal } from "./terminal.ts";
 import { type Trial, tryModel } from "./trial.ts";
+import { t } from "../texts.ts";
 
 export const initFlags = {
-  yes: { type: "boolean", alias: "y", description: "Ask nothing: share what is suggested" },
+  yes: { type: "boolean", alias: "y", description: t`Ask nothing: share what is suggested` },
   json: {
     type: "boolean",
-    description: "Print what was found as JSON; change nothing without --yes",
+    description: t`Print what was found as JSON; change nothing without --yes`,
   },
-  test: { type: "boolean", default: true, negativeDescription: "Send no test prompts" },
+  test: { type: "boolean", default: true, negativeDescription: t`Send no test prompts` },
 } satisfies ArgsDef;
 
 export interface InitArgs {
@@ -31,13 +32,13 @@ export interface InitArgs {
 const TRIALS_WITHIN_MS = 60_000;
 
 export const initCommand = command({
-  about: "Find the models on this machine and choose which to share; again: change the choice",
+  about: t`Find the models on this machine and choose which to share; again: change the choice`,
   args: {
     config: {
       type: "string",
       alias: "c",
       valueHint: "PATH",
-      description: "The configuration file to write; default: the one that join has made",
+      description: t`The configuration file to write; default: the one that join has made`,
     },
     ...initFlags,
   },
@@ -60,7 +61,7 @@ export async function init(path: string, args: InitArgs, env: Env): Promise<bool
   const file = ConfigFile.open(path);
   if (!file.isJoined && !args.json) {
     throw new CommandError(
-      `${path} names no gateway yet; run: ${programName} join https://GATEWAY`,
+      t`${path} names no gateway yet; run: ${programName} join https://GATEWAY`,
     );
   }
   const servers = await discover({ env, fetch });
@@ -82,8 +83,8 @@ export async function init(path: string, args: InitArgs, env: Env): Promise<bool
 
 function noServer({ json }: InitArgs): false {
   const lines = [
-    "Found no model server on this machine: nothing answers as Ollama, LM Studio, vLLM, llama.cpp or SGLang.",
-    `Start one, or set OPENAI_API_KEY or ANTHROPIC_API_KEY, and run: ${programName} init`,
+    t`Found no model server on this machine: nothing answers as Ollama, LM Studio, vLLM, llama.cpp or SGLang.`,
+    t`Start one, or set OPENAI_API_KEY or ANTHROPIC_API_KEY, and run: ${programName} init`,
   ];
   if (json) console.log(JSON.stringify({ servers: [], written: false }));
   else for (const line of lines) console.error(line);
@@ -107,7 +108,7 @@ async function choose(
   if (terminal === null) return suggested;
   const open = suggested.filter(({ before }) => before !== "auto");
   const ticked = await terminal.tick(
-    "Which models shall this machine share?",
+    t`Which models shall this machine share?`,
     open.map(({ server, chosen }) => ({
       title: `${server.name} (${server.place})`,
       options: server.models.map((model) => ({
@@ -136,8 +137,8 @@ function isSuggested(server: FoundServer, before: Choice["before"], id: string):
 function factsOf({ kind, sizeBytes, contextLength }: FoundModel): string {
   const facts = [
     kind === "embedding" ? "embeddings" : null,
-    sizeBytes === undefined ? null : `${(sizeBytes / 1e9).toFixed(1)} GB`,
-    contextLength === undefined ? null : `${contextLength.toLocaleString("en")} tokens of context`,
+    sizeBytes === undefined ? null : t`${(sizeBytes / 1e9).toFixed(1)} GB`,
+    contextLength === undefined ? null : t`${contextLength.toLocaleString("en")} tokens of context`,
   ];
   return facts.filter((fact) => fact !== null).join(", ");
 }
@@ -151,7 +152,7 @@ async function parallelOf(
   const used = choices.filter(({ chosen }) => chosen.length > 0);
   const suggested = Math.max(1, ...used.map(({ server }) => server.parallel));
   const fallback = file.hasProviders ? file.maxParallel ?? 1 : suggested;
-  return await terminal?.number("How many calls may run at the same time?", fallback) ?? fallback;
+  return await terminal?.number(t`How many calls may run at the same time?`, fallback) ?? fallback;
 }
 
 function write(file: ConfigFile, choices: readonly Choice[], maxParallel: number): void {
@@ -194,14 +195,14 @@ async function tryAll(
     if (json !== true) console.log(trialLine(model, trial));
   }
   const left = all.length - trials.size;
-  if (left > 0 && json !== true) console.log(`  ${left} more were not tried, to save time`);
+  if (left > 0 && json !== true) console.log(t`  ${left} more were not tried, to save time`);
   return trials;
 }
 
 function trialLine({ id }: FoundModel, { failure, seconds, tokensPerSecond }: Trial): string {
   if (failure !== null) return `  ✗ ${printable(id)}: ${printable(failure)}`;
-  const speed = tokensPerSecond === null ? "" : `, ${tokensPerSecond.toFixed(0)} tok/s`;
-  return `  ✓ ${printable(id)} answered in ${seconds.toFixed(1)} s${speed}`;
+  const speed = tokensPerSecond === null ? "" : t`, ${tokensPerSecond.toFixed(0)} tok/s`;
+  return t`  ✓ ${printable(id)} answered in ${seconds.toFixed(1)} s${speed}`;
 }
 
 function report(
@@ -217,8 +218,8 @@ function report(
   const count = choices.reduce((sum, { chosen }) => sum + chosen.length, 0);
   if (json !== true) {
     console.log(
-      `Shares ${count} ${
-        count === 1 ? "model" : "models"
+      t`Shares ${count} ${
+        count === 1 ? t`model` : t`models`
       }, up to ${maxParallel} calls at a time: ${file.path}`,
     );
     return;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { ArgsDef } from "citty";
 import type { Env } from "../command.ts";
 import { configFolder } from "./folders.ts";
+import { t } from "../texts.ts";
 
 const IN_FOLDER = "config.yaml";
 
@@ -14,12 +15,12 @@ export const instanceFlags = {
     alias: "c",
     valueHint: "PATH",
     description:
-      `The configuration file (default: ${IN_FOLDER} in the current folder, else the one that "join" made)`,
+      t`The configuration file (default: ${IN_FOLDER} in the current folder, else the one that "join" made)`,
   },
   as: {
     type: "string",
     valueHint: "NAME",
-    description: "A second node on this machine, deliberately, under this name",
+    description: t`A second node on this machine, deliberately, under this name`,
   },
 } satisfies ArgsDef;
 

@@ -10,6 +10,7 @@ import { Gateway, GatewayRefusal, printable } from "./gateway.ts";
 import { init, initFlags } from "./init.ts";
 import { programName } from "./program_name.ts";
 import { startFlags, startNode } from "./start.ts";
+import { t } from "../texts.ts";
 
 const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 /** What RFC 8628 adds to the interval when told to slow down. */
@@ -32,25 +33,25 @@ interface Authorization {
 }
 
 export const join = command({
-  about: "Join a gateway: get a node token for this machine, find its models, and start",
+  about: t`Join a gateway: get a node token for this machine, find its models, and start`,
   args: {
-    gateway: { type: "positional", description: "Its address, such as https://gateway.example" },
+    gateway: { type: "positional", description: t`Its address, such as https://gateway.example` },
     code: {
       type: "positional",
       required: false,
-      description: "A join code from its console; without one, you approve the machine there",
+      description: t`A join code from its console; without one, you approve the machine there`,
     },
     "token-file": {
       type: "string",
       valueHint: "FILE",
-      description: "Take the node token from this file instead; - is standard input",
+      description: t`Take the node token from this file instead; - is standard input`,
     },
     name: {
       type: "string",
       valueHint: "NAME",
-      description: "What the machine is called; default: its own name",
+      description: t`What the machine is called; default: its own name`,
     },
-    init: { type: "boolean", default: true, negativeDescription: "Only join: find no models" },
+    init: { type: "boolean", default: true, negativeDescription: t`Only join: find no models` },
     ...initFlags,
     ...startFlags,
   },
@@ -67,8 +68,11 @@ export const join = command({
     const config = ConfigFile.open(joinPath(folder, "config.yaml"));
     config.join({ serverUrl: gateway.serverUrl, name: args.name });
     config.save();
-    const whose = joined.account === null ? "" : ` as ${printable(joined.account)}'s "${name}"`;
-    say(args, `Joined ${gateway.address}${whose}. Token saved, readable only by you: ${tokenFile}`);
+    const whose = joined.account === null ? "" : t` as ${printable(joined.account)}'s "${name}"`;
+    say(
+      args,
+      t`Joined ${gateway.address}${whose}. Token saved, readable only by you: ${tokenFile}`,
+    );
     if (args.init === false) return 0;
     if (!await init(config.path, args, env)) return 0;
     return await startNode(config.path, args, env);
@@ -96,9 +100,9 @@ async function joinedBy(
   } catch (error) {
     if (!(error instanceof GatewayRefusal) || error.status !== 404) throw error;
     throw new CommandError(
-      `This gateway (version ${printable(version)}) is too old for joining by code.`,
-      "Copy the node token from its console into a file, and run:",
-      `  ${programName} join ${gateway.address} --token-file FILE`,
+      t`This gateway (version ${printable(version)}) is too old for joining by code.`,
+      t`Copy the node token from its console into a file, and run:`,
+      t`  ${programName} join ${gateway.address} --token-file FILE`,
     );
   }
 }
@@ -107,7 +111,7 @@ async function joinedBy(
 async function joinByApproval(gateway: Gateway, machine: string): Promise<Joined> {
   const asked = await gateway.ask<Authorization>("POST", "/api/join/device", { machine });
   console.error(
-    `\nOpen this in a browser, and approve the machine there:\n\n  ${
+    t`\nOpen this in a browser, and approve the machine there:\n\n  ${
       printable(asked.verification_uri_complete)
     }\n\nIt must show this code: ${printable(asked.user_code)}\n\nWaiting for the approval …`,
   );
@@ -136,13 +140,13 @@ async function tokenIn(file: string): Promise<string> {
   const source = file === "-" ? Bun.stdin : Bun.file(file);
   const text = await source.text().catch((error: { code?: string }) => {
     const cause = error.code === "ENOENT" ? "no such file" : error.code ?? "unreadable";
-    throw new CommandError(`Cannot read ${file}: ${cause}`);
+    throw new CommandError(t`Cannot read ${file}: ${cause}`);
   });
   const token = text.trim();
   if (/^client-[\x21-\x7e]+$/.test(token)) return token;
   throw new CommandError(
-    `${file === "-" ? "Standard input" : file} holds ${
-      token.startsWith("sk-") ? "an API key, which calls models" : "no node token"
+    t`${file === "-" ? t`Standard input` : file} holds ${
+      token.startsWith("sk-") ? t`an API key, which calls models` : t`no node token`
     }; a node token begins with client-, and the gateway's console shows yours`,
   );
 }

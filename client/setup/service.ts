@@ -13,6 +13,7 @@ import { command, type Commands, type Env } from "../command.ts";
 import { loadConfig } from "../config/config.ts";
 import { CommandError } from "./command_error.ts";
 import { configPathOf, instanceFlags } from "./instance.ts";
+import { t } from "../texts.ts";
 
 const NAME = "colink-client";
 const SYSTEM_USER = "colink-node";
@@ -36,7 +37,7 @@ function commandOf(action: ServiceAction) {
       ...instanceFlags,
       system: {
         type: "boolean",
-        description: "For the whole machine, started at boot, under a user of its own; needs root",
+        description: t`For the whole machine, started at boot, under a user of its own; needs root`,
       },
     },
     async run(args, env) {

@@ -8,12 +8,13 @@ import { CommandError } from "./command_error.ts";
 import { programName } from "./program_name.ts";
 import { runService } from "./service.ts";
 import { Terminal } from "./terminal.ts";
+import { t } from "../texts.ts";
 
 export const startFlags = {
-  start: { type: "boolean", default: true, negativeDescription: "Set up only: do not start" },
+  start: { type: "boolean", default: true, negativeDescription: t`Set up only: do not start` },
   service: {
     type: "boolean",
-    description: "Keep it running over logouts and reboots, without asking",
+    description: t`Keep it running over logouts and reboots, without asking`,
   },
 } satisfies ArgsDef;
 
@@ -35,13 +36,15 @@ export async function startNode(
 ): Promise<number | undefined> {
   if (args.start === false) {
     if (args.json !== true) {
-      console.log(`Start it with ${programName}; ${programName} service install keeps it running.`);
+      console.log(
+        t`Start it with ${programName}; ${programName} service install keeps it running.`,
+      );
     }
     return 0;
   }
   const running = await statusOf(configPath, env);
   if (running !== null) {
-    console.log("The node that runs here takes the change over by itself.");
+    console.log(t`The node that runs here takes the change over by itself.`);
     return 0;
   }
   if (await wantsService(args)) {
@@ -51,7 +54,7 @@ export async function startNode(
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       for (const line of error.lines) console.error(line);
-      console.error("The node runs in this terminal instead, until you press Ctrl-C.");
+      console.error(t`The node runs in this terminal instead, until you press Ctrl-C.`);
     }
   }
   try {
@@ -67,7 +70,7 @@ async function wantsService(args: StartArgs): Promise<boolean> {
   if (args.service !== undefined) return args.service;
   const terminal = Terminal.open(args);
   try {
-    return await terminal?.confirm("Keep it running after a logout and a reboot?", true) ?? false;
+    return await terminal?.confirm(t`Keep it running after a logout and a reboot?`, true) ?? false;
   } finally {
     terminal?.close();
   }
@@ -78,12 +81,12 @@ async function reportConnection(configPath: string, env: Env): Promise<number> {
   while (performance.now() < endMs) {
     const status = await statusOf(configPath, env);
     if (status?.state === "connected") {
-      console.log(`Connected to ${status.server}, ${status.models.length} models.`);
+      console.log(t`Connected to ${status.server}, ${status.models.length} models.`);
       return 0;
     }
     await Bun.sleep(LOOK_EVERY_MS);
   }
-  throw new CommandError(`The node runs but is not connected yet; see why: ${programName} doctor`);
+  throw new CommandError(t`The node runs but is not connected yet; see why: ${programName} doctor`);
 }
 
 function statusOf(configPath: string, env: Env): Promise<DaemonStatus | null> {

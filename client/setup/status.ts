@@ -7,14 +7,15 @@ import { CommandError } from "./command_error.ts";
 import { configPathOf, instanceFlags } from "./instance.ts";
 import { programName } from "./program_name.ts";
 import { printable } from "./gateway.ts";
+import { t } from "../texts.ts";
 
 export const status = command({
-  about: "Show what the node that runs here does",
+  about: t`Show what the node that runs here does`,
   args: {
     ...instanceFlags,
     json: {
       type: "boolean",
-      description: "Print JSON; the default where the output is no terminal",
+      description: t`Print JSON; the default where the output is no terminal`,
     },
   },
   async run(args, env) {
@@ -26,12 +27,12 @@ export const status = command({
 });
 
 export const pause = command({
-  about: "Take no new calls, for a while or until resume; running ones go on",
+  about: t`Take no new calls, for a while or until resume; running ones go on`,
   args: {
     time: {
       type: "positional",
       required: false,
-      description: "For so long: 30m, 2h or 1d; without it, until resume",
+      description: t`For so long: 30m, 2h or 1d; without it, until resume`,
     },
     ...instanceFlags,
   },
@@ -39,19 +40,19 @@ export const pause = command({
     const forMs = args.time === undefined ? null : durationMs(args.time);
     await ask(instanceOf(args, env), "pause", forMs === null ? {} : { forMs }, env);
     const until = forMs === null
-      ? `until: ${programName} resume`
-      : `until ${localTime(Date.now() + forMs)}`;
-    console.log(`Paused ${until}. Calls that run go on.`);
+      ? t`until: ${programName} resume`
+      : t`until ${localTime(Date.now() + forMs)}`;
+    console.log(t`Paused ${until}. Calls that run go on.`);
     return 0;
   },
 });
 
 export const resume = command({
-  about: "Take calls again after a pause",
+  about: t`Take calls again after a pause`,
   args: instanceFlags,
   async run(args, env) {
     await ask(instanceOf(args, env), "resume", {}, env);
-    console.log("Takes calls again.");
+    console.log(t`Takes calls again.`);
     return 0;
   },
 });
@@ -72,8 +73,8 @@ async function ask<T>(instance: Instance, name: string, body: object, env: Env):
   } catch (error) {
     if (!(error instanceof NotRunning)) throw error;
     throw new CommandError(
-      `No node runs here with ${instance.configPath}.`,
-      `Start it with "${programName}", or see why it does not run: ${programName} doctor`,
+      t`No node runs here with ${instance.configPath}.`,
+      t`Start it with "${programName}", or see why it does not run: ${programName} doctor`,
     );
   }
 }
@@ -90,21 +91,21 @@ function durationMs(text: string): number {
   const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text) ?? [];
   const ms = Number(number) * (units[unit] ?? 0);
   if (ms > 0 && ms <= MAX_PAUSE_MS) return ms;
-  throw new CommandError(`"${text}" is no time to pause for; write it as 30m, 2h or 1d`);
+  throw new CommandError(t`"${text}" is no time to pause for; write it as 30m, 2h or 1d`);
 }
 
 /** One screen for people. */
 function screenOf(found: DaemonStatus, nowMs: number): string {
   const rows: [string, string][] = [
-    ["Link", linkOf(found, nowMs)],
-    ["Gateway", found.server],
+    [t`Link`, linkOf(found, nowMs)],
+    [t`Gateway`, found.server],
     [
-      "Round trip",
-      found.roundTripMs === null ? "not known" : `${Math.round(found.roundTripMs)} ms`,
+      t`Round trip`,
+      found.roundTripMs === null ? t`not known` : `${Math.round(found.roundTripMs)} ms`,
     ],
     [
-      "Calls",
-      `${found.active} of ${found.maxParallel} run; ${found.served} served, ${found.failed} failed`,
+      t`Calls`,
+      t`${found.active} of ${found.maxParallel} run; ${found.served} served, ${found.failed} failed`,
     ],
     ...found.running.map((call): [string, string] => [
       "",
@@ -112,14 +113,16 @@ function screenOf(found: DaemonStatus, nowMs: number): string {
         call.tokensPerSecond === null ? "" : `  ${call.tokensPerSecond.toFixed(0)} tok/s`
       }`,
     ]),
-    ["Models", found.models.length === 0 ? "none" : found.models.map(printable).join(", ")],
-    ["Shared with", sharingOf(found)],
-    ["Last error", lastErrorOf(found, nowMs)],
-    ["Running since", `${localTime(found.startedAt)} (process ${found.pid})`],
-    ["Configuration", configOf(found)],
-    ["Version", versionOf(found)],
+    [t`Models`, found.models.length === 0 ? t`none` : found.models.map(printable).join(", ")],
+    [t`Shared with`, sharingOf(found)],
+    [t`Last error`, lastErrorOf(found, nowMs)],
+    [t`Running since`, t`${localTime(found.startedAt)} (process ${found.pid})`],
+    [t`Configuration`, configOf(found)],
+    [t`Version`, versionOf(found)],
   ];
-  return rows.map(([name, value]) => `${name.padEnd(15)}${value}`).join("\n");
+  return rows.map(([name, value]) =>
+    `${name}${" ".repeat(Math.max(1, 15 - Bun.stringWidth(name)))}${value}`
+  ).join("\n");
 }
 
 /** As `2026-11-30 05:46:47`, which reads the same in all languages; Sweden writes it so. */
@@ -132,43 +135,43 @@ function linkOf(
   nowMs: number,
 ): string {
   if (state !== "connected") return lastProblem === null ? state : `${state}: ${lastProblem}`;
-  const since = connectedSince === null ? "" : ` for ${lengthOf(nowMs - connectedSince)}`;
-  if (pause === null) return `connected${since}`;
+  const since = connectedSince === null ? "" : t` for ${lengthOf(nowMs - connectedSince)}`;
+  if (pause === null) return t`connected${since}`;
   const { reason, untilMs } = pause;
-  const rest = untilMs === null ? "" : `, for ${lengthOf(untilMs - nowMs)} more`;
-  return `connected${since}, takes no calls: ${reason}${rest}`;
+  const rest = untilMs === null ? "" : t`, for ${lengthOf(untilMs - nowMs)} more`;
+  return t`connected${since}, takes no calls: ${reason}${rest}`;
 }
 
 function sharingOf({ shareWith, isWithheld }: DaemonStatus): string {
   const names = typeof shareWith === "string" ? shareWith : shareWith.map(printable).join(", ");
-  return isWithheld ? `${names}; the gateway is too old for that, and is offered nothing` : names;
+  return isWithheld ? t`${names}; the gateway is too old for that, and is offered nothing` : names;
 }
 
 function lastErrorOf({ lastFailure }: DaemonStatus, nowMs: number): string {
-  if (lastFailure === null) return "none";
+  if (lastFailure === null) return t`none`;
   const { at, model, fault } = lastFailure;
-  return `${lengthOf(nowMs - at)} ago, ${printable(model)}: ${printable(fault)}`;
+  return t`${lengthOf(nowMs - at)} ago, ${printable(model)}: ${printable(fault)}`;
 }
 
 function configOf({ config, configProblems }: DaemonStatus): string {
   if (configProblems === null) return config;
   return [
-    `${config} was changed and cannot be used; the one before stays in use:`,
+    t`${config} was changed and cannot be used; the one before stays in use:`,
     ...configProblems.map((problem) => `${" ".repeat(15)}${problem}`),
   ].join("\n");
 }
 
 function versionOf({ version, updateOffered }: DaemonStatus): string {
   if (updateOffered === null) return version;
-  return `${version}; the gateway offers ${printable(updateOffered)}: ${programName} update`;
+  return t`${version}; the gateway offers ${printable(updateOffered)}: ${programName} update`;
 }
 
 /** `42 s`, `7 min`, `3 h`, `2 d` */
 function lengthOf(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 120) return t`${seconds} s`;
+  if (seconds < 7200) return t`${Math.round(seconds / 60)} min`;
   return seconds < 172_800
-    ? `${Math.round(seconds / 3600)} h`
-    : `${Math.round(seconds / 86_400)} d`;
+    ? t`${Math.round(seconds / 3600)} h`
+    : t`${Math.round(seconds / 86_400)} d`;
 }

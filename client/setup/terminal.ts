@@ -3,6 +3,7 @@
 import { existsSync, openSync } from "node:fs";
 import { ReadStream } from "node:tty";
 import { confirm, groupMultiselect, isCancel, text } from "@clack/prompts";
+import { t } from "../texts.ts";
 
 interface Group<T> {
   title: string;
@@ -34,7 +35,7 @@ export class Terminal {
     // By number: the library compares values.
     const numberOf = new Map(options.map((option, i) => [option, i]));
     const chosen = await groupMultiselect<number>({
-      message: `${question} (space ticks, enter goes on)`,
+      message: t`${question} (space ticks, enter goes on)`,
       options: Object.fromEntries(groups.map((group) => [
         group.title,
         group.options.map((option) => ({
@@ -56,7 +57,7 @@ export class Terminal {
       message: question,
       initialValue: String(fallback),
       validate: (given) =>
-        /^[1-9]\d{0,4}$/.test(given ?? "") ? undefined : "A whole number, 1 or more",
+        /^[1-9]\d{0,4}$/.test(given ?? "") ? undefined : t`A whole number, 1 or more`,
       input: this.input,
     });
     return isCancel(answer) ? fallback : Number(answer);

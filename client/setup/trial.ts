@@ -6,6 +6,7 @@ import { providerTypes } from "../adapter/provider_types.ts";
 import { usageMeter } from "../adapter/usage_meter.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { realWorld } from "../world.ts";
+import { t } from "../texts.ts";
 
 export interface Trial {
   /** Null: the model answered. */
@@ -62,10 +63,10 @@ export async function tryModel(
     }
   } catch (error) {
     failure = signal.aborted
-      ? "no whole answer in time"
+      ? t`no whole answer in time`
       : error instanceof UpstreamFailure
       ? error.message
-      : "its answer cannot be read";
+      : t`its answer cannot be read`;
   }
   const endMs = performance.now();
   const tokens = usage.completionTokens ?? usage.tokenEvents;

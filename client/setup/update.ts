@@ -23,6 +23,7 @@ import { CommandError } from "./command_error.ts";
 import { Gateway, printable } from "./gateway.ts";
 import { configPathOf, instanceFlags } from "./instance.ts";
 import { programName } from "./program_name.ts";
+import { t } from "../texts.ts";
 
 /** An archive is about 40 MiB; far more is none. */
 const MAX_ARCHIVE_BYTES = 400 * 1024 * 1024;
@@ -33,10 +34,11 @@ const START_WITHIN_MS = 15_000;
 const LOOK_EVERY_MS = 500;
 
 export const update = command({
-  about: "Take the newest program that the gateway offers; back to this one if it does not connect",
+  about:
+    t`Take the newest program that the gateway offers; back to this one if it does not connect`,
   args: {
     ...instanceFlags,
-    check: { type: "boolean", description: "Only say whether there is a newer one" },
+    check: { type: "boolean", description: t`Only say whether there is a newer one` },
   },
   async run(args, env) {
     const configPath = configPathOf(args, env);
@@ -44,21 +46,23 @@ export const update = command({
     const url = serverUrls(config)[0]!;
     const gateway = new Gateway(gatewayAddress(url));
     const latest = await offeredRelease(url).catch((error: Error) => {
-      throw new CommandError(`Cannot reach ${gateway.address}: ${printable(error.message)}`);
+      throw new CommandError(t`Cannot reach ${gateway.address}: ${printable(error.message)}`);
     });
     if (latest === null) {
-      console.log(`${gateway.address} offers no programs; this one is ${buildFacts.version}`);
+      console.log(t`${gateway.address} offers no programs; this one is ${buildFacts.version}`);
       return 0;
     }
     if (!isNewer(latest, buildFacts)) {
-      console.log(`This program is ${buildFacts.version}; the gateway offers ${latest.version}`);
+      console.log(t`This program is ${buildFacts.version}; the gateway offers ${latest.version}`);
       return 0;
     }
-    console.log(`The gateway offers ${latest.version}; this program is ${buildFacts.version}`);
+    console.log(t`The gateway offers ${latest.version}; this program is ${buildFacts.version}`);
     if (args.check) return 0;
     const { target } = buildFacts;
     if (target === null || !Bun.isStandaloneExecutable) {
-      throw new CommandError("This program runs from source: update the source instead (git pull)");
+      throw new CommandError(
+        t`This program runs from source: update the source instead (git pull)`,
+      );
     }
     const program = await download(gateway, target);
     return await swap(program, { configPath, as: args.as }, env);
@@ -83,12 +87,12 @@ async function download(gateway: Gateway, target: Target): Promise<Uint8Array> {
 async function bytesAt(gateway: Gateway, file: string): Promise<Uint8Array> {
   const url = `${gateway.address}/download/${file}`;
   const failure = (state: string) =>
-    new CommandError(`Cannot download ${url}: ${state}. Nothing was changed; try again later`);
+    new CommandError(t`Cannot download ${url}: ${state}. Nothing was changed; try again later`);
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_WITHIN_MS) });
-    if (!response.ok) throw failure(`the gateway answered ${response.status}`);
+    if (!response.ok) throw failure(t`the gateway answered ${response.status}`);
     const bytes = await response.bytes();
-    if (bytes.byteLength > MAX_ARCHIVE_BYTES) throw failure("it is far too large");
+    if (bytes.byteLength > MAX_ARCHIVE_BYTES) throw failure(t`it is far too large`);
     return bytes;
   } catch (error) {
     if (error instanceof CommandError) throw error;
@@ -102,7 +106,7 @@ function unpacked(archive: Uint8Array, path: string, isZip: boolean): Uint8Array
   const { exitCode, stdout } = Bun.spawnSync(command, { stdin: archive, stderr: "ignore" });
   if (exitCode === 0 && stdout.byteLength > 0) return stdout;
   throw new CommandError(
-    `Cannot unpack ${path}: the archive has no such file. Nothing was changed`,
+    t`Cannot unpack ${path}: the archive has no such file. Nothing was changed`,
   );
 }
 
@@ -117,7 +121,7 @@ async function swap(program: Uint8Array, instance: Instance, env: Env): Promise<
   } catch (error) {
     rmSync(fresh, { force: true });
     throw new CommandError(
-      `Cannot write ${fresh}: ${
+      t`Cannot write ${fresh}: ${
         (error as { code?: string }).code
       }. Nothing was changed; update as the user who owns ${dirname(own)}`,
     );
@@ -125,27 +129,27 @@ async function swap(program: Uint8Array, instance: Instance, env: Env): Promise<
   const trial = Bun.spawnSync([fresh, "--version"], { stdout: "pipe", stderr: "pipe" });
   if (trial.exitCode !== 0) {
     rmSync(fresh, { force: true });
-    throw new CommandError("The new program does not start on this machine. Nothing was changed");
+    throw new CommandError(t`The new program does not start on this machine. Nothing was changed`);
   }
   const version = trial.stdout.toString().trim();
   const before = await statusOf(instance, env);
   exchange(own, { fresh, old });
   if (before === null) {
-    console.log(`Updated to ${version}. The node did not run; start it: ${programName}`);
+    console.log(t`Updated to ${version}. The node did not run; start it: ${programName}`);
     return 0;
   }
-  console.log(`Restarting the node with ${version}; its calls may end first …`);
+  console.log(t`Restarting the node with ${version}; its calls may end first …`);
   await askControl(instance, "restart", {}, env);
   if (await connectsAs(version, before.pid, instance, env)) {
     rmSync(old, { force: true });
-    console.log(`Updated to ${version}: the node is connected.`);
+    console.log(t`Updated to ${version}: the node is connected.`);
     return 0;
   }
   renameSync(old, own);
   await startAgain(before, instance, env);
   throw new CommandError(
-    `The node did not connect with ${version} within a minute: ${buildFacts.version} is back in its place.`,
-    `See why: ${programName} doctor`,
+    t`The node did not connect with ${version} within a minute: ${buildFacts.version} is back in its place.`,
+    t`See why: ${programName} doctor`,
   );
 }
 

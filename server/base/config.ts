@@ -362,6 +362,13 @@ const settings = {
     "debug, info, warn, error or silent",
     choice("debug", "info", "warn", "error", "silent"),
   ),
+  language: setting(
+    "COLINK_LANGUAGE",
+    "",
+    "language",
+    "en or zh: what the program says at a terminal; unset: the locale's (LC_ALL, LC_MESSAGES, LANG)",
+    optional(choice("en", "zh")),
+  ),
   maxBodyBytes: setting(
     "COLINK_MAX_BODY_BYTES",
     "10485760",

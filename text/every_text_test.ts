@@ -1,0 +1,56 @@
+import { expect, test } from "bun:test";
+import { parse } from "@babel/parser";
+import { Glob } from "bun";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { chinese as ofClient } from "../client/texts.ts";
+import { chinese as ofServer } from "../server/texts.ts";
+import { chinese as ofService } from "../service/texts.ts";
+
+const root = join(import.meta.dir, "..");
+const rooms: [room: string, chinese: Readonly<Record<string, string>>][] = [
+  ["client", ofClient],
+  ["server", ofServer],
+  ["service", ofService],
+];
+
+for (const [room, chinese] of rooms) {
+  test(`every text that ${room}/ shows at a terminal has its Chinese, and no Chinese is left over`, () => {
+    expect(Object.keys(chinese).toSorted()).toEqual([...textsIn(room)].toSorted());
+  });
+
+  test(`the Chinese texts of ${room}/ have the values of the English ones`, () => {
+    const values = (text: string) => [...new Set(text.match(/\{\d\}/g))].toSorted().join(" ");
+    const strays = Object.entries(chinese).filter(([english, text]) =>
+      values(english) !== values(text)
+    );
+    expect(strays).toEqual([]);
+  });
+}
+
+/** What stands in t`…`, as the tables name it. */
+function textsIn(room: string): Set<string> {
+  const found = new Set<string>();
+  for (const file of new Glob(`${room}/**/*.ts`).scanSync(root)) {
+    if (file.endsWith("_test.ts")) continue;
+    const source = readFileSync(join(root, file), "utf8");
+    if (!/\bt`/.test(source)) continue;
+    collect(parse(source, { sourceType: "module", plugins: ["typescript"] }).program, found);
+  }
+  return found;
+}
+
+function collect(node: unknown, found: Set<string>): void {
+  if (typeof node !== "object" || node === null) return;
+  if (Array.isArray(node)) return node.forEach((one) => collect(one, found));
+  const { type, tag, quasi } = node as {
+    type?: string;
+    tag?: { name?: string };
+    quasi?: { quasis: { value: { cooked: string } }[] };
+  };
+  if (type === "TaggedTemplateExpression" && tag?.name === "t") {
+    const parts = quasi!.quasis.map(({ value }) => value.cooked);
+    found.add(parts.map((part, i) => i === 0 ? part : `{${i - 1}}${part}`).join(""));
+  }
+  for (const [key, child] of Object.entries(node)) if (key !== "loc") collect(child, found);
+}
