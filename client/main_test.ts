@@ -26,8 +26,8 @@ function start(args: string[], env: Record<string, string> = {}, cwd = folder) {
   return client;
 }
 
-async function output(args: string[]) {
-  const client = start(args);
+async function output(args: string[], env: Record<string, string> = {}) {
+  const client = start(args, env);
   const [out, err] = await Promise.all([
     new Response(client.stdout).text(),
     new Response(client.stderr).text(),
@@ -53,6 +53,18 @@ providers:
   );
   return path;
 }
+
+test("where the locale is Chinese the program speaks Chinese, unless it is told otherwise", async () => {
+  const chinese = { LANG: "zh_CN.UTF-8" };
+  const [help, status, english] = await Promise.all([
+    output(["--help"], chinese),
+    output(["status"], chinese),
+    output(["status"], { ...chinese, COLINK_LANGUAGE: "en" }),
+  ]);
+  expect(help.out).toContain("显示版本并退出");
+  expect(status.err).toContain("没有使用 config.yaml 的节点在运行");
+  expect(english.err).toContain("No node runs here");
+});
 
 test("--help names every flag, --version only the version", async () => {
   const help = await output(["--help"]);

@@ -146,6 +146,8 @@ function testEnvironment(): Record<string, string | undefined> {
     ...Object.fromEntries(own),
     COLINK_TEST_CHROMIUM: requirements.chromium.find() ?? undefined,
     TMPDIR: folder,
+    // Tests compare what the programs say.
+    COLINK_LANGUAGE: "en",
   };
 }
 
