@@ -28,6 +28,7 @@ export const contents: readonly Chapter[] = [
       "configuration",
       "administration",
       "console",
+      "monitoring",
       "scaling",
       "scheduling",
     ],
