@@ -122,6 +122,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     catalogue,
     gate,
     onRefused: () => lent.refused(),
+    onLoaded: ({ provider }) => modelWatch.lookAgain(provider),
     mayCome: (audience) => mayCome(shareWithOf(current), audience),
     maxParallel: maxParallelOf(config),
     world,

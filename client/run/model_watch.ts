@@ -10,6 +10,8 @@ const OFTEN_MS = 60_000;
 /** The interval for the others, whose list only adds facts about the models that the owner named. */
 const FACTS_EVERY_MS = 60 * 60_000;
 const ANSWER_WITHIN_MS = 10_000;
+/** A provider is asked out of turn so often at most: one that unloads a model after each call says the same every time. */
+const OUT_OF_TURN_MS = 10_000;
 
 const KEY_REFUSED = 401;
 
@@ -21,11 +23,13 @@ export class ModelWatch {
   readonly #stopping = new AbortController();
   /** The last failure of each provider, so that it is logged once. */
   readonly #failures = new Map<Provider, string>();
+  /** Providers that wait for their next turn, by their place. */
+  readonly #waiting = new Map<string, { sinceMs: number; end: AbortController }>();
 
   /** `onChange` is called when the catalogue's models or their capabilities have changed. */
   constructor(
     private readonly catalogue: Pick<Catalogue, "providers" | "update">,
-    private readonly world: Pick<World, "after" | "log">,
+    private readonly world: Pick<World, "after" | "nowMs" | "log">,
     private readonly onChange: () => void,
   ) {}
 
@@ -40,12 +44,21 @@ export class ModelWatch {
     this.#stopping.abort();
   }
 
+  /** What is in memory at the provider has changed: it is asked again now, unless it was a moment ago. */
+  lookAgain(place: string): void {
+    const waiting = this.#waiting.get(place);
+    if (waiting === undefined) return;
+    if (this.world.nowMs() - waiting.sinceMs >= OUT_OF_TURN_MS) waiting.end.abort();
+  }
+
   async #watch(provider: Provider): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       await this.#refresh(provider);
       const isOften = provider.isAuto || provider.reportsLoading;
       const everyMs = isOften ? OFTEN_MS : FACTS_EVERY_MS;
-      await pause(this.world, everyMs, this.#stopping.signal);
+      const end = new AbortController();
+      this.#waiting.set(provider.place, { sinceMs: this.world.nowMs(), end });
+      await pause(this.world, everyMs, AbortSignal.any([end.signal, this.#stopping.signal]));
     }
   }
 

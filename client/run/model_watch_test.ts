@@ -239,6 +239,24 @@ test("a provider of named models that says what is in memory is polled every min
   expect(asked()).toBe(2);
 });
 
+test("a provider is asked out of turn when a model is in memory that was not, every ten seconds at most", async () => {
+  const listed = [{ id: "a", capabilities: { loaded: false } }];
+  const { world, watch, asked } = watchOver(named, () => Promise.resolve(listed));
+  await world.pass(15_000);
+  expect(asked()).toBe(1);
+  watch.lookAgain("providers[0] openai");
+  watch.lookAgain("providers[1] another");
+  await world.pass(0);
+  expect(asked()).toBe(2);
+  for (let second = 0; second < 25; second++) {
+    watch.lookAgain("providers[0] openai");
+    await world.pass(1_000);
+  }
+  expect(asked()).toBe(4);
+  await world.pass(MINUTE_MS);
+  expect(asked()).toBe(5);
+});
+
 test("a stopped watch polls no more, aborts its request, and logs nothing", async () => {
   const signals: AbortSignal[] = [];
   const { world, watch, asked } = watchOver("auto", (signal) => {

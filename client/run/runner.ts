@@ -68,6 +68,8 @@ export interface RunnerOptions {
   mayCome?: (audience: string | undefined) => boolean;
   /** Called when a call is refused, or given up, because of the owner's terms. */
   onRefused?: () => void;
+  /** Called when a model begins to answer that its provider has said is not in memory. */
+  onLoaded?: (offer: Offer) => void;
   maxParallel: number;
   world: Pick<World, "after" | "nowMs" | "todayMs" | "log">;
 }
@@ -315,6 +317,9 @@ export class Runner {
     const adapterCall = { ...call, model: offer.local, askedModel: call.model, signal, onHead };
     for await (const piece of offer.adapter.answer(adapterCall)) {
       signal.throwIfAborted();
+      if (usage.pieces === 0 && offer.capabilities?.loaded === false) {
+        this.options.onLoaded?.(offer);
+      }
       usage.count(piece);
       run.firstPieceMs ??= this.options.world.nowMs();
       reply.piece(piece);

@@ -304,6 +304,37 @@ describe("of several offers", () => {
     expect(scripts[1]!.upstreams).toHaveLength(0);
   });
 
+  test("one whose model was not in memory reports with its first piece that it is, and a loaded one does not", async () => {
+    const { upstream, scripts } = start({ offers: 2 });
+    const adapters = scripts.map(({ adapter }) => adapter);
+    const runnerOf = (loaded: boolean, reported: string[]) =>
+      new Runner({
+        catalogue: fixedCatalogue({
+          m: [{
+            provider: "p",
+            local: "l",
+            endpoints: [Endpoint.chat],
+            adapter: adapters[loaded ? 1 : 0]!,
+            capabilities: { loaded },
+          }],
+        }),
+        maxParallel: 1,
+        world: new FakeWorld(),
+        onLoaded: ({ provider }) => void reported.push(provider),
+      });
+    for (const loaded of [false, true]) {
+      const reported: string[] = [];
+      runnerOf(loaded, reported).take(call, new KeptReply(), {});
+      await settled();
+      expect(reported).toEqual([]);
+      const script = upstream(0, loaded ? 1 : 0);
+      await script.say(chunk("1"));
+      await script.say(chunk("2"));
+      expect(reported).toEqual(loaded ? [] : ["p"]);
+      await script.end();
+    }
+  });
+
   test("one that does not serve the endpoint is passed over", async () => {
     const { upstream, scripts } = start({ offers: 2 });
     const offers = scripts.map(({ adapter }, i): Offer => ({
