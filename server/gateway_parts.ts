@@ -189,7 +189,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     (accountId, callId) => store.calls.find(accountId, callId),
   );
   if (cluster !== null) shareAnswers(sharedAnswers, cluster);
-  const { limiter } = limits;
+  const { limiter, addToMeter } = limits;
   const gauged = { hub, calls, scheduler, store, limiter, ledger, cluster, policies, clock };
   const metrics = new Metrics(gauges(gauged), budgets);
   const relay = new Relay({
@@ -260,6 +260,13 @@ export async function createParts(config: Config, world: PartsWorld) {
       groups,
       clock,
       deadlineMs: config.deadlineMs,
+      ...(addToMeter && {
+        earlier: {
+          until: clock.now(),
+          tokens: (holder, from, to) => store.usage.budgetTokens(holder, from, to),
+          add: addToMeter,
+        },
+      }),
     }),
     nodes: new OwnNodes({ store, register, live: ownNode, clock }),
     liveNode,

@@ -3,6 +3,7 @@
 import type { Budget, BudgetUse, GroupBudget } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
+import { LruCache } from "../base/lru.ts";
 import type { Meter, MeterBook, Opening } from "../limit/limiter.ts";
 import type { Groups } from "../account/groups.ts";
 import type { Key } from "../account/keyring.ts";
@@ -44,6 +45,18 @@ export interface UsageBudgetsOptions {
   clock: Pick<Clock, "now">;
   /** The longest that a call can run. */
   deadlineMs: number;
+  /** Where counters are lost with the process: what was used before it began. */
+  earlier?: EarlierUse;
+}
+
+/** What the ledger has of the time before this process. */
+export interface EarlierUse {
+  /** When this process began to count. */
+  until: number;
+  /** The tokens that count for the budget. */
+  tokens(holder: { of: BudgetUse["of"]; id: string }, from: number, to: number): Promise<number>;
+  /** Adds to what a meter has counted. */
+  add(meter: string, tokens: number): void;
 }
 
 /** Whose budget it is: a name for its meters, and words for its caller. */
@@ -68,14 +81,21 @@ interface BudgetMeter extends Meter {
   /** The budget's member, such as `tokens_per_day`. */
   member: BudgetUse["limits"][number]["name"];
   holder: Holder;
+  /** Of a day or a month: when it began. */
+  startsAt: number | null;
 }
 
+/** As many as are counted in memory. */
+const MAX_METERS = 200_000;
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 /** When a caller tries again whose calls are all running: it is unknown when one ends. */
 const RETRY_CALLS_MS = 1000;
 
 export class UsageBudgets {
+  /** Meters of days and months that what was used before this process was added to, or is. */
+  readonly #earlier = new LruCache<string, Promise<void> | true>(MAX_METERS);
+
   constructor(private readonly options: UsageBudgetsOptions) {}
 
   /**
@@ -91,10 +111,54 @@ export class UsageBudgets {
     const now = this.options.clock.now();
     const meters = holders.flatMap((holder) => metersOf(holder, now, this.options.deadlineMs));
     if (meters.length === 0) return null;
+    const completed = this.#completed(meters);
+    return completed === null
+      ? this.#open(meters, asked, now)
+      : completed.then(() => this.#open(meters, asked, now));
+  }
+
+  #open(
+    meters: readonly BudgetMeter[],
+    asked: Demand,
+    now: number,
+  ): Admission | Promise<Admission> {
     const opening = this.options.meters.open(meters, asked.callId);
     return opening instanceof Promise
       ? opening.then((known) => this.#admission(meters, known, asked, now))
       : this.#admission(meters, opening, asked, now);
+  }
+
+  /** Adds to meters what was used before this process began. Null: that is done. */
+  #completed(meters: readonly BudgetMeter[]): Promise<void> | null {
+    const { earlier } = this.options;
+    if (earlier === undefined) return null;
+    const pending: Promise<void>[] = [];
+    for (const meter of meters) {
+      if (meter.startsAt === null || meter.startsAt >= earlier.until) continue;
+      let state = this.#earlier.get(meter.name);
+      if (state === undefined) {
+        state = this.#addEarlier(meter, meter.startsAt, earlier);
+        this.#earlier.set(meter.name, state);
+      }
+      if (state !== true) pending.push(state);
+    }
+    return pending.length === 0 ? null : Promise.all(pending).then(() => {});
+  }
+
+  /** While the ledger cannot be read, calls go on, and the next one tries it again. */
+  async #addEarlier(
+    { name, holder }: BudgetMeter,
+    from: number,
+    { until, tokens, add }: EarlierUse,
+  ): Promise<void> {
+    try {
+      const at = holder.id.indexOf(":");
+      const of = holder.id.slice(0, at) as BudgetUse["of"];
+      add(name, await tokens({ of, id: holder.id.slice(at + 1) }, from, until));
+      this.#earlier.set(name, true);
+    } catch {
+      this.#earlier.delete(name);
+    }
   }
 
   /** What of these budgets is used now. */
@@ -104,6 +168,7 @@ export class UsageBudgets {
       metersOf({ id: `${of}:${id}`, words: "", budget }, now, this.options.deadlineMs)
     );
     const all = metersBy.flat();
+    await this.#completed(all);
     const counted = all.length === 0 ? [] : await this.options.meters.read(all);
     const usedOf = new Map(all.map((meter, at) => [meter, counted[at] ?? 0]));
     return holders.map(({ budget, shownId, name, ...holder }, at) => ({
@@ -189,20 +254,23 @@ function metersOf(holder: Holder, now: number, deadlineMs: number): BudgetMeter[
   for (const [member, { kind, period }] of periodsByMember) {
     const limit = holder.budget[member];
     if (limit === undefined) continue;
-    const { name, endsAt } = period(now);
-    meters.push({ name: `${holder.id}:${kind}:${name}`, kind, limit, endsAt, member, holder });
+    const { name, startsAt = null, endsAt } = period(now);
+    const meter = { kind, limit, startsAt, endsAt, member, holder };
+    meters.push({ name: `${holder.id}:${kind}:${name}`, ...meter });
   }
   const limit = (holder.budget satisfies Budget).calls_at_once;
   if (limit !== undefined) {
     const [member, kind, endsAt] = ["calls_at_once", "calls", now + deadlineMs] as const;
-    meters.push({ name: `${holder.id}:calls`, kind, limit, endsAt, member, holder });
+    const meter = { kind, limit, startsAt: null, endsAt, member, holder };
+    meters.push({ name: `${holder.id}:calls`, ...meter });
   }
   return meters;
 }
 
 interface Period {
   name: string;
-  /** UTC milliseconds. */
+  /** UTC milliseconds. Absent: so short that what was used of it before a restart does not count. */
+  startsAt?: number;
   endsAt: number;
 }
 
@@ -213,13 +281,14 @@ function minuteOf(now: number): Period {
 
 function dayOf(now: number): Period {
   const day = Math.floor(now / DAY_MS);
-  return { name: `day:${day}`, endsAt: (day + 1) * DAY_MS };
+  return { name: `day:${day}`, startsAt: day * DAY_MS, endsAt: (day + 1) * DAY_MS };
 }
 
 function monthOf(now: number): Period {
   const date = new Date(now);
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
-  return { name: `month:${year}-${month + 1}`, endsAt: Date.UTC(year, month + 1) };
+  const [startsAt, endsAt] = [Date.UTC(year, month), Date.UTC(year, month + 1)];
+  return { name: `month:${year}-${month + 1}`, startsAt, endsAt };
 }
 
 function exceeded({ holder, member, kind, limit, endsAt }: BudgetMeter, now: number): ColinkError {

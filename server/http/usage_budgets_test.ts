@@ -56,6 +56,64 @@ const used = (tokens: number, more: Partial<CallUsage> = {}): CallUsage => ({
 
 const account = (budget: Budget) => ({ accountBudget: budget });
 
+describe("after a restart without Redis", () => {
+  /** Budgets of a process that began an hour after midnight of the month's third day. */
+  function restarted(tokens: (of: string, from: number, to: number) => Promise<number>) {
+    const until = Date.UTC(2026, 10, 3, 1);
+    let now = until;
+    const meters = new MemoryMeters();
+    const budgets = new UsageBudgets({
+      meters,
+      clock: { now: () => now },
+      deadlineMs: 600_000,
+      groups: { budgetsOf: () => undefined },
+      earlier: {
+        until,
+        tokens: ({ of, id }, from, to) => tokens(`${of}:${id}`, from, to),
+        add: (name, more) => meters.add(name, more),
+      },
+    });
+    const admit = async (budget: Budget) =>
+      await budgets.admit({ ...BASE, ...account(budget) }, () => ({ callId: "c", maxTokens: 1 }));
+    return { admit, budgets, pass: (ms: number) => void (now += ms) };
+  }
+
+  test("budgets of days and months go on with what the ledger has, which is read once", async () => {
+    const asked: unknown[] = [];
+    const { admit, pass } = restarted((...what) => {
+      asked.push(what);
+      return Promise.resolve(what[1] === Date.UTC(2026, 10, 3) ? 60 : 90);
+    });
+    const budget = { tokens_per_day: 100, tokens_per_month: 200, tokens_per_minute: 500 };
+    const [first, second] = await Promise.all([admit(budget), admit(budget)]);
+    expect([first!.tokens, second!.tokens]).toMatchObject([{ remaining: 40 }, { remaining: 40 }]);
+    first!.close(used(30));
+    second!.close(used(30));
+    await expect(admit(budget)).rejects.toMatchObject({ code: "budget_exceeded" });
+    expect(asked).toEqual([
+      ["account:ann", Date.UTC(2026, 10, 3), Date.UTC(2026, 10, 3, 1)],
+      ["account:ann", Date.UTC(2026, 10, 1), Date.UTC(2026, 10, 3, 1)],
+    ]);
+    // The next day has nothing of before, and the month is known.
+    pass(23 * 60 * 60_000);
+    expect((await admit(budget))!.tokens).toMatchObject({ limit: 200, remaining: 50 });
+    expect(asked).toHaveLength(2);
+  });
+
+  test("calls go on while the ledger cannot be read, which is tried again", async () => {
+    let isAway = true;
+    const { admit, budgets } = restarted(() =>
+      isAway ? Promise.reject(new Error("the database is away")) : Promise.resolve(100)
+    );
+    const budget = { tokens_per_day: 100 };
+    expect((await admit(budget))!.tokens).toMatchObject({ remaining: 100 });
+    isAway = false;
+    await expect(admit(budget)).rejects.toMatchObject({ code: "budget_exceeded" });
+    const holder = { of: "account", id: "ann", shownId: "ann", name: null, budget } as const;
+    expect((await budgets.uses([holder]))[0]!.limits).toMatchObject([{ used: 100 }]);
+  });
+});
+
 test("what is used of a budget is read without using any of it, and begins anew with its time", async () => {
   const budget = { tokens_per_day: 100, calls_at_once: 2, max_tokens: 50, models: ["m"] };
   const { admit, budgets, clock } = world({ ann: [budget] });

@@ -13,6 +13,8 @@ export interface Limits {
   limiter: Limiter;
   /** What budgets count. */
   meters: MeterBook;
+  /** Adds to what a meter of this process has counted; null: counters outlive the process. */
+  addToMeter: ((name: string, change: number) => void) | null;
   /** Failed sign-ins. */
   failures: FailureCounter;
   /** Sign-ins by network, each minute. */
@@ -42,6 +44,9 @@ export async function createLimits(options: LimitsOptions): Promise<Limits> {
   return {
     limiter,
     meters: limiter.meters,
+    addToMeter: limiter instanceof MemoryLimits
+      ? (name, change) => limiter.meters.add(name, change)
+      : null,
     failures: limiter.failures("login", LOGIN_WINDOW_MS),
     signIns: limiter.failures("signins", MINUTE_MS),
     newAccounts: limiter.failures("accounts", 60 * MINUTE_MS),

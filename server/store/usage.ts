@@ -15,8 +15,50 @@ export type UsageSum = RowOf<typeof usageSums> & {
 
 const { sumColumns } = rollupColumns;
 
+/** Whose tokens a budget counts: the id of an account or a group, or a key's family. */
+export interface BudgetSubject {
+  of: "account" | "group" | "key";
+  id: string;
+}
+
+const LEDGER_SLICE_MS = 3 * 60 * 60_000;
+
+function ofSubject({ of, id }: BudgetSubject) {
+  if (of === "account") return sql<boolean>`account_id = ${id}`;
+  if (of === "group") {
+    return sql<
+      boolean
+    >`account_id in (select account_id from group_members where group_id = ${id})`;
+  }
+  return sql<boolean>`account_id in (select account_id from keys where family = ${id})
+    and key_id in (select id from keys where family = ${id})`;
+}
+
 export class UsageTable {
   constructor(private readonly database: Database) {}
+
+  /**
+   * The tokens of calls that count for budgets of an account, a group's members or a key's family: not
+   * those on the account's own nodes. Reads the ledger a few hours at a time, so that it holds up
+   * nothing else.
+   */
+  async budgetTokens(of: BudgetSubject, from: number, to: number): Promise<number> {
+    let tokens = 0;
+    for (let at = from; at < to; at += LEDGER_SLICE_MS) {
+      const end = Math.min(at + LEDGER_SLICE_MS, to);
+      const row = await this.database.read((db) =>
+        db.selectFrom("ledger")
+          .select(sql<number | string | null>`sum(coalesce(prompt_tokens, 0)
+            + coalesce(completion_tokens, 0))`.as("tokens"))
+          .where("started_at", ">=", at).where("started_at", "<", end)
+          .where(sql<boolean>`provider_account_id is distinct from account_id`)
+          .where("status", "<>", 404).where(ofSubject(of)).executeTakeFirst()
+      );
+      tokens += Number(row?.tokens ?? 0);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    return tokens;
+  }
 
   /** By step, oldest first; steps without calls are left out. */
   async series(query: UsageQuery): Promise<(UsageSum & { at: number })[]> {

@@ -6,7 +6,7 @@ import { seeded } from "../../base/testing/random.ts";
 import { storable } from "../text.ts";
 import { bucketOf, BUCKETS } from "../histogram.ts";
 import type { AccountRow, LedgerEntry, Store } from "../store.ts";
-import { anAccount, anEntry, type Subject } from "./store_suite.ts";
+import { aKey, anAccount, anEntry, type Subject } from "./store_suite.ts";
 import type { UsageSum } from "../usage.ts";
 import type { UsageQuery } from "../usage_query.ts";
 import { EVERYONE, steps } from "../usage_rollup.ts";
@@ -45,6 +45,50 @@ export function usageSuite(prepare: () => Promise<Subject>): void {
     from: DAY,
     to: DAY + 2 * DAY_MS,
     ...change,
+  });
+
+  test("adds up the tokens that budgets count of an account, a group and a key, without those on own nodes", async () => {
+    const [account, other] = [await added(), await added()];
+    const [key, newer, otherKey] = [
+      aKey(account, { family: "f" }),
+      aKey(account, { family: "f" }),
+      aKey(other),
+    ];
+    for (const one of [key, newer, otherKey]) await store.keys.rotate(one);
+    const group = { id: crypto.randomUUID(), name: crypto.randomUUID() };
+    await store.groups.add({
+      ...group,
+      weight: 100,
+      membersSeeNodes: false,
+      budget: null,
+      createdAt: DAY,
+    });
+    await store.groups.changeMembers(group.id, { add: [account.id, other.id], remove: [], now: 1 });
+    const call = (tokens: number, change: Partial<LedgerEntry> = {}) =>
+      anEntry({
+        accountId: account.id,
+        keyId: key.id,
+        providerAccountId: other.id,
+        promptTokens: tokens,
+        completionTokens: null,
+        startedAt: DAY,
+        ...change,
+      });
+    await store.writeLedger([
+      call(1, { startedAt: DAY - 1 }),
+      call(2),
+      call(4, { keyId: newer.id, startedAt: DAY + DAY_MS - 1, providerAccountId: null }),
+      call(8, { startedAt: DAY + DAY_MS }),
+      call(16, { providerAccountId: account.id }),
+      call(32, { status: 404 }),
+      call(64, { keyId: otherKey.id, completionTokens: 128 }),
+      call(256, { accountId: other.id, keyId: otherKey.id, providerAccountId: null }),
+    ]);
+    const tokens = (of: "account" | "group" | "key", id: string) =>
+      store.usage.budgetTokens({ of, id }, DAY, DAY + DAY_MS);
+    expect(await tokens("account", account.id)).toBe(2 + 4 + 64 + 128);
+    expect(await tokens("key", "f")).toBe(2 + 4);
+    expect(await tokens("group", group.id)).toBe(2 + 4 + 64 + 128 + 256);
   });
 
   for (const seed of [1, 2, 3]) {
