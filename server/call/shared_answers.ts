@@ -370,7 +370,7 @@ export class SharedAnswers {
 }
 
 /** A key that may not call the model may not read its answers either. */
-function expectModel(models: readonly string[] | null, model: string): void {
+export function expectModel(models: readonly string[] | null, model: string): void {
   if (models === null || models.includes(model)) return;
   throw new ColinkError(
     "model_not_allowed",

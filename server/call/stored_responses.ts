@@ -9,7 +9,7 @@ import {
   type SharedAnswer,
   type StoredTerms,
 } from "./shared_answer.ts";
-import type { AnswerName, SharedAnswers } from "./shared_answers.ts";
+import { type AnswerName, expectModel, type SharedAnswers } from "./shared_answers.ts";
 
 type Json = Record<string, unknown>;
 
@@ -19,6 +19,8 @@ export interface ResponseQuestion {
   verb: ResponseVerb;
   /** The request's parameters, as in its address. */
   search: string;
+  /** The models whose answers the caller's key may read; null, or absent from gateways of earlier versions: all. */
+  models?: readonly string[] | null;
 }
 
 /** What a later request goes on from: the items that the model has read and written. */
@@ -40,6 +42,7 @@ export class StoredResponses {
   ): (code: LeaveCode) => void {
     const answer = this.answers.find(name)?.answer ?? null;
     if (answer === null || answer.stored === null) throw responseUnknown(name.name);
+    expectModel(question.models ?? null, answer.call.request.model);
     const search = new URLSearchParams(question.search);
     if (question.verb === "retrieve" && search.get("stream") === "true") {
       return answer.attach(target, { after: placeOf(answer, search), lingerMs: null });
@@ -53,9 +56,10 @@ export class StoredResponses {
   }
 
   /** What a request goes on from that names the response. Throws where it is not complete, or not kept. */
-  context(name: AnswerName): ResponseContext | null {
+  context(name: AnswerName, models: readonly string[] | null): ResponseContext | null {
     const answer = this.answers.find(name)?.answer ?? null;
     if (answer === null || answer.stored === null) return null;
+    expectModel(models, answer.call.request.model);
     return contextOf({ answer, terms: answer.stored });
   }
 

@@ -114,7 +114,7 @@ async function takeCall(
     const { body, terms } = prepared === null ? { body: sent, terms: null } : await prepared;
     const call = readCall(received, body, held.keep(body.bytes), endpoint, key, parts);
     if (call.alias !== null) headers["x-colink-alias"] = headerText(call.alias.name);
-    const admitted = parts.usageBudgets.admit(key, () => demandOf(call, body, endpoint));
+    const admitted = parts.usageBudgets.admit(key, () => demandOf(call, body, endpoint, parts));
     admission = admitted instanceof Promise ? await admitted : admitted;
     if (admission !== null) setBudgetHeaders(headers, admission);
     // A body may take minutes to arrive. Meanwhile its key may have been revoked or the gateway stopped,
@@ -199,14 +199,24 @@ function runShared(
 }
 
 /** What budgets look at. */
-function demandOf({ request }: Call, body: CallBody, { path }: EndpointRow): Demand {
+function demandOf(
+  { request, alias }: Call,
+  body: CallBody,
+  { path, defaults }: EndpointRow,
+  { names }: Pick<AppParts, "names">,
+): Demand {
   const { id: callId } = request;
   if (endpointSpecs[path].stream === null) return { callId, maxTokens: undefined };
   const named = TOKEN_LIMITS.filter((name) => (body.kind(name) ?? "null") !== "null")
     .map((name) => (body.kind(name) === "number" ? body.value(name) as number : 0));
   // Providers differ in which of them they obey, and some take -1 as no limit.
   const isLimited = named.length > 0 && named.every((tokens) => tokens >= 1);
-  return { callId, maxTokens: isLimited ? Math.max(...named) : null };
+  if (named.length > 0) return { callId, maxTokens: isLimited ? Math.max(...named) : null };
+  // What the gateway sends in the caller's place, to whichever model the call goes.
+  const models = alias?.targets.map(({ model }) => model) ?? [request.model];
+  const limits = models.map((model) => names.settingsOf(model)?.defaults?.max_tokens ?? Infinity);
+  const most = defaults?.max_tokens === undefined ? Infinity : Math.max(...limits);
+  return { callId, maxTokens: most === Infinity ? null : most };
 }
 
 /** Gives a call that was answered with 404 back to its key, within its network's limit of refusals: it was a mistake and cost little. */

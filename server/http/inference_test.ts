@@ -133,6 +133,18 @@ describe("a budget", () => {
     expect(await asked({ max_completion_tokens: 1, max_tokens: -1 })).toBe(400);
     expect(await asked({ max_completion_tokens: 1, max_tokens: "1000" })).toBe(400);
     expect(await asked({ max_completion_tokens: 1, max_tokens: null })).toBe(200);
+    const defaults = async (max_tokens: number | null) => {
+      const settings = max_tokens === null ? {} : { defaults: { max_tokens } };
+      const put = { token: admin.session, body: { name: "m", ...settings } };
+      expect((await app.ask("PUT /api/admin/models", put)).status).toBe(200);
+    };
+    // What the gateway sends where the caller says nothing counts as if it did.
+    await defaults(10);
+    expect(await asked({})).toBe(200);
+    expect(await asked({ max_tokens: -1 })).toBe(400);
+    await defaults(11);
+    expect(await asked({})).toBe(400);
+    await defaults(null);
     const { status } = await app.ask("POST /v1/embeddings", {
       token: caller.api_token,
       body: { model: "m", input: "hi" },

@@ -18,7 +18,7 @@ import { callHeaders, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
 import { requestLog } from "./request_log.ts";
-import { connectElsewhere, REPLAY_ALLOWANCE, respond } from "./shared_calls.ts";
+import { connectElsewhere, readableModels, REPLAY_ALLOWANCE, respond } from "./shared_calls.ts";
 
 /** A request to /v1/responses as it goes to a node. */
 export interface PreparedResponse {
@@ -117,16 +117,19 @@ async function rewritten(
 /** The items of a response that is stored here or at another gateway; null: none, or its provider has stored it. */
 async function contextOf(
   id: string,
-  { accountId }: Key,
-  { responseAffinity, sharedAnswers }: AppParts,
+  key: Key,
+  parts: AppParts,
 ): Promise<ResponseContext | null> {
+  const { accountId } = key;
+  const { responseAffinity, sharedAnswers } = parts;
   if (responseAffinity.requiredNodeOf(accountId, id) !== null) return null;
   const name = { accountId, kind: "response", name: id } as const;
-  const here = new StoredResponses(sharedAnswers).context(name);
+  const models = readableModels(key, parts);
+  const here = new StoredResponses(sharedAnswers).context(name, models);
   if (here !== null || sharedAnswers.others === null) return here;
   const record = await sharedAnswers.others.find(name).catch(() => null);
   if (record === null) return null;
-  const about = { verb: "context", search: "" } as const;
+  const about = { verb: "context", search: "", models } as const;
   const question = { asks: "response", about, name, callId: record.callId } as const;
   const connect = await connectElsewhere(record.gateway, question, () => {}, { sharedAnswers });
   return JSON.parse(await wholeOf(connect)) as ResponseContext;
@@ -198,7 +201,7 @@ export function storedResponse(verb: ResponseVerb, parts: AppParts) {
       const isStream = verb === "retrieve" && searchParams.get("stream") === "true";
       const received = { request, server, port, requestId, headers, startedMs, address };
       const responses = new StoredResponses(sharedAnswers);
-      const about = { verb, search };
+      const about = { verb, search, models: readableModels(key, parts) };
       const { others } = sharedAnswers;
       const record = others === null || sharedAnswers.has(name)
         ? null

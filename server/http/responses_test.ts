@@ -175,6 +175,35 @@ describe("a response that is stored", () => {
     expect((await client.responses.retrieve(id)).id).toBe(id);
   });
 
+  test("is not for a key that may not call its model, and is for one that may call an alias of it", async () => {
+    const { id } = await client.responses.create(ask);
+    const keyFor = async (...models: string[]) => {
+      const { token } = await app.key(owner, { models });
+      return clientOf({ ...owner, api_token: token });
+    };
+    const limited = await keyFor("another");
+    const refused = [403, "model_not_allowed"];
+    expect(await statusOf(limited.responses.retrieve(id))).toEqual(refused);
+    expect(await statusOf(limited.responses.inputItems.list(id))).toEqual(refused);
+    expect(await statusOf(limited.responses.delete(id))).toEqual(refused);
+    expect((await (await keyFor("m")).responses.retrieve(id)).id).toBe(id);
+    const admin = await app.account("admin@example.org", "admin");
+    const alias = { name: "fast", targets: [{ model: "m" }] };
+    const put = { token: admin.session, body: alias };
+    expect((await app.ask("PUT /api/admin/aliases", put)).status).toBe(200);
+    const byAlias = await keyFor("fast");
+    const created = await byAlias.responses.create({ ...ask, model: "fast" });
+    expect((await byAlias.responses.retrieve(created.id)).id).toBe(created.id);
+  });
+
+  test("cannot be continued by a key that may not call its model", async () => {
+    const { id } = await client.responses.create(ask);
+    const { token } = await app.key(owner, { models: ["other"] });
+    const limited = clientOf({ ...owner, api_token: token });
+    const going = limited.responses.create({ ...ask, model: "other", previous_response_id: id });
+    expect(await statusOf(going)).toEqual([403, "model_not_allowed"]);
+  });
+
   test("is forgotten after ten minutes", async () => {
     const { id } = await client.responses.create(ask);
     await app.clock.pass(599_000);

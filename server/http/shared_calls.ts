@@ -146,6 +146,16 @@ export function digestOf(path: string, body: Uint8Array): string {
   return new Bun.CryptoHasher("sha256").update(`${path}\n`).update(body).digest("base64url");
 }
 
+/** The models whose answers the key may read: those that it may call, by their names or an alias's; null: all. */
+export function readableModels(
+  key: Key,
+  { names, memberships }: Pick<AppParts, "names" | "memberships">,
+): readonly string[] | null {
+  if (key.models === null) return null;
+  const groups = memberships.groupsOf(key.accountId);
+  return key.models.flatMap((name) => [name, ...names.lookUp(key, name, groups)?.models ?? []]);
+}
+
 async function repeat(
   idempotencyKey: string,
   claim: Exclude<Claim, { is: "first" }>,
@@ -161,9 +171,7 @@ async function repeat(
   const { digest, stream, model } = await digestRequest(request, endpoint, key, parts);
   const alias = parts.names.lookUp(key, model, parts.memberships.groupsOf(key.accountId));
   if (alias !== null) headers["x-colink-alias"] = headerText(model);
-  // A key that may call an alias may read the answers of what it leads to.
-  const models = key.models && [...key.models, ...alias?.models ?? []];
-  const about = { ...attachment, digest, models };
+  const about = { ...attachment, digest, models: readableModels(key, parts) };
   const opened = (isEnded: boolean) => {
     headers["x-colink-replayed"] = isEnded ? "stored" : "live";
   };
