@@ -182,7 +182,7 @@ describe("a response that is stored", () => {
       return clientOf({ ...owner, api_token: token });
     };
     const limited = await keyFor("another");
-    const refused = [403, "model_not_allowed"];
+    const refused: [number, string] = [403, "model_not_allowed"];
     expect(await statusOf(limited.responses.retrieve(id))).toEqual(refused);
     expect(await statusOf(limited.responses.inputItems.list(id))).toEqual(refused);
     expect(await statusOf(limited.responses.delete(id))).toEqual(refused);

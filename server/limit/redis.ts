@@ -158,6 +158,7 @@ export class RedisLimits implements Limiter {
 
   #onReady(): void {
     this.#trouble = null;
+    this.meters.returned();
     this.#probeAfter(PROBE_EVERY_MS);
     if (!this.#hasReported) return;
     this.#hasReported = false;

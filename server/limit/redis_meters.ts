@@ -75,9 +75,21 @@ for i, key in ipairs(KEYS) do
   end
 end`;
 
+/** A call that has ended, and by how much that changes each of its meters. */
+interface Ending {
+  meters: readonly Meter[];
+  callId: string;
+  changes: readonly number[];
+}
+
+/** Of calls beyond these, slots are free in Redis only when the calls could have run at the longest. */
+const MAX_MISSED = 10_000;
+
 export class RedisMeters implements MeterBook {
   /** Calls that were opened in memory, which Redis knows nothing of. */
   readonly #ownCalls = new Set<string>();
+  /** Calls that ended while Redis was away, the oldest first: it is notified when it is back. */
+  readonly #missed: Ending[] = [];
 
   constructor(private readonly options: RedisMetersOptions) {}
 
@@ -86,20 +98,41 @@ export class RedisMeters implements MeterBook {
   }
 
   close(meters: readonly Meter[], callId: string, spent: Spent): void {
-    const { redis, own, isAway, onFailure } = this.options;
+    const { own, isAway, onFailure } = this.options;
     const isOwn = this.#ownCalls.delete(callId);
     if (isOwn) own.close(meters, callId, spent);
     // Counted here as well: this gateway's share of a budget while Redis is away.
     else if (!spent.isFree) this.#addTokens(meters, spent);
-    if (isAway()) return;
+    // Redis knows no request of a call that was opened here, and so takes none back.
+    const changes = meters.map((meter) =>
+      isOwn && meter.kind === "requests" ? 0 : changeAtEnd(meter, spent)
+    );
+    if (isAway()) return this.#miss({ meters, callId, changes });
+    this.#end({ meters, callId, changes }).catch((error) => {
+      onFailure(error);
+      // It may have been counted, and its slot is given back once more.
+      this.#miss({ meters, callId, changes: meters.map(() => 0) });
+    });
+  }
+
+  /** Redis counts again: it is notified of the calls that have ended meanwhile. */
+  returned(): void {
+    for (const ending of this.#missed.splice(0)) this.#end(ending).catch(this.options.onFailure);
+  }
+
+  #end({ meters, callId, changes }: Ending): Promise<unknown> {
     const now = this.options.clock.now();
-    const args = meters.flatMap((meter) => [
+    const args = meters.flatMap((meter, at) => [
       meter.kind,
-      // Redis knows no request of a call that was opened here, and so takes none back.
-      isOwn && meter.kind === "requests" ? 0 : changeAtEnd(meter, spent),
+      changes[at]!,
       this.#ttlMs(meter, now),
     ]);
-    redis.eval(CLOSE, meters.length, ...namesOf(meters), callId, ...args).catch(onFailure);
+    return this.options.redis.eval(CLOSE, meters.length, ...namesOf(meters), callId, ...args);
+  }
+
+  #miss(ending: Ending): void {
+    if (this.#missed.length === MAX_MISSED) this.#missed.shift();
+    this.#missed.push(ending);
   }
 
   async read(meters: readonly Meter[]): Promise<readonly number[]> {

@@ -10,7 +10,7 @@ import { Redis } from "ioredis";
 import { systemClock } from "../base/clock.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { type Log, silentLog } from "../base/log.ts";
-import type { Verdict } from "./limiter.ts";
+import type { Meter, Verdict } from "./limiter.ts";
 import { RedisLimits } from "./redis.ts";
 
 const key = () => crypto.randomUUID();
@@ -151,15 +151,25 @@ describe("a Redis that goes away", () => {
   test("that hangs costs one command's time, then nothing, until it answers again", async () => {
     const { log, lines, logged } = recordingLog();
     const limits = await connected(redis.url, log);
-    redis.signal("SIGSTOP");
     const id = key();
+    const endsAt = Date.now() + 600_000;
+    const calls: Meter = { name: `${id}:calls`, kind: "calls", limit: 1, endsAt };
+    const tokens: Meter = { name: `${id}:tokens`, kind: "tokens", limit: 100, endsAt };
+    expect(await limits.meters.open([calls, tokens], "first")).toMatchObject({ full: null });
+    redis.signal("SIGSTOP");
     const verdicts = await Promise.all(Array.from({ length: 10 }, () => limits.take(id, 3)));
     expect(verdicts.filter((verdict) => verdict.allowed)).toHaveLength(3);
     await logged("warn");
     expect(limits.trouble).not.toBeNull();
+    limits.meters.close([calls, tokens], "first", { tokens: 30, isFree: false });
     redis.signal("SIGCONT");
     await logged("info");
     expect(limits.trouble).toBeNull();
+    // What ended meanwhile is known: its slot is free, and its tokens count.
+    expect(await limits.meters.open([calls, tokens], "second")).toEqual({
+      full: null,
+      used: [1, 30],
+    });
     expect(lines).toEqual(["warn", "info"]);
     await limits.close();
   }, 20_000);
