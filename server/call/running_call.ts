@@ -339,7 +339,7 @@ export class RunningCall {
         this.#opening?.release();
         if (request.stream) this.writer.end();
         else this.#gathered?.end();
-        return scheduler.measured(request, clock.monotonic() - startedMs);
+        return scheduler.measured(request, clock.monotonic() - startedMs - this.#record.queuedMs);
       case "rejected":
         return this.writer.reject(end.rejection);
       case "failed":

@@ -77,6 +77,30 @@ async function stop(world: World, waiting: ReturnType<typeof wait>[]): Promise<v
   await Promise.all(waiting.map(({ done }) => done));
 }
 
+test("waits are estimated from how long calls have had their slots, not from their waits", async () => {
+  const { world, held } = await start();
+  const waiting = wait(world, "ann", false);
+  await world.clock.pass(20_000);
+  const { received } = world.node("b");
+  await world.clock.pass(2_000);
+  received[0]!.chunk({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] });
+  received[0]!.sink.finish();
+  await waiting.done;
+  expect(world.scheduler.callMs(waiting.call.request)).toBe(2_000);
+  held.release();
+});
+
+test("under the policy auto, how long calls last is what it has measured of a model's nodes", async () => {
+  const world = new World({ policy: "auto" });
+  world.node("a");
+  const call = world.call();
+  expect(world.scheduler.callMs(call.request)).toBeNull();
+  const lease = await world.lease(call);
+  await world.clock.pass(4_000);
+  world.answers(lease, call, { firstTokenMs: null, durationMs: 4_000, completionTokens: 100 });
+  expect(world.scheduler.callMs(call.request)).toBeGreaterThan(1_000);
+});
+
 describe("accounts of different weights", () => {
   /** Whose calls a node with one slot serves, one after the other. */
   async function served(weights: Record<string, number>, calls: number): Promise<string[]> {

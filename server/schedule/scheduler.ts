@@ -214,9 +214,10 @@ export class Scheduler {
     return this.parts.hub.factsOf(wanted.model, this.#slots.viewerOf(wanted));
   }
 
-  /** How long calls of the service have lasted lately, in milliseconds; null: unknown. */
+  /** How long a call of the service lasts, its wait left out: as the policy has measured, else as it was lately; null: unknown. */
   callMs(service: Service): number | null {
-    return this.#waitEstimate.callMs(service);
+    return this.parts.policies(service.model).typicalMs?.(service) ??
+      this.#waitEstimate.callMs(service);
   }
 
   /** Why the call got its node last; null: unknown. */
@@ -224,7 +225,7 @@ export class Scheduler {
     return this.parts.policies(request.model).choiceOf?.(request) ?? null;
   }
 
-  /** Records how long a call of the service took from its arrival; waits are estimated from that. */
+  /** Records how long a call of the service had its slot; waits are estimated from that. */
   measured(service: Service, durationMs: number): void {
     this.#waitEstimate.measured(service, durationMs);
   }

@@ -30,7 +30,7 @@ const route = createRoute({
 const open: ReadonlySet<NodeState> = new Set(["ready", "busy", "probing"]);
 
 export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
-  const { hub, penalties, scheduler } = parts;
+  const { hub, names, penalties, scheduler } = parts;
 
   api.openapi(route, async (c) => {
     const { accountId } = await signedIn(c, parts);
@@ -38,7 +38,10 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const models: ModelView[] = [];
     const viewer = viewerOf({ accountId }, parts.memberships);
     for (const [at, model] of hub.models(viewer).entries()) {
-      models.push(view(model, viewer));
+      // As in /v1/models: what is hidden, or for other groups.
+      const isListed = names.mayUse(model, viewer.groups) &&
+        names.settingsOf(model)?.hidden !== true;
+      if (isListed) models.push(view(model, viewer));
       if (at % MODELS_PER_TURN === MODELS_PER_TURN - 1) await othersTurn();
     }
     return c.json({ models }, 200);

@@ -93,3 +93,30 @@ test("a node that is probing has one slot free at most", async () => {
   expect(probing).toMatchObject({ state: "ready", slots: 3, free_slots: 1 });
   expect(probing.nodes[0]!.state).toBe("probing");
 });
+
+test("it is not listed while it is hidden, nor for accounts that are in none of its groups", async () => {
+  const admin = await app.account("admin@example.org", "admin");
+  const listed = async () =>
+    (await app.ask<{ models: ModelView[] }>("GET /api/models", { token: owner.session }))
+      .json.models.map(({ id }) => id);
+  const set = async (settings: object) => {
+    const body = { name: "m", ...settings };
+    expect((await app.ask("PUT /api/admin/models", { token: admin.session, body })).status).toBe(
+      200,
+    );
+  };
+  const { json } = await app.ask<{ group: { id: string } }>("POST /api/admin/groups", {
+    token: admin.session,
+    body: { name: "Staff" },
+  });
+  expect(await listed()).toEqual(["m"]);
+  await set({ hidden: true });
+  expect(await listed()).toEqual([]);
+  await set({ groups: [json.group.id] });
+  expect(await listed()).toEqual([]);
+  await app.ask(`PATCH /api/admin/groups/${json.group.id}`, {
+    token: admin.session,
+    body: { add: [owner.id] },
+  });
+  expect(await listed()).toEqual(["m"]);
+});

@@ -307,6 +307,11 @@ export class Auto implements Policy {
     return this.#poolOf(service)?.speeds.get(node.who.nodeKey) ?? null;
   }
 
+  typicalMs(service: Service): number | null {
+    const pool = this.#poolOf(service);
+    return pool === undefined || pool.speeds.size === 0 ? null : meanMs(pool);
+  }
+
   speeds(most: number): NodeSpeed[] {
     return [...take(this.#speeds.keys(), most)];
   }

@@ -42,6 +42,8 @@ export interface Policy {
   choiceOf?(request: CallRequest): Choice | null;
   /** What was measured of the node for the service; null: nothing, or too long ago. */
   speedOf?(node: Node, service: Service): NodeSpeed | null;
+  /** What a typical answer of the service takes at its nodes, on average; null: none was measured. */
+  typicalMs?(service: Service): number | null;
   /** What was measured of nodes for services: at most so many, the latest first. */
   speeds?(most: number): NodeSpeed[];
   /** What this gateway has measured since then, in monotonic milliseconds, the latest first. */
