@@ -167,11 +167,11 @@ export class TokenShares {
 
   /**
    * A slot of a node is taken for the call, which is charged from now on until the slot is free. Null:
-   * nothing is charged for a node of the account's own, nor here for one of another gateway.
+   * another gateway charges for its nodes.
    */
   take(node: Node, wanted: Priced, promptBytes: number): Charge | null {
     const { model: name, accountId = "", route = "any", requiredNode = null } = wanted;
-    if (node.gateway !== null || node.who.accountId === accountId) return null;
+    if (node.gateway !== null) return null;
     const model = this.#modelOf(name);
     const share = this.seen(wanted);
     const level = levelOf(node, accountId, this.#memberships);

@@ -101,9 +101,10 @@ describe("a call is charged", () => {
     expect(charged((charge) => charge.end())).toBe(0);
   });
 
-  test("nothing on a node of the account's own, and here nothing on one of another gateway", () => {
-    const { shares, world, node, of } = start();
-    expect(shares.take(node, of("owner-n"), 400)).toBeNull();
+  test("on its own node as on others', so that guests there have their part, and here nothing on another gateway's", () => {
+    const { shares, world, node, of, received } = start();
+    shares.take(node, of("owner-n"), 400);
+    expect(received("owner-n")).toBe(100 + 2 * 200);
     const away = world.node("away", 1, ["m"], { gateway: "gw-2" });
     expect(shares.take(away.node, of("ann"), 400)).toBeNull();
   });

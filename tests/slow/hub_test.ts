@@ -157,7 +157,8 @@ describe("the queue", () => {
       served.push(messages[0]!.content);
       node.answer(data.request_id, "next");
     }
-    expect(served).toEqual(["alice 1", "bob 1", "alice 2", "alice 3"]);
+    // Alice has had a call already.
+    expect(served).toEqual(["bob 1", "alice 1", "alice 2", "alice 3"]);
     await Promise.all([running, ...waiting]);
   });
 
@@ -199,8 +200,9 @@ describe("the queue", () => {
 
   test("reports the position to a stream that asks for it, in comments that SDKs ignore", async () => {
     const node = await join("patient");
-    const [running, before] = [call(alice, "patient"), call(alice, "patient")];
+    const running = call(bob, "patient");
     const runningId = await node.called();
+    const before = call(alice, "patient");
     await waitingLine(1);
     const asked = await fetch(`${gateway.url}/v1/chat/completions`, {
       method: "POST",
@@ -239,6 +241,40 @@ describe("the queue", () => {
     await running;
   });
 });
+
+test(
+  "of two accounts that want more than there is, one with prompts of ten times the size gets as many tokens",
+  async () => {
+    const node = await join("fought-over");
+    const [big, small] = await Promise.all([createAccount(gateway), createAccount(gateway)]);
+    const sizes = new Map([[big, 40_000], [small, 4_000]]);
+    const answers: Promise<Answer<ErrorView>>[] = [];
+    const send = (caller: Account) =>
+      void answers.push(call(caller, "fought-over", "x".repeat(sizes.get(caller)!)));
+    const holder = call(alice, "fought-over");
+    const heldId = await node.called();
+    for (const caller of [big, small, big, small, big, small]) send(caller);
+    await waitingLine(6);
+    node.answer(heldId, "done");
+    await holder;
+    const served = { big: 0, small: 0 };
+    for (let i = 0; i < 44; i++) {
+      const { data: { request_id, payload } } = await node.raw.next("CALL");
+      const { messages } = payload as { messages: { content: string }[] };
+      const isBig = messages[0]!.content.length === 40_000;
+      served[isBig ? "big" : "small"]++;
+      // The next one of the account waits before the slot is free.
+      send(isBig ? big : small);
+      await waitingLine(6);
+      node.answer(request_id, "done");
+    }
+    expect(served.small / served.big).toBeGreaterThan(8);
+    expect(served.small / served.big).toBeLessThan(12);
+    for (let i = 0; i < 6; i++) node.answer(await node.called(), "done");
+    expect((await Promise.all(answers)).every(({ status }) => status === 200)).toBe(true);
+  },
+  30_000,
+);
 
 describe("a second REGISTER", () => {
   test("replaces models and capacity at once, while what runs goes on", async () => {
