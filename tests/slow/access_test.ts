@@ -160,6 +160,9 @@ const elsewhere = [
   "POST /api/user/email",
   "POST /api/user/delete",
   "POST /api/auth/reset",
+  "GET /api/auth/oidc/start",
+  "GET /api/auth/oidc/callback",
+  "POST /api/auth/oidc/backchannel-logout",
   "DELETE /api/user/sessions",
   "GET /api/live",
   // They need the name of what they remove.

@@ -7,6 +7,7 @@ import { startProxyBelow } from "../harness/balancer.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { inTab, startBrowser } from "../harness/browser.ts";
 import { button, fill, submit } from "../harness/console.ts";
+import { CLIENT, TestProvider } from "../../server/http/testing/test_provider.ts";
 import { freePort } from "../../scripts/free_port.ts";
 import { runGateway, startGateway } from "../harness/gateway.ts";
 import { answerEveryCall, type JoinedNode, joinNode } from "../harness/joined_node.ts";
@@ -25,7 +26,18 @@ describe.each([["passes the whole path on", false], ["removes the path", true]] 
       const port = freePort();
       const own = `http://127.0.0.1:${port}`;
       const proxy = await startProxyBelow(PATH, own, { strips });
-      const env = { PORT: String(port), COLINK_PUBLIC_URL: `${proxy.url}/` };
+      const provider = await TestProvider.start(
+        [`${proxy.url}/api/auth/oidc/callback`],
+        "localhost",
+      );
+      const env = {
+        PORT: String(port),
+        COLINK_PUBLIC_URL: `${proxy.url}/`,
+        COLINK_OIDC_ISSUER: provider.issuer,
+        COLINK_OIDC_CLIENT_ID: CLIENT.id,
+        COLINK_OIDC_CLIENT_SECRET: CLIENT.secret,
+        COLINK_OIDC_LABEL: "The Lab",
+      };
       const gateway = await startGateway({ env });
       const account = await createAccount(proxy);
       const node = await joinNode({ gateway: proxy, owner: account, models: ["some-model"] });
@@ -37,6 +49,8 @@ describe.each([["passes the whole path on", false], ["removes the path", true]] 
       const page = await (await fetch(`${proxy.url}/dashboard`)).text();
       expect(page).toContain(`data-base="${PATH}"`);
       if (!strips) await visitConsole(proxy.url, account, node);
+      if (strips) await signInAndOut(proxy.url, provider);
+      provider.stop();
 
       // Health checks and other gateways come without the path.
       expect((await fetch(`${own}/livez`)).status).toBe(200);
@@ -46,6 +60,26 @@ describe.each([["passes the whole path on", false], ["removes the path", true]] 
     });
   },
 );
+
+/** With the sign-in provider, whose pages are another site's. */
+async function signInAndOut(url: string, provider: TestProvider): Promise<void> {
+  const email = "person@example.org";
+  provider.people.set("person", { sub: "person", email, email_verified: true });
+  provider.signsIn = "person";
+  const context = await browser.newContext({ locale: "en-US" });
+  const page = await context.newPage();
+  await page.goto(`${url}/login?next=${encodeURIComponent(`${PATH}/settings`)}`);
+  await page.getByRole("link", { name: en.account.providerAction("The Lab") }).click();
+  await page.waitForURL(`${url}/settings`);
+  await page.getByText(email).first().waitFor();
+  expect((await context.cookies(url)).map(({ path }) => path)).toEqual([PATH, PATH]);
+  await button(page, en.nav.account).click();
+  await button(page, en.nav.signOut).click();
+  await page.getByRole("button", { name: "Yes, sign me out" }).click();
+  await page.waitForURL(`${url}/login`);
+  expect(await context.cookies(url)).toEqual([]);
+  await context.close();
+}
 
 async function visitConsole(url: string, account: Account, node: JoinedNode): Promise<void> {
   await inTab(browser, { baseURL: url }, async (tab, page) => {

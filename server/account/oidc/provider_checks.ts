@@ -4,7 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config.ts";
 import type { Log } from "../../base/log.ts";
 import { isStoreUnavailable } from "../../store/backend.ts";
-import type { IdentityRow } from "../../store/identities.ts";
+import type { IdentityRow, Vouched } from "../../store/identities.ts";
 import { PeriodicTask } from "../../store/periodic_task.ts";
 import type { Store } from "../../store/store.ts";
 import type { AuditLog } from "../audit_log.ts";
@@ -31,13 +31,19 @@ const EVERY_MS = 5_000;
 const RETRY_MS = 30_000;
 /** Another gateway takes up what one that crashed had claimed. Longer than a check can take. */
 const LEASE_MS = 60_000;
-const CLAIMED_AT_ONCE = 32;
+/** So few that the last of them is asked for well before the lease ends, however slow the provider is. */
+const CLAIMED_AT_ONCE = 16;
 const ASKED_AT_ONCE = 8;
 
 export class ProviderChecks {
   readonly #options: ProviderChecksOptions;
   readonly #grants: GrantSeal;
   readonly #task: PeriodicTask;
+  /**
+   * Good checks that the database did not take, by the grant that each replaces: a refresh token that
+   * was used up must not be used again.
+   */
+  readonly #unsaved = new Map<string, { identity: IdentityRow; vouched: Vouched }>();
   /** Whether the provider failed last: said once, not for every person. */
   #isFailing = false;
 
@@ -68,6 +74,10 @@ export class ProviderChecks {
   async run(): Promise<void> {
     const { store, config, clock } = this.#options;
     const issuer = issuerKey(config);
+    for (const [grant, { identity, vouched }] of this.#unsaved) {
+      await store.identities.checked(identity, vouched);
+      this.#unsaved.delete(grant);
+    }
     while (!this.#task.isClosed) {
       const now = clock.now();
       const due = await store.identities
@@ -95,7 +105,7 @@ export class ProviderChecks {
       const checked = { ...identity, sealedGrant: this.#grants.seal(next) };
       const dueAt = clock.now() + CHECK_EVERY_MS;
       const { sealedGrant, accountId } = checked;
-      await store.identities.checked(identity, { given: identity.given, sealedGrant, dueAt });
+      await this.#save(identity, { given: identity.given, sealedGrant, dueAt });
       const given = await entitlements.apply(accountId, identity.given, claims);
       if (JSON.stringify(given) !== JSON.stringify(identity.given)) {
         await store.identities.checked(checked, { given, sealedGrant, dueAt });
@@ -104,6 +114,15 @@ export class ProviderChecks {
       if (isStoreUnavailable(error)) throw error;
       if (error instanceof ProviderRefused) await this.#suspend(identity, error);
       else await this.#later(identity, error);
+    }
+  }
+
+  async #save(identity: IdentityRow, vouched: Vouched): Promise<void> {
+    try {
+      await this.#options.store.identities.checked(identity, vouched);
+    } catch (error) {
+      this.#unsaved.set(identity.sealedGrant, { identity, vouched });
+      throw error;
     }
   }
 

@@ -178,7 +178,10 @@ export class ProviderSignIn {
   async signedOut(logoutToken: string): Promise<string[]> {
     this.#expectProvider();
     const { provider, store, sessions, clock } = this.#options;
-    const { subject, sid, id } = await this.#answered(() => provider.signedOut(logoutToken));
+    const { subject, sid, id } = await this.#answered(
+      () => provider.signedOut(logoutToken),
+      "debug",
+    );
     const item = { name: `oidc-logout:${digestOf(id)}`, value: crypto.randomUUID() };
     const expiresAt = clock.now() + LOGOUT_TOKEN_MS;
     if (!await store.sharedItems.claim({ ...item, expiresAt }, clock.now())) {
@@ -267,6 +270,7 @@ export class ProviderSignIn {
     });
     if (attempt.linkTo !== null) {
       const identity = identityOf(attempt.linkTo);
+      await this.#expectEnabled(identity);
       if (!await store.identities.link(identity)) throw linkedAlready();
       return { identity, how: "linked" };
     }
@@ -328,8 +332,11 @@ export class ProviderSignIn {
     throw new ColinkError("not_found", "Cannot sign in so: this gateway has no sign-in provider");
   }
 
-  /** Turns the provider's failures into errors for the caller. */
-  async #answered<T>(ask: () => Promise<T>): Promise<T> {
+  /**
+   * Turns the provider's failures into errors for the caller. `level`: of the line about what is not
+   * the provider's, which a stranger can cause.
+   */
+  async #answered<T>(ask: () => Promise<T>, level: "info" | "debug" = "info"): Promise<T> {
     try {
       return await ask();
     } catch (error) {
@@ -343,7 +350,7 @@ export class ProviderSignIn {
         );
       }
       if (error instanceof InvalidProof || error instanceof ProviderRefused) {
-        log.info({ cause: causeOf(error) }, "refused what was said to be the sign-in provider's");
+        log[level]({ cause: causeOf(error) }, "refused what was said to be the sign-in provider's");
         throw refused("the provider's answer is not valid for it");
       }
       throw error;

@@ -34,17 +34,18 @@ export class TestProvider {
   keys: JWK[] = [];
   #server: Server | null = null;
 
-  /** `redirectUris`: to which it sends browsers back. */
+  /** `redirectUris`: to which it sends browsers back; `host`: a name of this machine. */
   static async start(
     redirectUris = ["http://localhost/api/auth/oidc/callback"],
+    host = "127.0.0.1",
   ): Promise<TestProvider> {
     const test = new TestProvider();
     await test.rotateKeys();
     let handle: ReturnType<OidcProvider["callback"]> = () => {};
     const server = createServer((request, response) => handle(request, response));
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
     test.#server = server;
-    test.issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    test.issuer = `http://${host}:${(server.address() as AddressInfo).port}`;
     handle = test.#create(redirectUris);
     return test;
   }
