@@ -74,7 +74,7 @@ async function signInAndOut(url: string, provider: TestProvider): Promise<void> 
   await page.getByText(email).first().waitFor();
   expect((await context.cookies(url)).map(({ path }) => path)).toEqual([PATH, PATH]);
   await button(page, en.nav.account).click();
-  await button(page, en.nav.signOut).click();
+  await page.getByRole("button", { name: en.nav.signOut, exact: true }).click();
   await page.getByRole("button", { name: "Yes, sign me out" }).click();
   await page.waitForURL(`${url}/login`);
   expect(await context.cookies(url)).toEqual([]);

@@ -1,8 +1,9 @@
 /** Signing in with a provider: the real oidc-provider, a browser, and the gateway's real parts. */
 
-import { afterAll, afterEach, beforeAll, expect, setSystemTime, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, setSystemTime, spyOn, test } from "bun:test";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
 import type { UserView } from "../../../api/mod.ts";
+import { storeUnavailable } from "../../store/backend.ts";
 import { testDatabase } from "../../store/testing/postgres.ts";
 import { TestApp } from "../testing/test_app.ts";
 import { CLIENT, type Person, TestBrowser, TestProvider } from "../testing/test_provider.ts";
@@ -457,6 +458,27 @@ test("while the provider is away, or its client is set up wrongly, nobody loses 
     await at.parts.providerChecks.run();
     expect(provider.asked.length).toBeGreaterThan(asked);
   }
+  await at.stop();
+});
+
+test("a refresh token that was used up is not used again, though the database did not take the next one", async () => {
+  const { at, browser } = await signedIn();
+  provider.rotates = true;
+  const { identities } = at.parts.store;
+  const saving = spyOn(identities, "checked").mockImplementation(() =>
+    Promise.reject(storeUnavailable("it is away"))
+  );
+  const sent: string[] = [];
+  provider.onTokenRequest = (body) => sent.push(body.get("refresh_token") ?? "");
+  await expect(check(at)).rejects.toThrow();
+  await expect(at.parts.providerChecks.run()).rejects.toThrow();
+  saving.mockRestore();
+  await check(at);
+  await check(at);
+  [provider.onTokenRequest, provider.rotates] = [null, false];
+  expect(sent.length).toBeGreaterThan(1);
+  expect(new Set(sent).size).toBe(sent.length);
+  expect((await me(browser, at)).email).toContain("@");
   await at.stop();
 });
 

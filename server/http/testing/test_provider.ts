@@ -26,6 +26,10 @@ export class TestProvider {
   tamper: ((url: string, answer: Response) => Response | Promise<Response>) | null = null;
   /** Takes what the provider sends to a gateway that has no socket. */
   gateway: ((url: string, init: RequestInit) => Promise<Response>) | null = null;
+  /** Sees what the gateway asks for tokens with. */
+  onTokenRequest: ((body: URLSearchParams) => void) | null = null;
+  /** Whether each refresh token is good for one use. */
+  rotates = false;
   /** Refuses connections. */
   isDown = false;
   /** The URLs that the gateway has asked for. */
@@ -84,6 +88,7 @@ export class TestProvider {
         return person && { accountId: sub, claims: () => person };
       },
       issueRefreshToken: () => true,
+      rotateRefreshToken: () => this.rotates,
       interactions: { url: (_: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
       loadExistingGrant: async (ctx: {
         oidc: {
@@ -112,6 +117,7 @@ export class TestProvider {
   /** For TestApp: asks the provider, as far as the test lets it through. */
   readonly fetch: Fetch = async (url, init) => {
     this.asked.push(url);
+    if (url.endsWith("/token")) this.onTokenRequest?.(new URLSearchParams(String(init.body)));
     if (this.isDown) throw new TypeError("connection refused");
     const answer = await fetch(url, init);
     return await this.tamper?.(url, answer) ?? answer;
