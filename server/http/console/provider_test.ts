@@ -81,7 +81,9 @@ test("a link is used once: neither its state nor its code opens anything again",
   // The browser has lost the attempt; a copy of its cookie does not help.
   expect(await refusedWith(await browser.send(callback))).toBe("sign_in_refused");
   browser.cookies.set("localhost", new Map(cookies));
+  const asked = provider.asked.length;
   expect(await refusedWith(await browser.send(callback))).toBe("sign_in_refused");
+  expect(provider.asked.length).toBe(asked);
 
   // A code that was used already, in an attempt of its own.
   const other = new TestBrowser(app);
