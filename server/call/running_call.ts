@@ -304,7 +304,7 @@ export class RunningCall {
     const { words, error: { code, message, retryAfterMs, cause } } = failure;
     const soonestMs = this.parts.scheduler.retryAfterMs(this.call.request);
     const details = { retryAfterMs: Math.max(retryAfterMs ?? 0, soonestMs), cause };
-    const said = words === null ? message : message.replace(/; try again$/, `: ${words.message}`);
+    const said = words === null ? message : `Cannot answer: ${failure.what}: ${words.message}`;
     const error = new ColinkError(code, said, details);
     if (!words?.rejection) return { is: "failed", error, failure };
     const mayHelp = !this.#isRepeated(failure);

@@ -1,6 +1,6 @@
 /** A failed attempt, classified: whose fault it is, and what the caller gets if no other node answers. */
 
-import { ColinkError } from "../base/error.ts";
+import { ColinkError, type ErrorCode } from "../base/error.ts";
 import { type Blame, blame, type Evidence } from "./blame.ts";
 
 /** An upstream's error, in OpenAI's terms. */
@@ -53,12 +53,19 @@ export class Failure {
     this.blame = blame[evidence];
     const { blamed, code } = this.blame;
     this.what = what ?? this.blame.what;
-    const message = `Cannot answer: ${this.what}; try again`;
-    this.error = new ColinkError(code, message, details);
+    const advice = advices[code] ?? "try again";
+    this.error = new ColinkError(code, `Cannot answer: ${this.what}; ${advice}`, details);
     this.words = blamed === "open" || blamed === "nobody" ? words : null;
     this.likeness = words === null ? code : `${words.status} ${withoutNumbers(words.message)}`;
   }
 }
+
+/** What the caller can do where the same request at the same nodes fails again. */
+const advices: Readonly<Partial<Record<ErrorCode, string>>> = {
+  upstream_auth: "your own key is fine, the node's owner must fix this",
+  offer_withdrawn: "choose another model",
+  node_internal: "report it to the node's owner, or choose another model",
+};
 
 const MAX_COMPARED_CHARS = 500;
 

@@ -62,7 +62,6 @@ const routes = {
   logout: createRoute({
     method: "post",
     path: "/auth/logout",
-    security: session,
     description:
       "Ends the session; `sign_out_url`, where it began with the sign-in provider, ends that one's too",
     responses: answers(SignOutAnswer),
