@@ -177,7 +177,17 @@ test("what a client says when it cannot connect is told in its own words", () =>
 /** Pages whose translation says all that they say; other translations are shorter. */
 const translated = [
   [english, chinese],
-  ...["api", "architecture", "errors", "joining", "monitoring", "resuming", "troubleshooting"].map((
+  ...[
+    "api",
+    "architecture",
+    "console",
+    "errors",
+    "getting-started",
+    "joining",
+    "monitoring",
+    "resuming",
+    "troubleshooting",
+  ].map((
     name,
   ) => [`docs/${name}.md`, `docs/${name}.zh.md`].map(readMarkdown)),
 ] as [Markdown, Markdown][];
