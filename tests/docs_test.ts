@@ -180,6 +180,7 @@ const translated = [
   ...[
     "api",
     "architecture",
+    "configuration",
     "console",
     "errors",
     "getting-started",
