@@ -70,7 +70,8 @@ export function renderPage(source: string, language: Language, hasPage: HasPage)
     },
   });
   const tokens = marked.lexer(language === "zh" ? withoutSoftBreaks(markdown) : markdown);
-  const html = marked.parser(tokens);
+  // Wide examples are scrolled by keyboard, too.
+  const html = marked.parser(tokens).replaceAll("<pre><code", `<pre tabindex="0"><code`);
   collectSections(tokens, headings, sections);
   return {
     title: headings[0]?.text ?? "",

@@ -628,3 +628,32 @@ function startForeignSite(): string {
   // Another host than 127.0.0.1, and so another site.
   return `http://localhost:${server.port}`;
 }
+
+test(
+  "the manual opens from the bar in the reader's language, is searched by keyboard alone, and shows this gateway's address",
+  visit(async (tab, page) => {
+    await page.goto("/");
+    const opened = tab.context.waitForEvent("page");
+    await page.getByRole("link", { name: zh.nav.manual }).click();
+    const manual = await opened;
+    await manual.waitForURL("**/docs/zh/");
+    const noise: string[] = [];
+    manual.on("console", (line) => line.type() === "error" && noise.push(line.text()));
+    await manual.keyboard.press("/");
+    await manual.keyboard.type("queue_full");
+    await manual.locator("#results a").first().waitFor();
+    await manual.keyboard.press("ArrowDown");
+    await manual.keyboard.press("Enter");
+    await manual.waitForURL("**/docs/zh/errors#queue_full");
+    expect(await manual.locator("tr:target").innerText()).toContain("429");
+    await manual.getByRole("link", { name: "English" }).click();
+    await manual.waitForURL("**/docs/en/errors#queue_full");
+    await manual.goto("/docs/en/api");
+    expect(await manual.locator("pre").allInnerTexts()).toContainEqual(
+      expect.stringContaining(`${gateway.url}/v1`),
+    );
+    expect(await accessibilityFaults(manual)).toEqual([]);
+    expect(noise).toEqual([]);
+  }, { locale: "zh-CN" }),
+  60_000,
+);

@@ -155,6 +155,8 @@ function foldContents(): void {
 function keepLanguage(): void {
   const link = document.querySelector<HTMLAnchorElement>("[data-language]");
   link?.addEventListener("click", () => {
+    // Codes are the same in both languages, headings are not.
+    if (/^#[a-z_]+$/.test(location.hash)) link.hash = location.hash;
     try {
       localStorage.setItem("colink.locale", link.dataset.language ?? "");
     } catch {
