@@ -60,6 +60,10 @@ export const node = {
   },
   timelineTitle: "Events",
   nothingHappened: "Nothing yet.",
+  offer: (models: number, atOnce: number) =>
+    `${number.format(models)} ${models === 1 ? "model" : "models"}, up to ${
+      number.format(atOnce)
+    } calls at once`,
   earlier: (n: number) => `${count(n, "earlier event", "earlier events")}`,
   events: {
     connected: "Connected",

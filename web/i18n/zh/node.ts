@@ -60,6 +60,8 @@ export const node: Messages["node"] = {
   },
   timelineTitle: "事件记录",
   nothingHappened: "暂无事件。",
+  offer: (models, atOnce) =>
+    `${number.format(models)} 个模型，最多同时 ${number.format(atOnce)} 次调用`,
   earlier: (n) => `更早的 ${number.format(n)} 条`,
   events: {
     connected: "已接入",

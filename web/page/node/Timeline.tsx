@@ -60,7 +60,7 @@ function Events({ events }: { events: readonly NodeEvent[] }) {
                 {t.events[event.kind]}
                 {event.model !== null && <code class={chipStyle.chip}>{event.model}</code>}
               </p>
-              <p class="hint">{[why(event), event.detail].filter(Boolean).join(" ")}</p>
+              <p class="hint">{[why(event), detailOf(event)].filter(Boolean).join(" ")}</p>
             </div>
             <time dateTime={new Date(event.at).toISOString()} class="hint">
               {formatRecent(event.at)}
@@ -70,6 +70,13 @@ function Events({ events }: { events: readonly NodeEvent[] }) {
       })}
     </ol>
   );
+}
+
+/** What a node offers is counted by the gateway; other details are the node's or the network's own words. */
+function detailOf({ kind, detail }: NodeEvent): string | null {
+  const [, models, atOnce] = /^(\d+) models, (\d+) at once$/.exec(detail ?? "") ?? [];
+  const isOffer = kind === "offer" && models !== undefined && atOnce !== undefined;
+  return isOffer ? messages.value.node.offer(Number(models), Number(atOnce)) : detail;
 }
 
 function why({ kind, code }: NodeEvent): string | null {
