@@ -72,8 +72,12 @@ function Events({ events }: { events: readonly NodeEvent[] }) {
   );
 }
 
-/** What a node offers is counted by the gateway; other details are the node's or the network's own words. */
-function detailOf({ kind, detail }: NodeEvent): string | null {
+/**
+ * What a node offers is counted by the gateway, and a penalty's detail says in English what its code
+ * says; other details are the node's own words.
+ */
+function detailOf({ kind, code, detail }: NodeEvent): string | null {
+  if (kind === "penalized" && code !== null && has(messages.value.nodes.faults, code)) return null;
   const [, models, atOnce] = /^(\d+) models, (\d+) at once$/.exec(detail ?? "") ?? [];
   const isOffer = kind === "offer" && models !== undefined && atOnce !== undefined;
   return isOffer ? messages.value.node.offer(Number(models), Number(atOnce)) : detail;
