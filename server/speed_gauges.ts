@@ -28,9 +28,19 @@ export function speedGauges(policies: Policies, clock: Clock): Gauges {
     readMs = clock.monotonic();
     return speeds = policies.all.flatMap((policy) => policy.speeds?.(MOST_SPEEDS) ?? []);
   };
+  /** Computes what a gauge shows once for all scrapes that read the same speeds. */
+  const kept = (samplesOf: (speeds: readonly NodeSpeed[]) => Sample[]) => {
+    let samples: Sample[] = [];
+    let of: readonly NodeSpeed[] | null = null;
+    return () => {
+      const now = read();
+      if (now !== of) samples = samplesOf(of = now);
+      return samples;
+    };
+  };
   /** `valueOf` returns null for what was not measured. */
-  const quantiles = (valueOf: (speed: NodeSpeed) => number | null) => () =>
-    quantilesOf(read().map(valueOf));
+  const quantiles = (valueOf: (speed: NodeSpeed) => number | null) =>
+    kept((speeds) => quantilesOf(speeds.map(valueOf)));
   return {
     colink_node_speeds: {
       help: `Pairs of node and model whose speed is known; at most ${MOST_SPEEDS} are counted`,
@@ -42,7 +52,7 @@ export function speedGauges(policies: Policies, clock: Clock): Gauges {
     },
     colink_node_decode_tokens_per_second: {
       help: "How fast nodes write one answer, by calls running at once",
-      read: () => decodeQuantiles(read()),
+      read: kept(decodeQuantiles),
     },
     colink_node_load_seconds: {
       help: "How long nodes take to load models",

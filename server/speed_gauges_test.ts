@@ -74,6 +74,17 @@ test("metrics have quantiles over all nodes: no names, and no more series with m
   expect(median("colink_expected_end_error_ratio")).toBeLessThan(0.3);
 });
 
+test("a scrape within five seconds of another one computes nothing again", async () => {
+  const { world } = measuredWorld({ a: 20, b: 20 });
+  const gauges = speedGauges(world.policies, world.clock);
+  const samples = () => Object.values(gauges).slice(1).map(({ read }) => read());
+  const first = samples();
+  await world.clock.pass(4_999);
+  samples().forEach((one, i) => expect(one).toBe(first[i]!));
+  await world.clock.pass(1);
+  samples().forEach((one, i) => expect(one).not.toBe(first[i]!));
+});
+
 test("speeds are collected at most once in five seconds, however often metrics are asked for", async () => {
   const { world } = measuredWorld({ a: 20, b: 20 });
   const gauges = speedGauges(world.policies, world.clock);

@@ -1,6 +1,7 @@
 /** The console in a real browser, served by the built gateway. */
 
 import { beforeAll, expect, test } from "bun:test";
+import type { CallDetail, CandidateView, ChoiceView } from "../../api/mod.ts";
 import { SignJWT } from "jose";
 import type { Browser } from "playwright-core";
 import { en } from "../../web/i18n/en.ts";
@@ -359,6 +360,27 @@ test(
   }),
 );
 
+const candidate: CandidateView = {
+  node: "node-1",
+  node_name: "studio",
+  chosen: true,
+  expected_first_ms: 300,
+  expected_end_ms: 2_000,
+  load_ms: 0,
+  held_chars: 4_000,
+  free_slots: 2,
+  measured: true,
+};
+const choiceOfTwo: ChoiceView = {
+  trial: false,
+  real_first_ms: 320,
+  real_end_ms: 2_100,
+  candidates: [
+    candidate,
+    { ...candidate, node: null, node_name: null, chosen: false, measured: false },
+  ],
+};
+
 test(
   "a call is listed soon after its end, opens to its attempts, and filters the list",
   visit(async (tab, page) => {
@@ -369,7 +391,13 @@ test(
     expect((await chat(gateway, account.apiToken, hello(MODEL))).status).toBe(200);
     const line = page.locator("li button[aria-expanded]", { hasText: MODEL });
     await line.waitFor();
+    // One node alone serves the model, which leaves nothing to choose.
+    const detail: { call: Pick<CallDetail, "choice"> } = { call: { choice: choiceOfTwo } };
+    await page.route("**/api/calls/*", (route) => route.fulfill({ json: detail }));
     await line.click();
+    const why = page.getByRole("region", { name: en.calls.choice.title });
+    await why.getByRole("row", { name: /studio/ }).getByText(en.calls.choice.chosen).waitFor();
+    await why.getByRole("row").getByText(en.calls.choice.hidden).waitFor();
     await page.getByRole("list", { name: en.calls.waterfall }).getByRole("listitem").getByText(
       en.calls.ends.ok,
     ).waitFor();

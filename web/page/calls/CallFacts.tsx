@@ -33,7 +33,7 @@ export function CallFacts({ call, onNarrow }: Props) {
   return (
     <div class={style.details}>
       <Waterfall call={call} />
-      <ChoiceTable callId={call.id} />
+      <ChoiceTable {...call} />
       <Facts rows={[[t.facts.id, id], ...factsOf(call)]} />
       <div class={style.more}>
         {alike.map(([name, value, text]) =>

@@ -1,28 +1,32 @@
 /** Why a call's node was chosen: what was expected of the nodes compared, and what the answer really took. */
 
 import { useSignal } from "@preact/signals";
-import type { CandidateView, ChoiceView } from "../../../api/mod.ts";
+import type { CallView, CandidateView, ChoiceView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Table } from "../../part/Table.tsx";
 import { nodePath } from "../../route.ts";
 import { formatDuration, formatNumber, messages } from "../../state/locale.ts";
-import { useLive } from "../../state/live.ts";
+import { serverNow } from "../../state/clock.ts";
+import { pause, useLive } from "../../state/live.ts";
 import * as chipStyle from "../../part/chip.module.css";
 import * as tableStyle from "../../part/Table.module.css";
 
-/** A call shows a moment before it is in the database. */
-const ASK_AGAIN_MS = 3_000;
+/** A call is listed a moment before it is in the database. */
+const WRITTEN_AFTER_MS = 2_000;
+const ASK_AGAIN_MS = 5_000;
 
-export function ChoiceTable({ callId }: { callId: string }) {
+export function ChoiceTable({ id, started_at, duration_ms }: CallView) {
   const isLoaded = useSignal(false);
   const loaded = useLive(
     async (signal) => {
-      const { call } = await api.call(callId, signal);
+      const endedMs = serverNow(Date.now()) - started_at - duration_ms;
+      await pause(Math.max(0, WRITTEN_AFTER_MS - endedMs), signal);
+      const { call } = await api.call(id, signal);
       isLoaded.value = true;
       return call.choice;
     },
     isLoaded.value ? null : ASK_AGAIN_MS,
-    [callId],
+    [id],
   );
   const choice = loaded.value.data;
   return choice && <Candidates choice={choice} />;
