@@ -115,6 +115,9 @@ class Plan {
   /** The nodes that were compared last. */
   compared: readonly Candidate[] = NONE;
   isTrial = false;
+  /** The two when the call got its node: another one may be looked for later, while that one cannot be reached. */
+  given: readonly Candidate[] = NONE;
+  wasTrial = false;
   node: Node | null = null;
   /** Of `node`; null: no node was measured. */
   expected: Expected | null = null;
@@ -231,6 +234,8 @@ export class Auto implements Policy {
     const plan = this.#planOf(request);
     if (plan.node !== null) this.released(plan.node, request);
     plan.node = node;
+    plan.given = plan.compared;
+    plan.wasTrial = plan.isTrial;
     plan.expected = null;
     plan.running = node.active;
     // The slot was free before the call took it.
@@ -294,9 +299,9 @@ export class Auto implements Policy {
   choiceOf({ plan, model }: CallRequest): Choice | null {
     // Where one node alone serves the model there was nothing to choose.
     if (!(plan instanceof Plan) || !this.hub.hasSeveral(model)) return null;
-    const { node, expected, isTrial, freeSlots } = plan;
+    const { node, expected, wasTrial: isTrial, freeSlots } = plan;
     if (node === null || expected === null) return null;
-    const others = plan.compared.filter((other) => other.node !== node)
+    const others = plan.given.filter((other) => other.node !== node)
       .map(({ node, freeSlots, ...expected }) => ({ node, freeSlots, expected }))
       .sort(bySoonest).slice(0, SHOWN - 1);
     const compared = [...others, { node, expected, freeSlots }].sort(bySoonest);

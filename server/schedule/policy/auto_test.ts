@@ -220,6 +220,16 @@ describe("the policy auto", () => {
     expect(ends[0]).toBeWithin(900, 1_300);
   });
 
+  test("tells the same of a call for which another node was looked for later", () => {
+    const speeds = new Speeds({ a: 10, b: 30, c: 50 });
+    speeds.run(200);
+    const { call } = speeds.take();
+    const before = speeds.world.choiceOf(call);
+    for (let i = 0; i < 3; i++) speeds.take({ requiredNode: "b" });
+    expect(speeds.world.scheduler.hasRoom(call.request, new Set(["a"]))).toBe(true);
+    expect(speeds.world.choiceOf(call)).toEqual(before);
+  });
+
   test("tells that a node got its call to be measured", () => {
     const speeds = new Speeds({ fast: 1, slow: 500 });
     speeds.run(60);
