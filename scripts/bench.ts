@@ -12,7 +12,7 @@ import { measureCluster } from "./bench/cluster/measure.ts";
 import { growths } from "./bench/cluster/growths.ts";
 import { chooseCores, pinSelf } from "./bench/cores.ts";
 import { writeDocument } from "./bench/document.ts";
-import type { Figure } from "./bench/figure/figure.ts";
+import type { Figure, LoneFigure, StagedFigure } from "./bench/figure/figure.ts";
 import { figures } from "./bench/figures.ts";
 import {
   describeMachine,
@@ -50,11 +50,13 @@ async function main(options: Options): Promise<void> {
   if (options.writesDocument) {
     return steps.say(`written: ${await writeDocument(readReport(options.out))}`);
   }
-  await steps.run("find nginx and wrk", async () => {
-    const installed = await provide([requirements.nginx, wrk]);
-    return installed.length > 0 ? `installed ${installed.join(", ")}` : "";
-  });
-  await build(["web", "server", "client"], steps);
+  if (options.isCluster || !options.chosen.every(isLone)) {
+    await steps.run("find nginx and wrk", async () => {
+      const installed = await provide([requirements.nginx, wrk]);
+      return installed.length > 0 ? `installed ${installed.join(", ")}` : "";
+    });
+    await build(["web", "server", "client"], steps);
+  }
   if (options.isCluster) return await measureNetworks(options.size);
   const report = await measureAll(options);
   steps.say(`\n${textTable(report.rows)}\n`);
@@ -65,17 +67,11 @@ async function main(options: Options): Promise<void> {
 async function measureAll({ chosen, size, isQuick }: Options): Promise<Report> {
   const cores = chooseCores();
   await pinSelf(cores.rest);
-  mkdirSync(folder, { mode: 0o700 });
-  const upstream = await startUpstream();
-  try {
-    const date = new Date().toISOString();
-    const rows = await measure({ size, cores, folder, upstream }, chosen);
-    const machine = describeMachine(cores);
-    return { date, machine, versions: await describeVersions(), isQuick, size, rows };
-  } finally {
-    await cleanUp();
-    await upstream.stop();
-  }
+  const date = new Date().toISOString();
+  const rows = await measure({ size, cores }, chosen);
+  const machine = describeMachine(cores);
+  const isWhole = chosen.length === figures.length;
+  return { date, machine, versions: await describeVersions(), isQuick, isWhole, size, rows };
 }
 
 async function measureNetworks(size: Size): Promise<void> {
@@ -99,17 +95,45 @@ async function cleanUp(): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function measure(bench: Bench, chosen: readonly Figure[]): Promise<Row[]> {
-  const stage = await steps.run(
-    "start upstream, nginx, gateway and node",
-    () => Stage.set(bench),
-  );
-  const rows: Row[] = [];
-  for (const figure of chosen) {
-    rows.push(...await steps.run(`measure ${figure.about}`, () => figure.measure(stage)));
+async function measure(
+  bench: Pick<Bench, "size" | "cores">,
+  chosen: readonly Figure[],
+): Promise<Row[]> {
+  const staged = chosen.filter((figure): figure is StagedFigure => !isLone(figure));
+  const rows = staged.length === 0 ? [] : await measureStaged(bench, staged);
+  for (const { about, measureAlone } of chosen.filter(isLone)) {
+    const found = await steps.run(`measure ${about}`, () => measureAlone(bench.size));
+    rows.push(...found.map((row) => ({ ...row, isLone: true })));
   }
-  await stage.strike();
   return rows;
+}
+
+/** Among servers that are started for it. */
+async function measureStaged(
+  bench: Pick<Bench, "size" | "cores">,
+  chosen: readonly StagedFigure[],
+): Promise<Row[]> {
+  mkdirSync(folder, { mode: 0o700 });
+  const upstream = await startUpstream();
+  try {
+    const stage = await steps.run(
+      "start upstream, nginx, gateway and node",
+      () => Stage.set({ ...bench, folder, upstream }),
+    );
+    const rows: Row[] = [];
+    for (const figure of chosen) {
+      rows.push(...await steps.run(`measure ${figure.about}`, () => figure.measure(stage)));
+    }
+    await stage.strike();
+    return rows;
+  } finally {
+    await cleanUp();
+    await upstream.stop();
+  }
+}
+
+function isLone(figure: Figure): figure is LoneFigure {
+  return "measureAlone" in figure;
 }
 
 function readOptions(): Options {

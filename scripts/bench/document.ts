@@ -1,18 +1,30 @@
-/** Puts a report's table into docs/benchmarks.md, between its two marks. */
+/** Puts a report's tables into docs/benchmarks.md, each between its two marks. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { run } from "../program.ts";
 import { at, root } from "../root.ts";
 import type { Report } from "./report.ts";
+import type { Row } from "./row.ts";
 import { markdown } from "./table.ts";
 
 const DOCUMENT = at("docs", "benchmarks.md");
-const BEGIN = "<!-- bench: begin, written by `bun scripts/bench.ts --write-docs` -->";
-const END = "<!-- bench: end -->";
+/** Of the programs' figures, and of those that need no server. */
+const TABLES = ["bench", "lone"] as const;
 
-/** Throws when the marks are missing. */
+/** Replaces the tables of which the report has all rows. Throws when it has those of none, or marks are missing. */
 export async function writeDocument(report: Report): Promise<string> {
-  writeFileSync(DOCUMENT, replaced(readFileSync(DOCUMENT, "utf8"), markdown(report)));
+  const rowsOf = (name: typeof TABLES[number]) =>
+    report.rows.filter(({ isLone = false }) => isLone === (name === "lone"));
+  const isWhole = { bench: report.isWhole !== false, lone: report.rows.some(isOfAnswers) };
+  const whole = TABLES.filter((name) => isWhole[name] && rowsOf(name).length > 0);
+  if (whole.length === 0) {
+    throw new Error("Cannot write a table: the report has only some of its figures");
+  }
+  let document = readFileSync(DOCUMENT, "utf8");
+  for (const name of whole) {
+    document = replaced(document, name, markdown({ ...report, rows: rowsOf(name) }));
+  }
+  writeFileSync(DOCUMENT, document);
   // The checks ask of this document what they ask of every other.
   const deno = [process.execPath, at("node_modules", "deno", "bin.cjs")];
   const { code, output } = await run([...deno, "fmt", "--quiet", DOCUMENT], { cwd: root });
@@ -20,12 +32,22 @@ export async function writeDocument(report: Report): Promise<string> {
   return DOCUMENT;
 }
 
-/** The document with what stands between the marks replaced. */
-export function replaced(document: string, table: string): string {
-  const begin = document.indexOf(BEGIN);
-  const end = document.indexOf(END);
+/** The document with what stands between the marks of that name replaced. */
+export function replaced(document: string, name: string, table: string): string {
+  const marks = {
+    begin: `<!-- ${name}: begin, written by \`bun scripts/bench.ts --write-docs\` -->`,
+    end: `<!-- ${name}: end -->`,
+  };
+  const begin = document.indexOf(marks.begin);
+  const end = document.indexOf(marks.end);
   if (begin < 0 || end < begin) {
-    throw new Error(`Cannot write the table: the document lacks "${BEGIN}" … "${END}"`);
+    throw new Error(`Cannot write the table: the document lacks "${marks.begin}" … "${marks.end}"`);
   }
-  return `${document.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${document.slice(end)}`;
+  const before = document.slice(0, begin + marks.begin.length);
+  return `${before}\n\n${table}\n\n${document.slice(end)}`;
+}
+
+/** The simulated rows take long, so a report that has them was made for the table. */
+function isOfAnswers({ figure }: Row): boolean {
+  return figure.startsWith("Answers end");
 }

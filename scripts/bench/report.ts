@@ -17,6 +17,8 @@ export interface Report {
   versions: Versions;
   /** A quick run shows that everything works; its figures are worth little. */
   isQuick: boolean;
+  /** Whether all figures were measured; absent: they were. */
+  isWhole?: boolean;
   size: Size;
   rows: Row[];
 }
@@ -51,8 +53,14 @@ export function describeMachine(pinned: Cores): Machine {
 }
 
 export async function describeVersions(): Promise<Versions> {
-  const said = async (command: string[], pattern: RegExp) =>
-    pattern.exec((await run(command)).output)?.[1] ?? "unknown";
+  const said = async (command: string[], pattern: RegExp) => {
+    try {
+      return pattern.exec((await run(command)).output)?.[1] ?? "unknown";
+    } catch {
+      // Not installed: what needs it was not measured.
+      return "unknown";
+    }
+  };
   return {
     colink: await said([at("bin", "server"), "--version"], /^(\S+)/m),
     bun: Bun.version,

@@ -16,6 +16,8 @@ export interface Row {
   compared?: Spread;
   goal?: Goal;
   conditions: Conditions;
+  /** Of a figure that needs no server; such rows have a table of their own. */
+  isLone?: boolean;
   /** What a reader must know to understand the figure. */
   note?: string;
 }

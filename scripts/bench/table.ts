@@ -35,9 +35,9 @@ export function textTable(rows: readonly Row[]): string {
     .join("\n");
 }
 
-/** The table, its notes and where it was measured, for a document. */
+/** The table, its notes and where it was measured, for a document; columns in which nothing stands are left out. */
 export function markdown(report: Report): string {
-  const [head = [], ...lines] = cells(report.rows);
+  const [head = [], ...lines] = withoutEmpty(cells(report.rows));
   const rule = head.map((_, i) => i === 0 ? "---" : "--:");
   const table = [head, rule, ...lines].map((line) => `| ${line.join(" | ")} |`).join("\n");
   const notes = report.rows.filter((row) => row.note !== undefined)
@@ -63,6 +63,11 @@ function cells(rows: readonly Row[]): string[][] {
     columns.map(({ head }) => head),
     ...rows.map((row) => columns.map(({ cell }) => cell(row))),
   ];
+}
+
+function withoutEmpty([head = [], ...lines]: string[][]): string[][] {
+  const isUsed = head.map((_, i) => lines.some((line) => line[i] !== ""));
+  return [head, ...lines].map((line) => line.filter((_, i) => isUsed[i]));
 }
 
 function shown(value: Spread | undefined): string {

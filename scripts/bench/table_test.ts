@@ -46,5 +46,5 @@ test("a row shows the middle value with its spread, and how quiet it was", () =>
 });
 
 test("a document without its marks is left alone, with the reason", () => {
-  expect(() => replaced("# Benchmarks", "table")).toThrow("lacks");
+  expect(() => replaced("# Benchmarks", "bench", "table")).toThrow("lacks");
 });

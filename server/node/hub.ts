@@ -13,8 +13,8 @@ export interface HubWatcher {
   joined?(node: Node): void;
   /** Also called before the node's offer is replaced; `joined` follows then. */
   left?(node: Node): void;
-  /** The node may have become able to take a call. */
-  eased?(node: Node): void;
+  /** The node may have become able to take a call; with a service, or only cheaper for its calls. */
+  eased?(node: Node, service?: Service): void;
   /** The node takes no calls from now on, by a decision. */
   barred?(node: Node): void;
   /** The node's connection is lost, and it may come back. `eased` follows when it does. */
@@ -155,9 +155,12 @@ export class Hub {
     this.ease(node);
   }
 
-  /** Reports that the node may have become able to take a call, for reasons that the hub does not know. */
-  ease(node: Node): void {
-    for (const watcher of this.#watchers) watcher.eased?.(node);
+  /**
+   * Reports that the node may have become able to take a call, or with a service cheaper for its calls,
+   * for reasons that the hub does not know.
+   */
+  ease(node: Node, service?: Service): void {
+    for (const watcher of this.#watchers) watcher.eased?.(node, service);
   }
 
   /**

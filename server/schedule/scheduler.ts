@@ -201,7 +201,7 @@ export class Scheduler {
       // Another gateway counts what its nodes answer.
       if (node.gateway === null) hub.answered(node);
       const isCheaper = policies(model).learn?.(node, call.request, timing);
-      if (isCheaper) this.#slots.learnt(node, service);
+      if (isCheaper) this.#slots.eased(node, service);
       this.#openFailures.succeeded(node.who.nodeKey, model);
     }
     if (!penalties.clear(node.who.nodeKey, model)) return false;

@@ -276,16 +276,10 @@ export class Slots implements HubWatcher {
     this.#endBusyPause(node);
   }
 
-  eased(node: Node): void {
-    this.#pools.eased(node);
-    this.#localPools?.eased(node);
-    this.onRoom(node);
-  }
-
-  /** The node may have become cheaper for calls of the service, by what was learnt of it. */
-  learnt(node: Node, service: Service): void {
+  eased(node: Node, service?: Service): void {
     this.#pools.eased(node, service);
     this.#localPools?.eased(node, service);
+    if (service === undefined) this.onRoom(node);
   }
 
   loaded(node: Node, by: number): void {

@@ -13,7 +13,7 @@ import { MESSAGE_CHARS, messagesAt } from "../talk.ts";
 import { requestBytes } from "../target.ts";
 import { timedCall } from "../timed_call.ts";
 import { startWorker, type Worker } from "../worker.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 const MODEL = "bench-talk";
 const NODES = 8;
@@ -30,7 +30,7 @@ const NODE: NodeKind = {
 /** Between an answer and the next question. */
 const THINK_MS = 60;
 
-export const affinityFigure: Figure = {
+export const affinityFigure: StagedFigure = {
   name: "affinity",
   about: "conversations on nodes with a prefix cache",
   async measure({ bench }: Stage) {

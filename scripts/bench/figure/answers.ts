@@ -1,215 +1,272 @@
 /** How soon answers end under the policies, in simulated time: against an oracle, and against each other. */
 
-import type { Row } from "../row.ts";
-import { atMost } from "../row.ts";
-import type { Spread } from "../statistics.ts";
-import { quantile, spread } from "../statistics.ts";
+import { atMost, type Goal, type Row } from "../row.ts";
+import type { Size } from "../size.ts";
+import { quantile, type Spread, spread } from "../statistics.ts";
 import {
   simulate,
   type SimulationOptions,
   type SimulationResult,
 } from "../simulation/simulation.ts";
-import type { Stage } from "../stage.ts";
-import type { Figure } from "./figure.ts";
+import type { LoneFigure } from "./figure.ts";
 
-export const answersFigure: Figure = {
+export const answersFigure: LoneFigure = {
   name: "answers",
   about: "when answers end under each policy, simulated",
-  measure: ({ bench }: Stage) => measureAnswers(bench.size.rounds),
+  measureAlone,
 };
 
 /** From 120 to 8 tokens per second. */
 const EIGHT = Array.from({ length: 8 }, (_, i) => 120 * (8 / 120) ** (i / 7));
 const ALIKE = Array<number>(8).fill(40);
 const SLOTS = 2;
-const LOADS = [0.2, 0.4, 0.6, 0.8];
 /** What a node's measurements need before they count. */
 const WARM_UP = 1_500;
 const CALLS = 6_000;
+/** Goals hold up to here; above, the oracle's own line grows without bound. */
+const HIGHEST_LOAD = 0.8;
 
-type Policy = SimulationOptions["by"];
-type Figures = (result: SimulationResult) => number;
+type Options = Partial<SimulationOptions>;
+type Results = readonly SimulationResult[];
+type Statistic = (result: SimulationResult) => number;
 
-const meanEnd: Figures = ({ endMs }) => endMs.reduce((a, b) => a + b, 0) / endMs.length;
-const p95End: Figures = ({ endMs }) => quantile(endMs, 0.95);
-const p50First: Figures = ({ firstMs }) => quantile(firstMs, 0.5);
+const meanEnd: Statistic = ({ endMs }) => mean(endMs);
+const p95End: Statistic = ({ endMs }) => quantile(endMs, 0.95);
+const p50First: Statistic = ({ firstMs }) => quantile(firstMs, 0.5);
+const longestWait: Statistic = ({ waitedMs }) => waitedMs.reduce((a, b) => Math.max(a, b), 0);
 
-/** All rows; so many seeds each. */
-async function measureAnswers(seeds: number): Promise<Row[]> {
-  const rows: Row[] = [];
-  const run = (by: Policy, more: Partial<SimulationOptions> = {}) =>
-    forEachSeed(seeds, (seed) =>
-      simulate({
-        trace: "independent",
-        speeds: EIGHT,
-        slots: SLOTS,
-        load: 0.4,
-        calls: CALLS,
-        warmUp: WARM_UP,
-        by,
-        seed,
-        ...more,
-      }));
-  const add = (row: Omit<Row, "conditions">) =>
-    void rows.push({
-      ...row,
-      conditions: { rounds: seeds, dropped: 0, disturbed: 0, foreignCores: spread([0]) },
-    });
-  for (const load of LOADS) {
+/** The rows of one subject. */
+type Subject = (trials: Trials) => Promise<void>;
+
+const subjects: readonly Subject[] = [
+  unlikeNodes,
+  bursts,
+  manyNodes,
+  conversations,
+  alikeNodes,
+  expectations,
+  slowedNode,
+  passingNodes,
+  lyingNode,
+  changingNode,
+];
+
+async function measureAlone({ rounds }: Size): Promise<Row[]> {
+  const trials = new Trials(rounds);
+  for (const subject of subjects) await subject(trials);
+  return trials.rows;
+}
+
+/** Simulations with each of so many seeds, and the rows that come of them. */
+class Trials {
+  readonly rows: Row[] = [];
+
+  constructor(readonly seeds: number) {}
+
+  /** Default: independent calls at load 0.4 to the eight unlike nodes. */
+  async run(by: SimulationOptions["by"], options: Options = {}): Promise<Results> {
+    const results: SimulationResult[] = [];
+    for (let seed = 1; seed <= this.seeds; seed++) {
+      results.push(
+        await simulate({
+          trace: "independent",
+          speeds: EIGHT,
+          slots: SLOTS,
+          load: 0.4,
+          calls: CALLS,
+          warmUp: WARM_UP,
+          by,
+          seed,
+          ...options,
+        }),
+      );
+    }
+    return results;
+  }
+
+  add(figure: string, unit: string, gateway: Spread, more: Partial<Row> = {}): void {
+    const conditions = { rounds: this.seeds, dropped: 0, disturbed: 0, foreignCores: spread([0]) };
+    this.rows.push({ figure, unit, gateway, conditions, ...more });
+  }
+
+  /** A time under `auto`, compared with another's. */
+  addTime(
+    figure: string,
+    statistic: Statistic,
+    auto: Results,
+    other: Results,
+    goal: Goal,
+    note?: string,
+  ): void {
+    const compared = ratio(auto, other, statistic);
+    const more = { compared, goal, ...note === undefined ? {} : { note } };
+    this.add(figure, "ms", of(auto, statistic), more);
+  }
+
+  /** Mean and 95th percentile against the oracle. */
+  async addAgainstOracle(what: string, load: number, options: Options): Promise<void> {
     const [oracle, auto, least] = [
-      await run("oracle", { load }),
-      await run("auto", { load }),
-      await run("least-busy", { load }),
+      await this.run("oracle", { load, ...options }),
+      await this.run("auto", { load, ...options }),
+      await this.run("least-busy", { load, ...options }),
     ];
-    const note = `least-busy: ${ratio(least, oracle, meanEnd).median.toFixed(2)} × oracle.`;
-    add({
-      figure: `Answers end, mean, eight unlike nodes at load ${load}`,
-      unit: "ms",
-      gateway: of(auto, meanEnd),
-      compared: ratio(auto, oracle, meanEnd),
-      goal: atMost(1.15, "× oracle"),
-      note,
-    });
-    add({
-      figure: `Answers end, p95, eight unlike nodes at load ${load}`,
-      unit: "ms",
-      gateway: of(auto, p95End),
-      compared: ratio(auto, oracle, p95End),
-      goal: atMost(1.25, "× oracle"),
-    });
-    if (load === LOADS[0]) {
-      add({
-        figure: `Answers end, mean, against least-busy at load ${load}`,
-        unit: "ms",
-        gateway: of(auto, meanEnd),
-        compared: ratio(auto, least, meanEnd),
-        goal: atMost(0.45, "× least-busy"),
-      });
-      for (const [what, error] of [["first token", "firstErrors"], ["end", "endErrors"]] as const) {
-        add({
-          figure: `Expected ${what} is off by, median after 50 calls of a node`,
-          unit: "%",
-          gateway: of(auto, (result) => 100 * quantile(result[error], 0.5)),
-          goal: atMost(25, "%"),
-          ...(what === "end" && { note: "For the length that the answer had." }),
-        });
-      }
-    }
-  }
-  for (const load of [0.3, 0.6]) {
-    const more = { trace: "conversations" as const, load };
-    const [auto, affinity] = [await run("auto", more), await run("affinity", more)];
-    add({
-      figure: `Conversations of 8 turns: first token p50, eight unlike nodes at load ${load}`,
-      unit: "ms",
-      gateway: of(auto, p50First),
-      compared: ratio(auto, affinity, p50First),
-      goal: atMost(1, "× affinity"),
-    });
-    add({
-      figure: `Conversations of 8 turns: end, mean, eight unlike nodes at load ${load}`,
-      unit: "ms",
-      gateway: of(auto, meanEnd),
-      compared: ratio(auto, affinity, meanEnd),
-      goal: atMost(0.8, "× affinity"),
-    });
-  }
-  for (const load of [0.3, 0.8]) {
-    const more = { speeds: ALIKE, load };
-    const [auto, least] = [await run("auto", more), await run("least-busy", more)];
-    for (const [what, figure] of [["mean", meanEnd], ["p95", p95End]] as const) {
-      add({
-        figure: `Answers end, ${what}, eight alike nodes at load ${load}`,
-        unit: "ms",
-        gateway: of(auto, figure),
-        compared: ratio(auto, least, figure),
-        goal: atMost(1.02, "× least-busy"),
+    const limits = load <= HIGHEST_LOAD ? [1.15, 1.25] : [null, null];
+    const where = `${what}, load ${load}`;
+    for (
+      const [i, [name, statistic]] of ([["mean", meanEnd], ["p95", p95End]] as const).entries()
+    ) {
+      const limit = limits[i] ?? null;
+      this.add(`Answers end, ${name}, ${where}`, "ms", of(auto, statistic), {
+        compared: ratio(auto, oracle, statistic),
+        ...(limit !== null && { goal: atMost(limit, "× oracle") }),
+        note: `least-busy: ${ratio(least, oracle, statistic).median.toFixed(2)} × oracle.`,
       });
     }
   }
-  for (const count of [100, 10_000]) {
-    const calls = count === 100 ? CALLS : 30_000;
-    const more = { speeds: mixed(count), load: 0.5, calls, warmUp: calls / 2 };
-    const [auto, least] = [await run("auto", more), await run("least-busy", more)];
-    add({
-      figure: `Answers end, mean, ${count.toLocaleString("en")} mixed nodes at load 0.5`,
-      unit: "ms",
-      gateway: of(auto, meanEnd),
-      compared: ratio(auto, least, meanEnd),
-      note: "Against least-busy.",
-    });
+}
+
+async function unlikeNodes(trials: Trials): Promise<void> {
+  for (const load of [0.2, 0.4, 0.6, 0.8, 0.9]) {
+    await trials.addAgainstOracle("eight unlike nodes", load, {});
   }
+  const [auto, least] = [
+    await trials.run("auto", { load: 0.2 }),
+    await trials.run("least-busy", {
+      load: 0.2,
+    }),
+  ];
+  const goal = atMost(0.45, "× least-busy");
+  trials.addTime("Answers end, mean, eight unlike nodes, load 0.2", meanEnd, auto, least, goal);
+  const busy = await trials.run("auto", { load: 0.6 });
+  trials.add("Longest wait for a slot, eight unlike nodes, load 0.6", "ms", of(busy, longestWait), {
+    goal: atMost(10_000, "ms"),
+    note: "At most 5 s of it for a faster node while a slower one has a slot free.",
+  });
+}
+
+async function bursts(trials: Trials): Promise<void> {
   for (const load of [0.4, 0.7]) {
-    const more = { trace: "mixed" as const, load };
-    const [oracle, auto] = [await run("oracle", more), await run("auto", more)];
-    add({
-      figure: `Answers end, mean, lengths of Azure's conversation trace in bursts, load ${load}`,
-      unit: "ms",
-      gateway: of(auto, meanEnd),
-      compared: ratio(auto, oracle, meanEnd),
-      note: "Against the oracle.",
+    const what = "lengths of Azure's conversation trace in bursts, eight unlike nodes";
+    await trials.addAgainstOracle(what, load, { trace: "mixed" });
+  }
+}
+
+async function manyNodes(trials: Trials): Promise<void> {
+  const hundred = { speeds: mixed(100), calls: 30_000, warmUp: 15_000 };
+  await trials.addAgainstOracle("100 mixed nodes", 0.5, hundred);
+  await trials.addAgainstOracle("100 mixed nodes, in bursts", 0.5, { ...hundred, trace: "mixed" });
+  // Each node is to be called some ten times before it counts.
+  const calls = trials.seeds > 1 ? 200_000 : 60_000;
+  const many = { speeds: mixed(10_000), calls, warmUp: calls / 2 };
+  await trials.addAgainstOracle("10,000 mixed nodes", 0.5, many);
+}
+
+async function conversations(trials: Trials): Promise<void> {
+  for (const load of [0.3, 0.6]) {
+    const options = { trace: "conversations" as const, load };
+    const [auto, affinity] = [
+      await trials.run("auto", options),
+      await trials.run("affinity", options),
+    ];
+    const where = `conversations of 8 turns, eight unlike nodes, load ${load}`;
+    const [asSoon, sooner] = [atMost(1, "× affinity"), atMost(0.8, "× affinity")];
+    trials.addTime(`First token, p50, ${where}`, p50First, auto, affinity, asSoon);
+    trials.addTime(`Answers end, mean, ${where}`, meanEnd, auto, affinity, sooner);
+  }
+}
+
+async function alikeNodes(trials: Trials): Promise<void> {
+  for (const load of [0.3, 0.8]) {
+    const options = { speeds: ALIKE, load };
+    const [auto, least] = [
+      await trials.run("auto", options),
+      await trials.run("least-busy", options),
+    ];
+    const goal = atMost(1.02, "× least-busy");
+    const where = `eight alike nodes, load ${load}`;
+    trials.addTime(`Answers end, mean, ${where}`, meanEnd, auto, least, goal);
+    trials.addTime(`Answers end, p95, ${where}`, p95End, auto, least, goal);
+  }
+}
+
+async function expectations(trials: Trials): Promise<void> {
+  for (const load of [0.2, 0.6]) {
+    const auto = await trials.run("auto", { load });
+    const off = (error: "firstErrors" | "endErrors") =>
+      of(auto, (result) => 100 * quantile(result[error], 0.5));
+    const where = `is off by, median after 50 calls of a node, load ${load}`;
+    const goal = atMost(25, "%");
+    trials.add(`Expected first token ${where}`, "%", off("firstErrors"), { goal });
+    trials.add(`Expected end ${where}`, "%", off("endErrors"), {
+      goal,
+      note: "For the length that the answer had, which no gateway knows before.",
     });
   }
-  const slowed = await run("auto", {
+}
+
+async function slowedNode(trials: Trials): Promise<void> {
+  const slowed = await trials.run("auto", {
     speeds: ALIKE,
     load: 0.3,
     before: ({ call, servers }) => {
       if (call === CALLS / 2) servers[0]!.tokensPerSecond /= 5;
     },
   });
-  add({
-    figure: "Share of a node that has turned 5 × slower, after 10 of its calls",
-    unit: "× before",
-    gateway: of(slowed, shareLeft),
-    goal: atMost(0.5, "× before"),
-  });
-  const lying = (lie: number) => {
-    const before: SimulationOptions["before"] = ({ call, servers }) => {
-      if (call === 0) servers[4]!.lie = lie;
-    };
-    return run("auto", { load: 0.6, before });
+  const what = "Share of a node that has turned 5 × slower, after 10 of its calls";
+  trials.add(what, "× before", of(slowed, shareLeft), { goal: atMost(0.5, "× before") });
+}
+
+async function passingNodes(trials: Trials): Promise<void> {
+  const before: SimulationOptions["before"] = ({ call, network }) => {
+    if (call % 200 === 0) network.leave(call / 200 % 8);
+    if (call % 200 === 100) network.join((call - 100) / 200 % 8);
   };
-  const [honest, liar] = [await lying(1), await lying(10)];
-  add({
-    figure: "Share of a node that counts 10 × its tokens, against its honest one",
-    unit: "%",
-    gateway: of(liar, (result) => 100 * shareOf(result, 4)),
-    compared: ratio(liar, honest, (result) => shareOf(result, 4)),
-    note: "The fifth fastest of eight, at load 0.6.",
-  });
-  const moving = (by: Policy) =>
-    run(by, {
-      before: ({ call, network }) => {
-        if (call % 200 === 0) network.leave(call / 200 % 8);
-        if (call % 200 === 100) network.join((call - 100) / 200 % 8);
+  await trials.addAgainstOracle("eight unlike nodes that come and go", 0.4, { before });
+}
+
+/** It counts ten times the tokens of its answers. */
+async function lyingNode(trials: Trials): Promise<void> {
+  const lying = (lie: number) =>
+    trials.run("auto", {
+      load: 0.6,
+      before: ({ call, servers }) => {
+        if (call === 0) servers[LIAR]!.lie = lie;
       },
     });
-  const [autoMoving, leastMoving] = [await moving("auto"), await moving("least-busy")];
-  add({
-    figure: "Answers end, mean, eight unlike nodes that come and go, at load 0.4",
-    unit: "ms",
-    gateway: of(autoMoving, meanEnd),
-    compared: ratio(autoMoving, leastMoving, meanEnd),
-    note: "Against least-busy.",
+  addShare(trials, "counts 10 × its tokens", await lying(10), await lying(1));
+}
+
+/** It answers three times as fast and three times as slowly as before, by turns. */
+async function changingNode(trials: Trials): Promise<void> {
+  const changing = (factor: number) =>
+    trials.run("auto", {
+      load: 0.6,
+      before: ({ call, servers }) => {
+        const by = call % 2 === 0 ? factor : 1 / factor;
+        servers[LIAR]!.tokensPerSecond = EIGHT[LIAR]! * by;
+      },
+    });
+  addShare(trials, "is 3 × faster and 3 × slower by turns", await changing(3), await changing(1));
+}
+
+/** The fifth fastest of eight. */
+const LIAR = 4;
+
+function addShare(trials: Trials, what: string, results: Results, honest: Results): void {
+  const statistic: Statistic = ({ placed }) => 100 * shareOf(placed, LIAR);
+  trials.add(`Share of a node that ${what}`, "%", of(results, statistic), {
+    compared: ratio(results, honest, statistic),
+    goal: atMost(1.25, "× honest"),
+    note: "The fifth fastest of eight, at load 0.6.",
   });
-  return rows;
 }
 
-async function forEachSeed(
-  seeds: number,
-  run: (seed: number) => Promise<SimulationResult>,
-): Promise<SimulationResult[]> {
-  const results: SimulationResult[] = [];
-  for (let seed = 1; seed <= seeds; seed++) results.push(await run(seed));
-  return results;
+function of(results: Results, statistic: Statistic): Spread {
+  return spread(results.map(statistic));
 }
 
-function of(results: readonly SimulationResult[], figure: Figures): Spread {
-  return spread(results.map(figure));
-}
-
-function ratio(a: readonly SimulationResult[], b: readonly SimulationResult[], figure: Figures) {
-  return spread(a.map((result, i) => figure(result) / figure(b[i]!)));
+function ratio(a: Results, b: Results, statistic: Statistic): Spread {
+  return spread(a.map((result, i) => statistic(result) / statistic(b[i]!)));
 }
 
 /** Log-uniform from 8 to 120 tokens per second. */
@@ -217,7 +274,11 @@ function mixed(count: number): number[] {
   return Array.from({ length: count }, (_, i) => 120 * (8 / 120) ** (i * 0.618_034 % 1));
 }
 
-function shareOf({ placed }: SimulationResult, server: number): number {
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+function shareOf(placed: readonly number[], server: number): number {
   const counted = placed.slice(WARM_UP);
   return counted.filter((other) => other === server).length / counted.length;
 }

@@ -6,7 +6,7 @@ import { interleaved, over } from "../rounds.ts";
 import { atLeast, type Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 import { loadWithStreams } from "../stream_load.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 const MODEL = "bench-capacity";
 const PACE_MS = 50;
@@ -14,7 +14,7 @@ const PACE_MS = 50;
 const STALLED_AFTER_PACES = 10;
 const NODES = 20;
 
-export const capacityFigure: Figure = {
+export const capacityFigure: StagedFigure = {
   name: "capacity",
   about: "streams of 20 chunks per second on one gateway core",
   measure,

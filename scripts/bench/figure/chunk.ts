@@ -7,7 +7,7 @@ import { atMost, type Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 import { loadWithStreams, type StreamLoadResult } from "../stream_load.ts";
 import type { Target } from "../target.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 interface Kind {
   label: string;
@@ -25,7 +25,7 @@ const kinds: readonly Kind[] = [
   { label: "burst, 16 streams", streams: 16, paceMs: 0, limit: 2.5 },
 ];
 
-export const chunkFigure: Figure = {
+export const chunkFigure: StagedFigure = {
   name: "chunk",
   about: "streamed chunks, paced and in bursts",
   async measure(stage) {

@@ -10,7 +10,7 @@ import { interleaved, over } from "../rounds.ts";
 import { atMost, type Row } from "../row.ts";
 import type { Bench, Stage } from "../stage.ts";
 import { cpuPerCall, wrkSample } from "../wrk_sample.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 /** Asked for, and served by one node. */
 const ASKED_MODEL = "bench-asked";
@@ -18,7 +18,7 @@ const ASKED_MODEL = "bench-asked";
 const CROWD_MODEL = "bench-crowd";
 const CONNECTIONS = 50;
 
-export const idleNodesFigure: Figure = {
+export const idleNodesFigure: StagedFigure = {
   name: "idle-nodes",
   about: "many connected nodes",
   async measure({ bench }: Stage) {

@@ -9,11 +9,11 @@ import { interleaved, over } from "../rounds.ts";
 import { atMost, type Row } from "../row.ts";
 import type { ServerProcess } from "../server_process.ts";
 import type { Bench } from "../stage.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 const CROWD_MODEL = "bench-idle";
 
-export const idleWorkFigure: Figure = {
+export const idleWorkFigure: StagedFigure = {
   name: "idle-work",
   about: "processor time of a gateway and a node without calls",
   measure: ({ bench }) => measure(bench),

@@ -9,12 +9,12 @@ import type { Stage } from "../stage.ts";
 import { quantile, type Spread } from "../statistics.ts";
 import { requestBytes, type VariantName } from "../target.ts";
 import { timedCall } from "../timed_call.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 /** A stream's first chunks come at once, as far as this is concerned. */
 const STREAMING = { chunks: 3, paceMs: 1 };
 
-export const latencyFigure: Figure = {
+export const latencyFigure: StagedFigure = {
   name: "latency",
   about: "added time to the answer and to the first token",
   async measure(stage) {

@@ -9,12 +9,12 @@ import { atMost, type Row } from "../row.ts";
 import { type Bench, Stage } from "../stage.ts";
 import { connectAll } from "../stream_load.ts";
 import { requestBytes, type Target } from "../target.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 /** Slow ones, and longer than any measurement. */
 const STREAMING: Streaming = { chunks: 10_000, paceMs: 500 };
 
-export const openStreamsFigure: Figure = {
+export const openStreamsFigure: StagedFigure = {
   name: "open-streams",
   about: "memory of open streams",
   measure: ({ bench }) => measure(bench),

@@ -6,12 +6,12 @@ import { atMost, type Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 import type { Target } from "../target.ts";
 import { cpuPerCall, wrkSample } from "../wrk_sample.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 const PROMPT_BYTES = 100 * 1024;
 const CONNECTIONS = 10;
 
-export const promptFigure: Figure = {
+export const promptFigure: StagedFigure = {
   name: "prompt",
   about: "a prompt of 100 KB",
   measure,

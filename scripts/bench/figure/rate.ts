@@ -7,12 +7,12 @@ import { atLeast, type Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 import type { Target } from "../target.ts";
 import { coreShare, wrkSample } from "../wrk_sample.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 const CONNECTIONS = 50;
 const SCRIPTED_MODEL = "bench-rate";
 
-export const rateFigure: Figure = {
+export const rateFigure: StagedFigure = {
   name: "rate",
   about: "requests per second of one gateway core",
   measure,

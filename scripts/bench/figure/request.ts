@@ -6,11 +6,11 @@ import { atMost, type Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 import type { Target } from "../target.ts";
 import { cpuPerCall, wrkSample } from "../wrk_sample.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 const CONNECTIONS = 50;
 
-export const requestFigure: Figure = {
+export const requestFigure: StagedFigure = {
   name: "request",
   about: `calls that do not stream, ${CONNECTIONS} at a time`,
   measure,

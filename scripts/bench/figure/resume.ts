@@ -16,7 +16,7 @@ import { quantile } from "../statistics.ts";
 import { loadWithStreams } from "../stream_load.ts";
 import { requestBytes, type Target } from "../target.ts";
 import { wrkSample } from "../wrk_sample.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 const CONNECTIONS = 50;
 
@@ -29,7 +29,7 @@ const INTERRUPTED: Streaming = { chunks: 1_000_000, paceMs: 10 };
 /** Between two losses, so that each meets a link at rest. */
 const BETWEEN_CUTS_MS = 200;
 
-export const resumeFigure: Figure = {
+export const resumeFigure: StagedFigure = {
   name: "resume",
   about: "links that may be lost and come back",
   measure: async ({ bench }) => [...await measureCost(bench), await measureReturn(bench)],

@@ -9,11 +9,11 @@ import { metered } from "../meter.ts";
 import { interleaved, over } from "../rounds.ts";
 import { atMost, type Row } from "../row.ts";
 import type { Bench } from "../stage.ts";
-import type { Figure } from "./figure.ts";
+import type { StagedFigure } from "./figure.ts";
 
 const REQUEST = Buffer.from("GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
 
-export const startFigure: Figure = {
+export const startFigure: StagedFigure = {
   name: "start",
   about: "start-up and idle memory",
   measure: ({ bench }) => measure(bench),

@@ -43,7 +43,10 @@ const UNLOADED_AFTER_MS = 5 * 60 * 1000;
 const FIRST_LOAD_MS = 5_000;
 
 /** A node whose answers are longer than others' by more than this factor has that much less counted of them. */
-const LONGER = 1.3;
+const LONGER = 1.03;
+
+/** So many answers of a node say how long its answers are. */
+const SOME_ANSWERS = 5;
 
 /** What a node holds of a shorter body is read in less time than is worth a look. */
 const MIN_HELD_BYTES = 1_000;
@@ -55,7 +58,7 @@ const MAX_HOLDERS = 2;
  * How many times the time to the first token counts besides, where a node holds the conversation's
  * beginning: reading again what it holds takes that node's time from other calls, too.
  */
-const HELD_FIRST_WEIGHT = 12;
+const HELD_FIRST_WEIGHT = 20;
 
 /** A call waits for a faster node where that costs so many times less; one that goes on with a conversation, where it costs far less. */
 const WORTH_WAITING = 2;
@@ -88,16 +91,18 @@ interface Pool {
   readonly service: Service;
   /** By node key. */
   readonly speeds: Map<string, NodeSpeed>;
-  /** Sum over its nodes of the logarithm of a typical answer's time, and of its length. */
+  /** Sum over its nodes of the logarithm of a typical answer's time. */
   logMs: number;
+  /** The same of their answers' lengths; those with few answers count less. */
   logTokens: number;
+  lengthWeights: number;
   /** Keys of nodes that were not measured. Not the nodes: those that leave are to be freed. */
   readonly untried: Set<string>;
   /** The key of the one that gets the next call, to be measured. */
   trial: string | null;
   calls: number;
-  /** Of the calls that run on this gateway's nodes for everyone. */
-  readonly ends: SlotEnds;
+  /** Of the calls that run on this gateway's nodes for everyone; null: none runs. */
+  ends: SlotEnds | null;
   /** How many times as long as expected waits for faster nodes were. */
   slack: number;
 }
@@ -126,8 +131,8 @@ class Plan {
   /** Running calls when it began, itself included. */
   running = 1;
   mayLoad = false;
-  /** Where its end is expected, and the step under which it is kept. */
-  ends: SlotEnds | null = null;
+  /** In whose ends its own is counted, and the step under which it is; null: it is not. */
+  pool: Pool | null = null;
   endsStep = 0;
 
   constructor(
@@ -158,6 +163,8 @@ export class Auto implements Policy {
   readonly #lengths = new AnswerLengths();
   readonly #held = new HeldPrefixes();
   readonly #scratch = { firstMs: 0, endMs: 0, loadMs: 0, heldChars: 0, isMeasured: false };
+  /** Without calls: most models are called by one caller at a time, and need none for long. */
+  #spareEnds: SlotEnds | null = null;
   /** The pool that was asked for last: a choice asks for one many times. */
   #lastPool: Pool | undefined;
 
@@ -248,21 +255,31 @@ export class Auto implements Policy {
     plan.expected = { firstMs: 0, endMs: 0, loadMs: 0, heldChars: 0, isMeasured: false };
     this.#expect(plan.expected, node, request, plan, pool, node.active);
     if (speed === undefined || node.gateway !== null || !node.audience.isForEveryone) return;
-    plan.ends = pool.ends;
+    // There is none to wait for where one node alone was measured.
+    if (pool.speeds.size === 1) return;
+    plan.pool = pool;
+    pool.ends ??= this.#spareEnds ?? new SlotEnds();
+    this.#spareEnds = null;
     plan.endsStep = pool.ends.add(speed.step(node.offer.maxParallel, stepOf), plan.expected.endMs);
   }
 
   released(node: Node, { plan }: Pick<CallRequest, "plan">): void {
-    if (!(plan instanceof Plan) || plan.ends === null || plan.node !== node) return;
-    plan.ends.remove(plan.endsStep, plan.expected!.endMs);
-    plan.ends = null;
+    if (!(plan instanceof Plan) || plan.node !== node) return;
+    const ends = plan.pool?.ends ?? null;
+    if (plan.pool === null || ends === null) return;
+    ends.remove(plan.endsStep, plan.expected!.endMs);
+    if (ends.size === 0) {
+      plan.pool.ends = null;
+      this.#spareEnds = ends;
+    }
+    plan.pool = null;
   }
 
   waitFor(node: Node, request: CallRequest, ahead: number): Wait | null {
     const pool = this.#poolOf(request);
     const speed = pool?.speeds.get(node.who.nodeKey);
     // What is known of ends is of nodes for everyone.
-    if (pool === undefined || speed === undefined || request.route !== "any") return null;
+    if (!pool?.ends || speed === undefined || request.route !== "any") return null;
     const running = node.active + 1;
     const step = speed.step(running, stepOf);
     const plan = this.#planOf(request);
@@ -344,7 +361,9 @@ export class Auto implements Policy {
     speed.measuredMs = measuredMs;
     this.#keep(pool, nodeKey, speed);
     const node = this.hub.find(nodeKey);
-    if (node !== undefined && (known === undefined || speed.logMs < before)) this.hub.ease(node);
+    if (node !== undefined && (known === undefined || speed.logMs < before)) {
+      this.hub.ease(node, service);
+    }
   }
 
   learn(node: Node, request: CallRequest, timing: Timing): boolean {
@@ -358,7 +377,9 @@ export class Auto implements Policy {
     const speed = known ?? new NodeSpeed();
     const before = speed.logMs;
     const tokens = timing.completionTokens ?? 0;
-    const counted = tokens === 0 ? 0 : this.#counted(tokens, timing, speed, pool, known);
+    // More tokens than the answer has bytes are not believed.
+    const believed = Math.min(tokens, Math.max(1, timing.answerBytes ?? tokens));
+    const counted = believed / surplusOf(speed, pool);
     const running = (plan.running + Math.max(1, node.active)) / 2;
     const held = plan.held.get(nodeKey) ?? 0;
     const chars = plan.promptChars - held * speed.hitRate;
@@ -388,7 +409,7 @@ export class Auto implements Policy {
     this.#keep(pool, nodeKey, speed);
     if (counted > 0) this.#lengths.learn(model, accountId, counted);
     if (plan.prefixes !== null) {
-      this.#held.keep(model, plan.prefixes, tokens * 4, nodeKey, nowMs);
+      this.#held.keep(plan.prefixes, tokens * 4, nodeKey, nowMs);
     }
     this.#forgetOldest(nowMs);
     return known === undefined || speed.logMs < before;
@@ -418,26 +439,6 @@ export class Auto implements Policy {
       : 0;
     expected.firstMs = expected.loadMs + speed.readMs(chars);
     expected.endMs = expected.firstMs + plan.tokens * speed.msPerToken(running);
-  }
-
-  /**
-   * The tokens of an answer that count for the node's speed. A node counts its tokens itself: more of
-   * them than the answer has bytes are not believed, and of a node whose answers are longer than those
-   * of the others the surplus is not counted, so that it gains nothing by it.
-   */
-  #counted(
-    tokens: number,
-    { answerBytes }: Timing,
-    speed: NodeSpeed,
-    pool: Pool,
-    known: NodeSpeed | undefined,
-  ): number {
-    const believed = Math.max(1, Math.min(tokens, answerBytes ?? tokens));
-    const others = pool.speeds.size - (known === undefined ? 0 : 1);
-    if (others === 0 || speed.answers < 5) return believed;
-    const ofOthers = (pool.logTokens - speed.logTokens) / others;
-    const longer = Math.exp(speed.logTokens - ofOthers) / LONGER;
-    return longer > 1 ? believed / longer : believed;
   }
 
   #isUnloaded(node: Node, { model }: Service): boolean {
@@ -482,7 +483,7 @@ export class Auto implements Policy {
     const plan = new Plan(
       prefixes?.at(-1)?.chars ?? body.bytes.length,
       prefixes,
-      prefixes === null ? NOTHING_HELD : this.#held.heldOf(model, prefixes, nowMs),
+      prefixes === null ? NOTHING_HELD : this.#held.heldOf(prefixes, nowMs),
       this.#lengths.expected(model, accountId, maxTokens),
       nowMs,
     );
@@ -491,12 +492,14 @@ export class Auto implements Policy {
   }
 
   /**
-   * Seeded by account: where a call goes must not tell an account what others have said. Null where
+   * Seeded by account: where a call goes must not tell an account what others have said. And by model,
+   * because what one model has read is of no use to another. Null where
    * there is only one node, which gets the call whatever it holds, and for short prompts.
    */
   #prefixesOf({ model, endpoint, accountId, body }: CallRequest): readonly Prefix[] | null {
     if (body.bytes.length < MIN_HELD_BYTES || !this.hub.hasSeveral(model)) return null;
-    return prefixesOf(endpoint, body.text, BigInt(Bun.hash(accountId, this.seed)));
+    const seed = BigInt(Bun.hash(`${accountId} ${model}`, this.seed));
+    return prefixesOf(endpoint, body.text, seed);
   }
 
   /** Undefined: no node of the service was measured. */
@@ -518,10 +521,11 @@ export class Auto implements Policy {
       speeds: new Map(),
       logMs: 0,
       logTokens: 0,
+      lengthWeights: 0,
       untried: new Set(),
       trial: null,
       calls: 0,
-      ends: new SlotEnds(),
+      ends: null,
       slack: 1,
     };
     this.#pools.set(pool.service, pool);
@@ -551,7 +555,7 @@ export class Auto implements Policy {
   #keep(pool: Pool, nodeKey: string, speed: NodeSpeed): void {
     speed.logMs = Math.log(1 + speed.typicalMs);
     pool.logMs += speed.logMs;
-    pool.logTokens += speed.logTokens;
+    countTokens(pool, speed, 1);
     if (this.#speeds.get(speed) !== undefined) return;
     pool.speeds.set(nodeKey, speed);
     pool.untried.delete(nodeKey);
@@ -581,7 +585,7 @@ export class Auto implements Policy {
       this.#lastPool = undefined;
     }
     const node = this.hub.find(nodeKey);
-    if (node !== undefined) this.hub.ease(node);
+    if (node !== undefined) this.hub.ease(node, pool.service);
   }
 }
 
@@ -600,7 +604,25 @@ function mayLoad(
 
 function subtract(pool: Pool, speed: NodeSpeed): void {
   pool.logMs -= speed.logMs;
-  pool.logTokens -= speed.logTokens;
+  countTokens(pool, speed, -1);
+}
+
+function countTokens(pool: Pool, speed: NodeSpeed, by: 1 | -1): void {
+  const weight = by * Math.min(speed.answers, SOME_ANSWERS);
+  pool.logTokens += weight * speed.logTokens;
+  pool.lengthWeights += weight;
+}
+
+/**
+ * By how much the node's answers are too long to be believed. A node counts its tokens itself: of one
+ * whose answers are longer than those of the others the surplus is not counted, so that it gains
+ * nothing by it.
+ */
+function surplusOf(speed: NodeSpeed, pool: Pool): number {
+  const weightOfOthers = pool.lengthWeights - SOME_ANSWERS;
+  if (speed.answers < SOME_ANSWERS || weightOfOthers <= 0) return 1;
+  const ofOthers = (pool.logTokens - SOME_ANSWERS * speed.logTokens) / weightOfOthers;
+  return Math.max(1, Math.exp(speed.logTokens - ofOthers) / LONGER);
 }
 
 /** What a typical answer takes on average at the nodes that were measured. */

@@ -3,9 +3,8 @@
 import { LruCache } from "../../base/lru.ts";
 import type { Prefix } from "./conversation.ts";
 
-/** Beginnings remembered per model, and models; those used longest ago are forgotten. */
-const MAX_PREFIXES = 20_000;
-const MAX_MODELS = 200;
+/** Beginnings remembered, of all models together; those used longest ago are forgotten. */
+const MAX_PREFIXES = 100_000;
 
 /** Nodes remembered per beginning: many hold what all calls begin with. */
 const MAX_HOLDERS = 8;
@@ -24,18 +23,16 @@ interface Holder {
 }
 
 export class HeldPrefixes {
-  readonly #byModel = new LruCache<string, LruCache<bigint, Holder[]>>(MAX_MODELS);
+  readonly #holders = new LruCache<bigint, readonly Holder[]>(MAX_PREFIXES);
 
   /** The characters of the prompt that each node holds, by node key, those of the longest beginning first. */
-  heldOf(model: string, prefixes: readonly Prefix[], nowMs: number): ReadonlyMap<string, number> {
+  heldOf(prefixes: readonly Prefix[], nowMs: number): ReadonlyMap<string, number> {
     const held = new Map<string, number>();
-    const known = this.#byModel.get(model);
     const promptChars = prefixes.at(-1)?.chars ?? 0;
-    if (known === undefined) return held;
     const lowest = Math.max(0, prefixes.length - MAX_LOOKUPS);
     for (let i = prefixes.length - 1; i >= 0; i = i > lowest ? i - 1 : i > 0 ? 0 : -1) {
       const { digest, chars } = prefixes[i]!;
-      for (const { nodeKey, answerChars, atMs } of known.get(digest) ?? []) {
+      for (const { nodeKey, answerChars, atMs } of this.#holders.get(digest) ?? []) {
         if (nowMs - atMs > FORGET_AFTER_MS || held.has(nodeKey)) continue;
         held.set(nodeKey, Math.min(promptChars, chars + answerChars));
       }
@@ -45,7 +42,6 @@ export class HeldPrefixes {
 
   /** The node has read these beginnings and answered the last. */
   keep(
-    model: string,
     prefixes: readonly Prefix[],
     answerChars: number,
     nodeKey: string,
@@ -53,8 +49,7 @@ export class HeldPrefixes {
   ): void {
     const last = prefixes.at(-1);
     if (last === undefined) return;
-    const known = this.#byModel.get(model) ?? new LruCache(MAX_PREFIXES);
-    this.#byModel.set(model, known);
+    const known = this.#holders;
     const add = ({ digest }: Prefix, holder: Holder) => {
       const others = (known.get(digest) ?? []).filter((other) => other.nodeKey !== nodeKey);
       known.set(digest, [holder, ...others.slice(0, MAX_HOLDERS - 1)]);

@@ -8,6 +8,9 @@ const NEWEST_WEIGHT = 0.3;
 /** Weight of the newest answer in what changes slowly. */
 const SLOW_WEIGHT = 0.1;
 
+/** Weight of the newest answer in the average of the answers' lengths. */
+const LENGTH_WEIGHT = 0.015;
+
 /** By how much one more running call slows the others down, until it is measured. */
 const SLOWDOWN_PER_CALL = 0.15;
 
@@ -196,7 +199,7 @@ export class NodeSpeed {
       durationMs - (firstMs ?? Math.min(this.readMs(chars), durationMs)),
     );
     this.#learnWriting(writtenMs / tokens, levelOf(running), isFirst);
-    const weight = Math.max(0.05, 1 / this.answers);
+    const weight = Math.max(LENGTH_WEIGHT, 1 / this.answers);
     this.logTokens += weight * (Math.log(claimedTokens) - this.logTokens);
   }
 

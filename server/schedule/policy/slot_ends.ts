@@ -14,14 +14,21 @@ export class SlotEnds {
   /** Ends per millisecond. */
   readonly #rates = new Float64Array(STEPS);
   readonly #counts = new Uint32Array(STEPS);
+  #size = 0;
   /** No call runs on a node of a lower step. */
   #lowest = STEPS;
+
+  /** How many calls run. */
+  get size(): number {
+    return this.#size;
+  }
 
   /** A call has begun that is expected to take so long. Returns the step under which it is kept. */
   add(step: number, ms: number): number {
     const kept = Math.min(STEPS - 1, Math.max(0, step));
     this.#rates[kept]! += 1 / Math.max(1, ms);
     this.#counts[kept]!++;
+    this.#size++;
     if (kept < this.#lowest) this.#lowest = kept;
     return kept;
   }
@@ -29,6 +36,7 @@ export class SlotEnds {
   /** A call that was added with these has ended. */
   remove(kept: number, ms: number): void {
     this.#rates[kept]! -= 1 / Math.max(1, ms);
+    this.#size--;
     if (--this.#counts[kept]! > 0) return;
     this.#rates[kept] = 0;
     while (this.#lowest < STEPS && this.#counts[this.#lowest] === 0) this.#lowest++;
