@@ -164,6 +164,37 @@ describe("the policy auto", () => {
     expect(speeds.share(names, "liar")).toBeLessThan(0.3);
   });
 
+  test("gives a node that is fast and slow by turns no more than one that is steady", () => {
+    const speeds = new Speeds({ a: 20, b: 20, c: 20, turner: 20 });
+    const names: string[] = [];
+    for (let i = 0; i < 400; i++) {
+      const taken = Array.from({ length: 3 }, () => speeds.take());
+      for (const one of taken) {
+        if (i >= 100) names.push(one.name);
+        speeds.msPerToken["turner"] = speeds.msPerToken["turner"] === 5 ? 60 : 5;
+        speeds.end(one);
+      }
+    }
+    expect(speeds.share(names, "turner")).toBeLessThan(0.3);
+  });
+
+  test("forgets nodes that were gone for ten minutes, however many come and go", async () => {
+    const speeds = new Speeds({ steady: 20 });
+    const { world } = speeds;
+    const policy = world.policies("m");
+    for (let i = 0; i < 1_000; i++) {
+      const name = `passing-${i}`;
+      const passing = world.node(name, 1);
+      speeds.msPerToken[name] = 20;
+      speeds.end(speeds.take({ requiredNode: name }));
+      passing.leave();
+    }
+    expect(policy.speeds!(Infinity)).toHaveLength(1_000);
+    await world.clock.pass(11 * 60_000);
+    speeds.run(1_001);
+    expect(policy.speeds!(Infinity)).toHaveLength(1);
+  });
+
   test("brings a long conversation back to the node that holds it, and not a short one to a slow node", () => {
     const speeds = new Speeds({ a: 20, b: 20, slow: 200 });
     const readMs = 1;
@@ -459,6 +490,45 @@ describe("a call that could wait for a faster node", () => {
     }
     world.hub.remove(nodeNamed(speeds, "fast"));
     expect(speeds.ask().node).toBe("slow");
+  });
+
+  test("is never lost and never waits beside a free slot for longer than the bound, whatever comes and goes", async () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = seeded(seed);
+      const speeds = new Uneven({ fasterWaitMs: 5_000, queueWaitMs: 600_000 });
+      const { world } = speeds;
+      let open: ReturnType<Uneven["ask"]>[] = [];
+      const endOne = () => {
+        const running = open.filter(({ lease }) => lease !== undefined);
+        const one = running[Math.floor(random() * running.length)];
+        if (one === undefined) return;
+        open = open.filter((other) => other !== one);
+        if (random() < 0.2) one.lease!.release();
+        else speeds.end({ call: one.call, lease: one.lease!, name: one.node });
+      };
+      for (let step = 0; step < 60; step++) {
+        const chance = random();
+        const fast = world.hub.findPublic("fast");
+        if (chance < 0.45) open.push(speeds.ask({ account: `account-${step % 3}` }));
+        else if (chance < 0.8) endOne();
+        else if (chance < 0.95) await world.clock.pass(random() * 3_000);
+        else if (fast === undefined) world.node("fast", 2);
+        else world.hub.remove(fast);
+        await settle();
+      }
+      await world.clock.pass(5_100);
+      await settle();
+      const isFree = [...world.hub.nodes()].some(({ active, offer }) => active < offer.maxParallel);
+      const waiting = open.filter(({ lease }) => lease === undefined);
+      expect(isFree && waiting.length > 0, `seed ${seed}`).toBe(false);
+      while (open.length > 0) {
+        endOne();
+        await settle();
+        if (open.every(({ lease }) => lease === undefined)) await world.clock.pass(5_100);
+        await settle();
+        expect(open.some(({ lease }) => lease !== undefined) || open.length === 0).toBe(true);
+      }
+    }
   });
 
   function lastOf(speeds: Uneven, options: CallOptions = {}) {
