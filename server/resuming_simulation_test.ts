@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { shareAnswers } from "./answer_sharing.ts";
-import { TestNetwork } from "./cluster/testing/network.ts";
+import { type TestGateway, TestNetwork } from "./cluster/testing/network.ts";
 import { type TestAccount, TestApp } from "./http/testing/test_app.ts";
 import { endpoints } from "./http/endpoints.ts";
 import type { AttemptSink } from "./node/attempt.ts";
@@ -144,9 +144,10 @@ for (const size of [1, 3]) {
     });
     afterAll(() => world.stop());
 
-    test(`${SEEDS} calls cut at random, with and without Last-Event-ID, end as an uncut one, and run once`, async () => {
+    test(`${SEEDS} calls cut at random, some together with their node's link, end as an uncut one, and run once`, async () => {
       runs = 0;
       let cuts = 0;
+      let linkCuts = 0;
       for (let seed = 1; seed <= SEEDS; seed++) {
         const random = mulberry32(seed * 7919 + size);
         const id = `${size}-${seed}`;
@@ -161,9 +162,19 @@ for (const size of [1, 3]) {
         const pieces = isStream ? words.map(eventOf) : [JSON.stringify({ words })];
         for (const piece of pieces) {
           if (random() < 0.5) {
+            // Its node's link, too, in some, which is back before the caller, or after it.
+            const isLinkCut = random() < 0.4;
+            if (isLinkCut) sink.suspended!();
             caller.cut();
             if (random() < 0.5) await world.pass(5_000);
+            const isBackFirst = random() < 0.5;
+            if (isLinkCut && isBackFirst) sink.resumed!();
             await caller.connect();
+            if (isLinkCut && !isBackFirst) {
+              if (random() < 0.5) await world.pass(5_000);
+              sink.resumed!();
+            }
+            linkCuts += Number(isLinkCut);
           }
           sink.data(piece);
           if (random() < 0.3) await world.pass(0);
@@ -184,6 +195,7 @@ for (const size of [1, 3]) {
         cuts += caller.cuts;
       }
       expect(cuts).toBeGreaterThan(SEEDS);
+      expect(linkCuts).toBeGreaterThan(SEEDS / 2);
       expect(runs).toBe(SEEDS);
       for (const { app } of world.gateways) expect(app.parts.calls.size).toBe(0);
       expect(await world.rows(SEEDS)).toBe(SEEDS);
@@ -278,6 +290,49 @@ describe("of several gateways", () => {
     expect(await ask(two!, `GET /v1/responses/${id}`)).toMatchObject({
       error: { code: "not_found" },
     });
+  });
+
+  test("a caller whose call's node is at another one gets comments while that node's link is away, and then the rest", async () => {
+    const [{ app, owner }] = world.gateways as [Gateway];
+    const [one, other] = world.network.gateways as [TestGateway, TestGateway];
+    const far = other.node("far", 1, ["far-model"]);
+    await world.pass(200);
+    // The app's gateway has it from its peer.
+    const remote = one.find("far")!;
+    app.join(owner, { name: "far", models: ["far-model"] }, (sink, order) => {
+      remote.connection.start(order, sink);
+    });
+    const answering = app.send("POST /v1/chat/completions", {
+      token: owner.api_token,
+      body: { model: "far-model", stream: true, messages: [{ role: "user", content: "far" }] },
+    });
+    await world.pass(10);
+    const { sink } = far.received[0]!;
+    sink.head({});
+    sink.data(eventOf("a"));
+    await world.pass(10);
+    const reader = (await answering).body!.getReader();
+    let text = "";
+    const read = (async () => {
+      for (let part; !(part = await reader.read()).done;) {
+        text += Buffer.from(part.value).toString();
+      }
+    })();
+    sink.suspended!();
+    for (let i = 0; i < 29; i++) await world.pass(1_000);
+    const comments = text.split("\n\n").filter((event) => event.startsWith(":"));
+    expect(comments.length).toBeGreaterThanOrEqual(1);
+    sink.resumed!();
+    sink.data(eventOf("b"));
+    sink.finish();
+    await world.pass(100);
+    await read;
+    const events = text.split("\n\n").filter((event) => event.startsWith("data:"));
+    expect(events.map((event) => `${event}\n\n`)).toEqual([
+      eventOf("a"),
+      eventOf("b"),
+      "data: [DONE]\n\n",
+    ]);
   });
 
   test("another refuses the key with another request, as the first one does", async () => {

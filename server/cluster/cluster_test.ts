@@ -1,6 +1,11 @@
 /** Several gateways as one network: what each knows of the others' nodes, and what becomes of calls between them. */
 
 import { describe, expect, test } from "bun:test";
+import type { Clock } from "../base/clock.ts";
+import { silentLog } from "../base/log.ts";
+import { Calls } from "../call/calls.ts";
+import { Relay } from "../call/relay.ts";
+import { KeptAnswer } from "../call/testing/world.ts";
 import { PEER_HEADER } from "./handshake.ts";
 import { SETTLED_MS, startOn, type TestGateway, TestNetwork } from "./testing/network.ts";
 
@@ -15,6 +20,31 @@ async function startTwo(...options: Parameters<TestNetwork["add"]>) {
   const one = await network.add(...options);
   const other = await network.add();
   return { network, clock: network.clock, one, other };
+}
+
+/** Runs a streamed call of a caller at the gateway. */
+function runAt(gateway: TestGateway, clock: Clock) {
+  const { scheduler, affinity } = gateway;
+  const relay = new Relay({
+    scheduler,
+    responseAffinity: affinity,
+    calls: new Calls(),
+    clock,
+    log: silentLog,
+    ledger: { record() {}, recordProvisional() {} },
+    nonce: () => crypto.randomUUID(),
+  }, {
+    keepAliveMs: 5_000,
+    firstTokenMs: 20_000,
+    idleMs: 10_000,
+    cancelGraceMs: 5_000,
+    maxRetries: 3,
+    maxAnswerBytes: 4_000,
+    heldAnswerBytes: 1_000,
+    heldNodeBytes: 2_000,
+  });
+  const answer = new KeptAnswer();
+  return { answer, done: relay.run(gateway.call(), answer) };
 }
 
 /** Connects a node that everybody knows when this resolves. */
@@ -233,6 +263,58 @@ describe("a node of another gateway", () => {
     await clock.pass(KNOWN_MS);
     expect(got).toMatchObject({ text: "on it goes", hasFinished: true, failure: null });
     expect(received).toHaveLength(1);
+  });
+
+  describe("whose link is away", () => {
+    /** A call from one gateway on a node of the other, whose link is lost. */
+    async function suspended({ hasBegun = false } = {}) {
+      const { network, clock, one, other } = await startTwo();
+      const { node, received } = await join(network, other, "far", 2);
+      const { answer, done } = runAt(one, clock);
+      await clock.pass(KNOWN_MS);
+      if (hasBegun) {
+        received[0]!.sink.head({});
+        received[0]!.sink.data(`data: {"choices":[{"delta":{"content":"a"}}]}\n\n`);
+        await clock.pass(KNOWN_MS);
+      }
+      other.hub.interrupted(node, 30_000);
+      received[0]!.sink.suspended!();
+      await clock.pass(KNOWN_MS);
+      return { network, clock, one, other, node, received, answer, done };
+    }
+
+    test("lets a call from here that has had nothing go to a node that becomes free, and nobody is blamed", async () => {
+      const { network, clock, one, other, received, answer, done } = await suspended();
+      const near = await join(network, one, "near");
+      await clock.pass(2_000);
+      expect(received[0]!.isCancelled).toBe(true);
+      expect(near.received).toHaveLength(1);
+      near.received[0]!.sink.data(`data: {"choices":[{"delta":{"content":"b"}}]}\n\n`);
+      near.received[0]!.sink.finish();
+      await done;
+      expect(answer.events.join("")).toContain(`"content":"b"`);
+      for (const { penalties } of [one, other]) {
+        expect(penalties.circuit("key/far", "m")).toBe("clear");
+      }
+    });
+
+    test("keeps a stream from here, whatever is free elsewhere, for longer than a node may be silent", async () => {
+      const { network, clock, one, other, node, received, answer, done } = await suspended({
+        hasBegun: true,
+      });
+      const near = await join(network, one, "near");
+      await clock.pass(25_000);
+      expect([answer.error, received[0]!.isCancelled, near.received]).toEqual([null, false, []]);
+      other.hub.reconnected(node);
+      received[0]!.sink.resumed!();
+      await clock.pass(9_000);
+      received[0]!.sink.data(`data: {"choices":[{"delta":{"content":"b"}}]}\n\n`);
+      received[0]!.sink.finish();
+      await clock.pass(KNOWN_MS);
+      await done;
+      expect(answer.events.join("")).toMatch(/"a".*"b"/s);
+      expect(answer.error).toBeNull();
+    });
   });
 
   test("gets no calls by those who still hold it after it has left", async () => {
