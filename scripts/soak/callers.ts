@@ -168,9 +168,9 @@ class CutCallers {
     }
   }
 
-  /** An answer is kept by its gateway alone, and goes with it. */
+  /** An answer is kept by its gateway alone, and goes with it: 410, whose words may be cut off as well. */
   #mayBeGone(error: unknown): boolean {
-    return this.options.extras.has("restarts") && String(error).includes("is not kept any more");
+    return this.options.extras.has("restarts") && /\b410\b/.test(String(error));
   }
 
   #cutLink(): void {
