@@ -57,7 +57,7 @@ export class Shutdown {
       "stopping: running calls may end",
     );
     links.goAway("it is restarting", redialMs);
-    await this.#patiently(drainMs, Promise.all([calls.idle(), cluster?.idle()]));
+    await this.#patiently(drainMs, this.#idle(parts));
     calls.stopAll("shutting_down");
     await this.#within(LAST_STEP_MS, calls.idle());
     // Before the nodes leave: other gateways must see this gateway go, not each of its nodes.
@@ -74,6 +74,12 @@ export class Shutdown {
     await this.#within(LAST_STEP_MS, calls.idle());
     await closeStores(parts);
     this.log.info({}, "stopped");
+  }
+
+  /** Resolves when no call runs, and no caller may come back over another gateway. */
+  async #idle({ calls, cluster, sharedAnswers }: GatewayParts): Promise<void> {
+    await Promise.all([calls.idle(), cluster?.idle()]);
+    await sharedAnswers.idle();
   }
 
   /** Waits for the work, but no longer than `ms`, nor after the second stop. */

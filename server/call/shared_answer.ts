@@ -106,6 +106,9 @@ export class SharedAnswer implements AnswerWriter {
   /** Until when the call goes on without a caller, in monotonic milliseconds; Infinity: to its end. */
   #lingersUntilMs = Infinity;
   #cancelLinger = NOTHING;
+  /** When the last caller left, in monotonic milliseconds, and whether one has read to the end. */
+  #leftMs = -Infinity;
+  #isRead = false;
   /** Bytes and events that some reader was given, of those that are not kept any more. */
   #passed = { bytes: 0, chunks: 0 };
   #furthest = 0;
@@ -208,6 +211,12 @@ export class SharedAnswer implements AnswerWriter {
     this.#linger(Math.min(ms, leftMs));
   }
 
+  /** Whether it has ended, and a caller has lost it less than so many milliseconds ago: it may come back for the rest. */
+  isMissed(withinMs: number): boolean {
+    if (!this.isEnded || this.#isGone || this.#isRead) return false;
+    return this.parts.clock.monotonic() - this.#leftMs < withinMs;
+  }
+
   /** Frees what is kept. Callers who are attached get the rest as it comes. */
   forget(): void {
     if (this.#isGone) return;
@@ -302,6 +311,7 @@ export class SharedAnswer implements AnswerWriter {
     if (!this.call.request.stream && this.#end?.is === "complete" && this.isKept) {
       this.#giveHead(target);
       this.#readers.delete(reader);
+      this.#isRead = true;
       this.#reached(this.#log.length);
       return target.whole(this.#log.from(0));
     }
@@ -418,6 +428,7 @@ export class SharedAnswer implements AnswerWriter {
       if (giveEnd === undefined) this.pump(reader);
       else {
         this.#readers.delete(reader);
+        this.#isRead = true;
         this.#reached(this.#log.length);
         giveEnd(reader);
       }
@@ -426,6 +437,7 @@ export class SharedAnswer implements AnswerWriter {
 
   #endFor(reader: Reader, end: End): void {
     this.#readers.delete(reader);
+    this.#isRead = true;
     const { target } = reader;
     if (end.is === "complete") return target.end(true);
     if (end.is === "rejected") return target.reject(end.rejection);
@@ -435,6 +447,7 @@ export class SharedAnswer implements AnswerWriter {
   #leave(reader: Reader, error: ColinkError): void {
     if (!this.#readers.delete(reader)) return;
     reader.target.fail(error);
+    this.#leftMs = this.parts.clock.monotonic();
     if (this.#readers.size > 0) return this.#readOn();
     if (this.isEnded) return;
     // An answer that is not kept cannot be given to a caller who comes back.

@@ -89,6 +89,9 @@ interface AccountShare {
   holding: Set<SharedAnswer>;
 }
 
+/** How often a gateway that leaves looks whether callers may still come back. */
+const IDLE_POLL_MS = 50;
+
 /** A record of a running call is renewed so often within the time that it is kept. */
 const RENEWALS = 3;
 
@@ -137,6 +140,14 @@ export class SharedAnswers {
   drain(lingerMs: number): void {
     this.#lingerLimitMs = lingerMs;
     for (const answer of [...this.#namesOf.keys()]) answer.limitLinger(lingerMs);
+  }
+
+  /** Resolves when no caller who has left lately may come back for an answer that has ended. */
+  async idle(): Promise<void> {
+    const isMissed = (answer: SharedAnswer) => answer.isMissed(this.#lingerLimitMs);
+    while ([...this.#namesOf.keys()].some(isMissed)) {
+      await new Promise<void>((resolve) => this.clock.after(IDLE_POLL_MS, resolve));
+    }
   }
 
   /** How many names are known. */

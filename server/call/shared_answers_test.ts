@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
 import { Budgets } from "../base/budgets.ts";
 import type { ColinkError } from "../base/error.ts";
-import { FakeClock } from "../base/testing/fake_clock.ts";
+import { FakeClock, settle } from "../base/testing/fake_clock.ts";
 import type { AnswerSource } from "./answer_writer.ts";
 import { type AnswerReader, SharedAnswer } from "./shared_answer.ts";
 import { SharedAnswers } from "./shared_answers.ts";
@@ -140,6 +140,34 @@ describe("a gateway that leaves", () => {
     expect(room.stopped.toSorted()).toEqual(["req-0", "req-1", "req-2"]);
     await room.clock.pass(2_000);
     expect(room.stopped.toSorted()).toEqual(["req-0", "req-1", "req-2", "req-3"]);
+  });
+
+  test("waits for those who have lost an answer that has ended, until they have it or their time is over", async () => {
+    const room = new Room();
+    const isIdle = async (ms: number) => {
+      const idle = room.answers.idle().then(() => true);
+      await room.clock.pass(ms);
+      return await Promise.race([idle, settle().then(() => false)]);
+    };
+    const [missed, read] = [await room.call("a"), await room.call("a")];
+    read.attach(new Caller(), fromStart);
+    for (const answer of [missed, read]) answer.data(event(KIB), source);
+    missed.attach(new Caller(), fromStart)("caller_gone");
+    for (const answer of [missed, read]) {
+      answer.end();
+      room.answers.ended(answer);
+    }
+    room.answers.drain(0);
+    expect(await isIdle(100)).toBe(true);
+    room.answers.drain(10_000);
+    expect(await isIdle(5_000)).toBe(false);
+    missed.attach(new Caller(), fromStart);
+    expect(await isIdle(100)).toBe(true);
+    const lost = await room.call("a");
+    lost.attach(new Caller(), fromStart)("caller_gone");
+    lost.end();
+    expect(await isIdle(9_000)).toBe(false);
+    expect(await isIdle(1_100)).toBe(true);
   });
 
   test("ends none that is read, or that was asked to run without a caller", async () => {
