@@ -82,6 +82,7 @@ class CutCallers {
   #relay: CuttingRelay | null = null;
   #linkCuts = 0;
   #restarts = 0;
+  #isReplacing = false;
   #calls = 0;
   /** Answers that were lost with their gateway, as their callers were told. */
   #gone = 0;
@@ -174,6 +175,8 @@ class CutCallers {
   }
 
   #cutLink(): void {
+    // A node that was asked to leave a gateway does not come back to what it still runs there.
+    if (this.#isReplacing) return;
     this.#relay?.redirect(portOf(this.#dice.oneOf(this.#places as [Place]).gateway));
     this.#relay?.cut();
     this.#linkCuts++;
@@ -194,7 +197,9 @@ class CutCallers {
       const [oldest] = this.#places.splice(0, 1);
       const { gateway, callers } = oldest!;
       this.#relay?.redirect(portOf(this.#dice.oneOf(this.#places as [Place]).gateway));
+      this.#isReplacing = true;
       await gateway.stop();
+      this.#isReplacing = false;
       this.#pastCuts += callers.cuts;
       this.#restarts++;
     }

@@ -7,7 +7,7 @@ import type { Return } from "./returning_caller.ts";
 
 /** Reads a question per line, and writes the answer, or what is wrong, per line. */
 const PROGRAM = `
-import json, sys, threading
+import json, sys, threading, time
 import openai
 
 def read(question):
@@ -26,11 +26,16 @@ def read(question):
             if is_done:
                 return {"text": text}
         except openai.APIStatusError as error:
-            return {"error": str(error)}
+            # The call's gateway is leaving or lost.
+            if "gateway_lost" not in str(error):
+                return {"error": str(error)}
+            time.sleep(0.2)
         except openai.APIConnectionError:
             pass
         except openai.APIError as error:
-            return {"error": str(error)}
+            if "does not answer; try again" not in str(error):
+                return {"error": str(error)}
+            time.sleep(0.2)
         except Exception as error:
             # A connection that is cut in mid-answer.
             if not type(error).__module__.startswith(("httpx", "httpcore")):

@@ -54,6 +54,7 @@ export const returns: Readonly<Record<"last event" | "from the start" | "sdk", R
         if (isDone) return text;
       } catch (error) {
         if (!(error instanceof OpenAI.APIConnectionError) && !isLoss(error)) throw error;
+        if (isAway(String(error))) await Bun.sleep(AWAY_MS);
       }
     }
     throw new Error("the answer never ends");
@@ -62,8 +63,15 @@ export const returns: Readonly<Record<"last event" | "from the start" | "sdk", R
 
 /** A connection that is cut in mid-answer throws whatever fetch throws. */
 function isLoss(error: unknown): boolean {
-  return !(error instanceof OpenAI.APIError);
+  return !(error instanceof OpenAI.APIError) || isAway(String(error));
 }
+
+/** The call's gateway is leaving or lost: in a moment it is known what became of the answer. */
+function isAway(error: string): boolean {
+  return /gateway_lost|does not answer; try again/.test(error);
+}
+
+const AWAY_MS = 200;
 
 async function readOnce(
   { token, model, content, key }: Question,
@@ -93,12 +101,15 @@ async function readOnce(
   if (!response.ok) {
     const text = await response.text().catch(() => null);
     if (text === null || text === "") return;
+    if (isAway(text)) return Bun.sleep(AWAY_MS);
     throw new Error(`${response.status} ${text}`);
   }
   const decoder = new TextDecoder();
   try {
     for await (const bytes of response.body!) parser.feed(decoder.decode(bytes, { stream: true }));
   } catch (error) {
-    if (error instanceof Error && error.message.startsWith("{")) throw error;
+    const { message } = error as Error;
+    if (isAway(message)) return Bun.sleep(AWAY_MS);
+    if (message.startsWith("{")) throw error;
   }
 }
