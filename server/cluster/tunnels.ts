@@ -17,6 +17,8 @@ export type TunnelMessage =
     /** From the carrier: a node with a session of the receiver, as this gateway has authenticated it. */
     | ({ does: "open" } & TunnelDialer)
     | { does: "pong"; text: string }
+    /** The carrier leaves, and has asked the node to dial another gateway. */
+    | { does: "leaving" }
     /** The node's socket is closed, or the tunnel is not wanted any more. */
     | { does: "left"; code: number }
     /** From the holder. */
@@ -58,7 +60,7 @@ interface TunnelPeer {
 }
 
 /** What a holder needs of its nodes' links. */
-type HeldLinks = Pick<Links, "attach" | "resumeOver" | "closedOver">;
+type HeldLinks = Pick<Links, "attach" | "resumeOver" | "leavingOver" | "closedOver">;
 
 /** A node here whose session the peer holds. */
 interface Carried {
@@ -94,6 +96,8 @@ export class Tunnels {
         return this.#open(peer, message.tunnel, message);
       case "pong":
         return this.#held.get(peer)?.get(message.tunnel)?.data.link?.ponged(String(message.text));
+      case "leaving":
+        return this.#leaving(peer, message.tunnel);
       case "left":
         return this.#left(peer, message.tunnel, message.code);
       case "ping":
@@ -143,6 +147,7 @@ export class Tunnels {
         return true;
       },
       ponged: (text) => this.#tell(peer, { is: "tunnel", tunnel, does: "pong", text }),
+      leaving: () => this.#tell(peer, { is: "tunnel", tunnel, does: "leaving" }),
       closed: (code) => this.#leave(peer, tunnel, code),
     };
   }
@@ -216,6 +221,11 @@ export class Tunnels {
       : null;
     const goesOn = register !== null && this.#links?.resumeOver(socket, register);
     if (!goesOn) socket.terminate();
+  }
+
+  #leaving(peer: string, tunnel: number): void {
+    const socket = this.#held.get(peer)?.get(tunnel);
+    if (socket) this.#links?.leavingOver(socket);
   }
 
   #left(peer: string, tunnel: number, code: number): void {

@@ -316,12 +316,17 @@ describe("a node that comes back at another gateway than it left", () => {
   });
 
   test("is let go by a gateway that leaves, over which its calls end", async () => {
-    const { network, other, node, received } = withCall();
+    const { network, holder, other, node, received } = withCall();
     node.lose();
     await node.comeTo(other);
     other.harness.links.goAway("it is restarting", 1_000);
     expect(node.socket.frames.at(-1)).toMatchObject({ type: "goaway" });
     expect(other.tunnels.carried).toBe(1);
+    await network.pass();
+    // Its new gateway's word is enough: calls find it there, and those that run here end here.
+    const [moved] = [...holder.harness.hub.nodes()];
+    holder.harness.links.challenge(moved!);
+    expect(holder.harness.ids).toEqual([]);
     node.send(text(1, "b"), finish(1));
     node.lose(1000);
     await network.pass();

@@ -23,6 +23,8 @@ export interface Carrier {
   /** False: it cannot take the frame now. */
   send(frame: Uint8Array): boolean;
   ponged(text: string): void;
+  /** The node was asked to dial another gateway. */
+  leaving(): void;
   closed(code: number): void;
 }
 
@@ -76,6 +78,7 @@ export class CarriedLink extends Link<never> {
   }
 
   override goAway(reason: string, redialWithinMs: number): void {
+    this.#carrier?.leaving();
     this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
   }
 

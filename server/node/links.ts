@@ -289,6 +289,12 @@ export class Links implements LinkOwner {
     return true;
   }
 
+  /** The gateway that carries a node's frames has asked it to dial another one, as `move` does. */
+  leavingOver({ data: { link } }: NodeSocket): void {
+    const peer = link && this.#peers.get(link);
+    if (peer) peer.isMoving = true;
+  }
+
   /** The gateway that carries a node's frames has lost its socket, or was lost itself. */
   closedOver({ data }: NodeSocket, code: number): void {
     this.#closed(data.link, code, "");
