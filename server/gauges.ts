@@ -73,6 +73,10 @@ function clusterGauges(cluster: Cluster): Gauges {
       help: "Those of them that can be reached, this one included",
       read: () => cluster.view().reachable,
     },
+    colink_cluster_nodes_carried: {
+      help: "Nodes here whose calls another gateway holds, to which their frames are carried",
+      read: () => cluster.view().carriedNodes,
+    },
     colink_cluster_nodes_away: {
       help: "Nodes of other gateways that are offered here",
       read: () => cluster.view().remoteNodes,

@@ -75,6 +75,8 @@ export interface ClusterView {
   versions: string[];
   /** Nodes of other gateways that are offered here. */
   remoteNodes: number;
+  /** Nodes here whose calls another gateway holds. */
+  carriedNodes: number;
   /** Calls known to wait at other gateways: of each of their queues only the first few are announced. */
   waitingElsewhere: number;
 }
@@ -252,6 +254,7 @@ export class Cluster {
       reachable: this.#peers.size + 1,
       versions: [this.parts.version, ...[...others.values()].map(({ version }) => version)],
       remoteNodes: this.#remote.size,
+      carriedNodes: this.tunnels.carried,
       waitingElsewhere: this.offers.waitingElsewhere,
     };
   }

@@ -129,7 +129,8 @@ export class Tunnels {
   #carry({ session, dialer, register }: WantedSession, link: CarriedLink): Carrier | null {
     const peer = holderOf(session)!;
     const to = this.parts.find(peer);
-    if (to === undefined || this.#carried.size >= MAX_TUNNELS) return null;
+    const isFull = (to?.bufferedBytes ?? 0) > MAX_BUFFERED_BYTES;
+    if (to === undefined || isFull || this.#carried.size >= MAX_TUNNELS) return null;
     const tunnel = ++this.#opened;
     const cancelTimeout = this.parts.clock.after(AGREE_WITHIN_MS, () => {
       this.#leave(peer, tunnel, CloseCode.normal);

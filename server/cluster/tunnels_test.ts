@@ -499,6 +499,14 @@ describe("who comes to another gateway", () => {
     expect(other.harness.ids).toEqual(["public:key/n1"]);
   });
 
+  test("while its gateway takes no more begins anew at once", async () => {
+    const { network, other, node } = withCall();
+    node.lose();
+    other.bufferedBytes = 16 * 1024 * 1024;
+    expect((await node.comeTo(other))?.session).toStartWith("gw-1/");
+    expect(network.sent).toEqual([]);
+  });
+
   test("with a flood that the session's gateway does not take loses its own link", async () => {
     const { other, node } = withCall();
     node.lose();

@@ -14,6 +14,7 @@ const whole: ClusterView = {
   reachable: 2,
   versions: [],
   remoteNodes: 0,
+  carriedNodes: 0,
   waitingElsewhere: 0,
 };
 
