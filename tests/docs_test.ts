@@ -187,6 +187,7 @@ const translated = [
     "joining",
     "monitoring",
     "resuming",
+    "scaling",
     "troubleshooting",
   ].map((
     name,

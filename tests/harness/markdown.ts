@@ -25,7 +25,8 @@ export interface Markdown {
   prose: string;
 }
 
-const FENCE = /^```(\w*)\n([\s\S]*?)^```$/gm;
+// In an item of a list, a fence is indented.
+const FENCE = /^ *```(\w*)\n([\s\S]*?)^ *```$/gm;
 
 /** Reads one; `path` from the repository's root. */
 export function readMarkdown(path: string): Markdown {
