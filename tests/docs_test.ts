@@ -182,6 +182,7 @@ const translated = [
     "architecture",
     "configuration",
     "console",
+    "deployment",
     "errors",
     "getting-started",
     "joining",
