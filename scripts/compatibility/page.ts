@@ -40,6 +40,8 @@ export function compatibilityPage(
 
 const beginning = `# Compatibility
 
+[简体中文](compatibility.zh.md)
+
 <!-- Written by \`bun run compatibility\` from the tests in tests/compatibility. Do not edit. -->
 
 What callers can do, endpoint by endpoint and provider by provider. Each cell is a test that calls a
