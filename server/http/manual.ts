@@ -78,14 +78,16 @@ export class Manual {
   #answer(c: AppContext, file: string): Response | undefined {
     const url = gatewayUrl(c, this.#parts);
     const key = `${file} ${url}`;
-    let asset = this.#filled.get(key);
-    if (asset === undefined) {
-      const text = this.#read(file);
-      if (text === undefined) return undefined;
-      asset = filledIn(file, text, url);
-      this.#filled.set(key, asset);
-    }
+    const known = this.#filled.get(key);
+    const asset = known === undefined ? this.#fill(file, url) : compressed(known);
+    if (asset === undefined) return undefined;
+    if (asset !== known) this.#filled.set(key, asset);
     return serveAsset(c, asset, this.#parts.headers(c));
+  }
+
+  #fill(file: string, url: string): Served | undefined {
+    const text = this.#read(file);
+    return text === undefined ? undefined : filledIn(file, text, url);
   }
 
   #read(file: string): string | undefined {
@@ -122,12 +124,26 @@ function filledIn(file: string, text: string, url: string): Served {
   const filled = text.replaceAll(ADDRESS, url)
     .replaceAll(NODE_ADDRESS, url.replace(/^http/, "ws"));
   const identity = new Uint8Array(Buffer.from(filled));
-  const gzip = new Uint8Array(Bun.gzipSync(identity));
   return {
     file,
     type: types[extname(file)] ?? "application/octet-stream",
     etag: Bun.hash(filled).toString(36),
     immutable: false,
+    sizes: { identity: identity.length },
+    bytes: { identity },
+  };
+}
+
+/**
+ * With its compressed form, which is made when a page is asked for again at the same address: else
+ * whoever asks for a large page under ever new names of the host would have each compressed.
+ */
+function compressed(asset: Served): Served {
+  const identity = asset.bytes?.identity;
+  if (identity === undefined || asset.sizes.gzip !== undefined) return asset;
+  const gzip = new Uint8Array(Bun.gzipSync(identity));
+  return {
+    ...asset,
     sizes: { identity: identity.length, gzip: gzip.length },
     bytes: { identity, gzip },
   };

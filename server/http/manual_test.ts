@@ -90,7 +90,15 @@ test("links lead to pages in the reader's language, or in the other; to sources 
   expect(chinese).toContain("调用模型，一行");
 });
 
+test("a page is compressed when it is asked for again, not once for each name of the host", async () => {
+  const fresh = gateway();
+  const ask = () => fresh("/docs/en/api", { "accept-encoding": "gzip" });
+  expect((await ask()).headers.has("content-encoding")).toBe(false);
+  expect((await ask()).headers.get("content-encoding")).toBe("gzip");
+});
+
 test("pages are compressed, known again by their tag, and guarded as the console is", async () => {
+  await get("/docs/en/errors");
   const first = await get("/docs/en/errors", { "accept-encoding": "gzip" });
   expect(first.headers.get("content-encoding")).toBe("gzip");
   expect(first.headers.get("content-security-policy")).toContain("default-src 'self'");
