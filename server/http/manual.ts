@@ -136,12 +136,13 @@ function filledIn(file: string, text: string, url: string): Served {
 
 /**
  * With its compressed form, which is made when a page is asked for again at the same address: else
- * whoever asks for a large page under ever new names of the host would have each compressed.
+ * whoever asks for a large page under ever new names of the host would have each compressed. At the
+ * level that makes a page a twentieth larger in half the time of the usual one.
  */
 function compressed(asset: Served): Served {
   const identity = asset.bytes?.identity;
   if (identity === undefined || asset.sizes.gzip !== undefined) return asset;
-  const gzip = new Uint8Array(Bun.gzipSync(identity));
+  const gzip = new Uint8Array(Bun.gzipSync(identity, { level: 3 }));
   return {
     ...asset,
     sizes: { identity: identity.length, gzip: gzip.length },
