@@ -3,6 +3,7 @@
 import { textsOf } from "../text/mod.ts";
 
 export const chinese: Readonly<Record<string, string>> = {
+  "The manual: {0}/docs/joining": "使用手册：{0}/docs/joining",
   "configuration": "配置",
   "permissions": "权限",
   "disk": "磁盘",

@@ -56,7 +56,7 @@ async function examine(env: Env, say: (line: string) => void): Promise<boolean> 
 
 function checksOf(config: Config): Check[] {
   return [
-    { name: t`settings`, run: () => ok("valid") },
+    { name: t`settings`, run: () => ok(t`valid`) },
     { name: t`data folder`, run: () => dataFolder(config) },
     { name: t`disk`, run: () => disk(config) },
     { name: t`database`, run: () => database(config) },
@@ -96,7 +96,7 @@ async function disk({ dataDir }: Config): Promise<Finding> {
 }
 
 async function database({ databaseUrl, dataDir }: Config): Promise<Finding> {
-  const name = databaseUrl === null ? `SQLite in ${dataDir}` : "PostgreSQL";
+  const name = databaseUrl === null ? t`SQLite in ${dataDir}` : "PostgreSQL";
   if (databaseUrl === null && !existsSync(join(dataDir, "colink.db"))) {
     return skipped(t`${name}: it is made when the gateway starts for the first time`);
   }

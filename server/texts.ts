@@ -3,6 +3,8 @@
 import { textsOf } from "../text/mod.ts";
 
 export const chinese: Readonly<Record<string, string>> = {
+  "valid": "有效",
+  "SQLite in {0}": "SQLite（{0}）",
   "The account's e-mail": "账号的邮箱",
   "The group's name": "分组名称",
   "1 is an account alone; 0.01 to 1000": "1 相当于单独一个账号；0.01 到 1000",

@@ -62,7 +62,11 @@ export const doctor = command({
     const checks = config instanceof ConfigError
       ? [{ name: t`configuration`, run: () => problemsOf(config) }]
       : checksOf(path, config, args.as, env);
-    return await climb(checks, say) ? 0 : 1;
+    if (await climb(checks, say)) return 0;
+    if (!(config instanceof ConfigError)) {
+      say(t`The manual: ${gatewayAt(serverUrls(config)[0]!).address}/docs/joining`);
+    }
+    return 1;
   },
 });
 
