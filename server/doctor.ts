@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { type CommandDef, defineCommand } from "citty";
 import { buildFacts } from "../release/mod.ts";
 import { type Check, climb, failed, type Finding, ok, skipped, warning } from "../service/mod.ts";
+import { SignInProvider } from "./account/oidc/sign_in_provider.ts";
+import { Budgets } from "./base/budgets.ts";
 import { systemClock } from "./base/clock.ts";
 import { type Config, ConfigError, isSetting, readConfig, speaksTls } from "./base/config.ts";
 import { freeBytes, MIN_FREE_BYTES } from "./base/free_space.ts";
@@ -61,6 +63,7 @@ function checksOf(config: Config): Check[] {
     { name: t`disk`, run: () => disk(config) },
     { name: t`database`, run: () => database(config) },
     { name: "Redis", run: () => redis(config) },
+    { name: t`sign-in provider`, run: () => signInProvider(config) },
     { name: t`gateway`, run: () => listening(config) },
     { name: t`public address`, run: () => publicAddress(config) },
     { name: "TLS", run: () => tls(config) },
@@ -115,6 +118,23 @@ async function database({ databaseUrl, dataDir }: Config): Promise<Finding> {
     );
   } finally {
     await store.close();
+  }
+}
+
+async function signInProvider(config: Config): Promise<Finding> {
+  if (config.oidcIssuer === null) return skipped(t`not set: people sign in with passwords`);
+  const provider = new SignInProvider({ config, clock: systemClock, budgets: new Budgets() });
+  try {
+    const { issuer, isLasting } = await provider.facts();
+    return isLasting ? ok(t`${issuer} answers`) : warning(
+      t`${issuer} answers, and lists no offline_access`,
+      t`allow that scope there: without it, people and their keys lose access when the provider's session ends`,
+    );
+  } catch (error) {
+    return failed(
+      `${config.oidcIssuer}: ${(error as Error).message}`,
+      t`check COLINK_OIDC_ISSUER, which its discovery document must repeat, and that this machine reaches it`,
+    );
   }
 }
 

@@ -131,6 +131,14 @@ export const chinese: Readonly<Record<string, string>> = {
   "answers and takes writes": "有应答，可以写入",
   "check REDIS_URL, that Redis runs, and its maxmemory; until then each gateway counts for itself":
     "请检查 REDIS_URL、Redis 是否运行及其 maxmemory；在此之前每个网关各自计数",
+  "sign-in provider": "登录服务",
+  "not set: people sign in with passwords": "未设置：使用密码登录",
+  "{0} answers": "{0} 有应答",
+  "{0} answers, and lists no offline_access": "{0} 有应答，但没有列出 offline_access",
+  "allow that scope there: without it, people and their keys lose access when the provider's session ends":
+    "请在登录服务中允许该作用域：否则登录服务的会话结束时，用户及其密钥会失去访问权限",
+  "check COLINK_OIDC_ISSUER, which its discovery document must repeat, and that this machine reaches it":
+    "请检查 COLINK_OIDC_ISSUER（须与其发现文档中的完全一致）以及本机能否访问它",
   "PORT=0: its port is known only to itself": "PORT=0：只有网关自己知道端口",
   "nothing answers at {0}": "{0} 没有应答",
   "start it: server, or server service install": "启动：server，或 server service install",

@@ -316,9 +316,13 @@ describe("server doctor", () => {
       REDIS_URL: `redis://:canary@127.0.0.1:${port}`,
       JWT_SECRET: "0123456789abcdef".repeat(4),
       COLINK_PUBLIC_URL: `http://127.0.0.1:${port}`,
+      COLINK_OIDC_ISSUER: `http://127.0.0.1:${port}`,
+      COLINK_OIDC_CLIENT_ID: "co-link",
+      COLINK_OIDC_CLIENT_SECRET: "canary",
     };
     const { code, output } = await runGateway(["doctor"], { env });
     expect(code).toBe(1);
+    expect(output).toMatch(/✗ sign-in provider: .*\n\s+→ check COLINK_OIDC_ISSUER/);
     expect(output).toMatch(/✗ database: .*\n\s+→ check DATABASE_URL/);
     expect(output).toMatch(/✗ Redis: .*\n\s+→ check REDIS_URL/);
     expect(output).toMatch(/✗ gateway: nothing answers at .*\n\s+→ start it/);

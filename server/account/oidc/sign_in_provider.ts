@@ -109,9 +109,10 @@ export class SignInProvider {
     });
   }
 
-  /** The provider's own name of itself. */
-  async issuer(): Promise<string> {
-    return (await this.#discovered()).issuer;
+  /** Reads the provider's discovery document. `isLasting`: it can vouch for people who have signed out there. */
+  async facts(): Promise<{ issuer: string; isLasting: boolean }> {
+    const { issuer, scopes } = await this.#discovered();
+    return { issuer, isLasting: issuer === GOOGLE || scopes.includes("offline_access") };
   }
 
   /** Secrets for one attempt. */
