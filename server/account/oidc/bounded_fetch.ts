@@ -11,8 +11,12 @@ export interface BoundedFetchOptions {
   timeoutMs?: number;
 }
 
-/** Keys, a discovery document or a person's claims: each has some kilobytes. */
-const MAX_BYTES = 512 * 1024;
+/** Keys or a person's claims: each has some kilobytes, and with thousands of groups some hundred. */
+const MAX_BYTES = 256 * 1024;
+/** The library copies it several times. */
+const MAX_DISCOVERY_BYTES = 64 * 1024;
+/** Parsing what is nested without bound takes long. */
+const MAX_DEPTH = 32;
 const TIMEOUT_MS = 8_000;
 /** Of this gateway's, at a time. */
 export const MAX_PROVIDER_REQUESTS = 32;
@@ -61,7 +65,9 @@ export class BoundedFetch {
       await response.body?.cancel();
       throw new ProviderUnreachable(`status ${status}`);
     }
-    const body = await bytesOf(response, signal);
+    const maxBytes = url.includes("/.well-known/") ? MAX_DISCOVERY_BYTES : MAX_BYTES;
+    const body = await bytesOf(response, maxBytes, signal);
+    if (depthOf(body) > MAX_DEPTH) throw new ProviderUnreachable("an answer nested too deeply");
     const isEmpty = status === 204 || status === 304;
     return new Response(isEmpty ? null : body, { status, headers: plain(headers) });
   }
@@ -74,7 +80,26 @@ function plain(headers: Headers): Headers {
   return kept;
 }
 
-async function bytesOf(response: Response, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+/** How deep JSON is nested; of anything else some number. */
+function depthOf(bytes: Uint8Array): number {
+  let [depth, deepest, isText] = [0, 0, false];
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === QUOTE) isText = !isText;
+    else if (isText) i += byte === BACKSLASH ? 1 : 0;
+    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) deepest = Math.max(deepest, ++depth);
+    else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth--;
+  }
+  return deepest;
+}
+
+const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = Buffer.from('"\\[]{}');
+
+async function bytesOf(
+  response: Response,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   const reader = response.body?.getReader();
@@ -86,9 +111,9 @@ async function bytesOf(response: Response, signal: AbortSignal): Promise<Uint8Ar
       signal.throwIfAborted();
       if (done) break;
       size += value.byteLength;
-      if (size > MAX_BYTES) {
+      if (size > maxBytes) {
         cancel();
-        throw new ProviderUnreachable(`an answer of more than ${MAX_BYTES / 1024} KiB`);
+        throw new ProviderUnreachable(`an answer of more than ${maxBytes / 1024} KiB`);
       }
       pieces.push(value);
     }

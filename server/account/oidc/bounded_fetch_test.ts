@@ -55,7 +55,7 @@ test("a provider that does not answer, or stops within its answer, is given up",
 
 test("an answer without an end is read no further than its bound", async () => {
   const { fetch, state } = endless(65_536);
-  await expect(bounded(fetch).fetch("https://id.example.org", {})).rejects.toThrow("512 KiB");
+  await expect(bounded(fetch).fetch("https://id.example.org", {})).rejects.toThrow("256 KiB");
   expect(state.isCancelled).toBe(true);
   expect(state.sent).toBeLessThan(1024 * 1024);
 });
@@ -89,4 +89,15 @@ test("an error of the provider's server says nothing about a person", async () =
     const { fetch } = bounded(() => Promise.resolve(new Response("{}", { status })));
     await expect(fetch("https://id.example.org", {})).rejects.toThrow(`status ${status}`);
   }
+});
+
+test("an answer that is nested too deeply is not parsed", async () => {
+  const of = (text: string) =>
+    bounded(() => Promise.resolve(new Response(text))).fetch("https://id.example.org", {});
+  const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+  expect((await of(nested(32))).status).toBe(200);
+  await expect(of(nested(33))).rejects.toThrow("nested too deeply");
+  // Brackets in texts, also behind an escaped quote, are none.
+  const answer = await of(JSON.stringify({ a: `"${nested(100)}\\` }));
+  expect(await answer.json()).toEqual({ a: expect.stringContaining("[[[") });
 });

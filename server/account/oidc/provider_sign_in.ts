@@ -365,7 +365,9 @@ export function issuerKey({ oidcIssuer }: Pick<Config, "oidcIssuer">): string {
 
 /** For the log: never the answer itself, which may hold a token. */
 export function causeOf(error: unknown): string {
-  return error instanceof Error ? error.message.slice(0, 200) : "unknown";
+  const messages = new Set<string>();
+  for (let cause = error; cause instanceof Error; cause = cause.cause) messages.add(cause.message);
+  return [...messages].join(": ").slice(0, 300) || "unknown";
 }
 
 function digestOf(text: string): string {

@@ -14,6 +14,7 @@ import {
 
 /** With what the provider is asked again for a person. It is stored encrypted and never logged. */
 export interface Grant {
+  /** Shown to the provider at sign-out; empty: it is too long for an address. */
   idToken: string;
   accessToken: string;
   /** Null: the provider gave none, and can be asked only as long as the access token is valid. */
@@ -74,6 +75,9 @@ const DISCOVERY_MS = 60 * 60_000;
 const DISCOVERY_PAUSE_MS = 2_000;
 /** Unknown keys make the provider's be read again, but not more often than this. */
 const KEYS_PAUSE_MS = 5_000;
+
+/** Longer addresses are refused by many servers. */
+const MAX_HINT_CHARS = 6_000;
 
 const LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout";
 /** Gives a refresh token only when it is asked in a way of its own. */
@@ -153,7 +157,7 @@ export class SignInProvider {
     const { id_token: idToken = "", access_token: accessToken, refresh_token } = tokens;
     const claims = await this.#verified(found, idToken, { maxTokenAge: FRESH_SECONDS });
     if (claims["nonce"] !== nonce) throw new InvalidProof("an ID token with another nonce");
-    const grant = { idToken, accessToken, refreshToken: refresh_token ?? null };
+    const grant = { idToken: hintOf(idToken), accessToken, refreshToken: refresh_token ?? null };
     return this.#vouch(found, claims, grant, ["email", "email_verified"]);
   }
 
@@ -173,7 +177,7 @@ export class SignInProvider {
     const claims = idToken === null ? { sub: subject } : await this.#verified(found, idToken, {});
     if (claims.sub !== subject) throw new InvalidProof("an ID token of another person");
     return this.#vouch(found, claims, {
-      idToken: idToken ?? grant.idToken,
+      idToken: idToken === null ? grant.idToken : hintOf(idToken),
       accessToken: tokens.access_token,
       refreshToken: tokens.refresh_token ?? refreshToken,
     }, []);
@@ -392,6 +396,10 @@ function asProviderError(error: unknown): Error {
     }
   }
   return new InvalidProof(error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+function hintOf(idToken: string): string {
+  return idToken.length <= MAX_HINT_CHARS ? idToken : "";
 }
 
 /** Foreign text in a message of ours. */
