@@ -10,7 +10,7 @@ import { Seal } from "../../base/seal.ts";
 import type { IdentityRow } from "../../store/identities.ts";
 import type { AccountRow, Store } from "../../store/store.ts";
 import type { Accounts } from "../accounts.ts";
-import { normalizedEmail } from "../email.ts";
+import { checkedEmail, normalizedEmail } from "../email.ts";
 import type { NetworkLimits } from "../network_limits.ts";
 import type { SessionBook } from "../session_book.ts";
 import { ProviderUnreachable } from "./bounded_fetch.ts";
@@ -65,7 +65,10 @@ export interface ProviderSignInOptions {
     Config,
     "oidcIssuer" | "oidcAccounts" | "oidcTrustEmail" | "oidcLabel" | "oidcOnly" | "jwtSecret"
   >;
-  store: Pick<Store, "identities" | "accountByEmail" | "accountById" | "sharedItems" | "sessions">;
+  store: Pick<
+    Store,
+    "identities" | "accountByEmail" | "accountById" | "setEmail" | "sharedItems" | "sessions"
+  >;
   accounts: Pick<Accounts, "addOfProvider" | "replacementKeys" | "inviteNeeded">;
   entitlements: Entitlements;
   sessions: SessionBook;
@@ -140,7 +143,8 @@ export class ProviderSignIn {
     const vouch = await this.#answered(() => provider.signedIn(callback, attempt));
     const { identity, how } = await this.#identity(vouch, attempt);
     const { accountId } = identity;
-    await this.#expectEnabled(identity);
+    const before = await this.#expectEnabled(identity);
+    if (how === "known") await this.#followAddress(before, vouch.claims);
     const given = await this.#options.entitlements.apply(accountId, identity.given, vouch.claims);
     await store.identities.vouch(identity, {
       given,
@@ -204,6 +208,12 @@ export class ProviderSignIn {
       await store.sharedItems.release(item).catch(() => {});
       throw error;
     }
+  }
+
+  /** Whether the account has its address from the provider. */
+  async isLinked(accountId: string): Promise<boolean> {
+    return this.label !== null &&
+      await this.#options.store.identities.ofAccount(accountId, this.#issuer) !== null;
   }
 
   /** For operators: whoever signs in with the account's address next is linked with it. False: nobody was. */
@@ -270,7 +280,11 @@ export class ProviderSignIn {
     });
     if (attempt.linkTo !== null) {
       const identity = identityOf(attempt.linkTo);
-      await this.#expectEnabled(identity);
+      const account = await this.#expectEnabled(identity);
+      // Otherwise somebody could keep another's address, and with it that person's way in.
+      if (account.email !== this.#verifiedEmail(vouch.claims)) {
+        throw refused("your address here is not yours at the provider; change it under Settings");
+      }
       if (!await store.identities.link(identity)) throw linkedAlready();
       return { identity, how: "linked" };
     }
@@ -288,6 +302,21 @@ export class ProviderSignIn {
     keyring.revoked(ended.keyIds);
     sessions.ended(ended.sessionIds);
     return { identity, how: "taken over" };
+  }
+
+  /** The address of an account is that of its person at the provider, where no other account has it. */
+  async #followAddress(
+    { id, email }: AccountRow,
+    claims: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const { store, log } = this.#options;
+    try {
+      const verified = checkedEmail(this.#verifiedEmail(claims));
+      if (verified !== email) await store.setEmail(id, verified);
+    } catch (error) {
+      if (!(error instanceof ColinkError) || error.code === "store_unavailable") throw error;
+      log.info({ account: id, cause: error.code }, "an account keeps its address");
+    }
   }
 
   /** Throws `email_not_verified`. */

@@ -272,6 +272,13 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const visitor = await signedIn(c, parts);
     const { email: wanted, password } = c.req.valid("json");
     await accounts.confirmOwner(visitor, { password, address: origin(c).address });
+    if (await providerSignIn.isLinked(visitor.accountId)) {
+      throw new ColinkError(
+        "invalid_request",
+        `Cannot change the e-mail address here: it is that of ${providerSignIn.label}; change it there`,
+        { param: "email" },
+      );
+    }
     const email = await accounts.changeEmail(visitor.accountId, wanted);
     await audit(c, parts, visitor, { action: "user.email_changed", target: email });
     return c.json({ user: await accounts.view(visitor.accountId) }, 200);

@@ -223,8 +223,14 @@ test("an account that is found by its address loses what opened it before; one t
   expect((await app.ask("GET /api/user/me", { token: account.session })).status).toBe(401);
 
   const owner = await app.account("owner@example.org");
-  person({ email: "elsewhere@example.org", email_verified: false });
   const own = new TestBrowser(app);
+  // With an address that is not theirs, somebody would keep that person out.
+  for (const change of [{ email: "elsewhere@example.org" }, { email_verified: false }]) {
+    person({ email: "owner@example.org", ...change });
+    own.cookies.set("localhost", new Map([["colink_session", owner.session]]));
+    expect(await refusedWith(await own.signIn("?link=1"))).not.toBeNull();
+  }
+  person({ email: "owner@example.org" });
   own.cookies.set("localhost", new Map([["colink_session", owner.session]]));
   await own.signIn("?link=1&next=/settings");
   expect((await app.ask("GET /v1/models", { token: owner.api_token })).status).toBe(200);
@@ -234,6 +240,24 @@ test("an account that is found by its address loses what opened it before; one t
   // Linking needs the session of the account.
   expect(await refusedWith(await new TestBrowser(app).send(`${START}?link=1`)))
     .toBe("session_required");
+});
+
+test("an account has the address that its person has at the provider, unless another account has it", async () => {
+  const somebody = person();
+  const browser = new TestBrowser(app);
+  await browser.signIn();
+  const body = { email: "victim@example.org" };
+  const change = await app.ask("POST /api/user/email", { token: browser.session!, body });
+  expect([change.status, change.json.error]).toMatchObject([400, { param: "email" }]);
+  somebody.email = "Renamed@example.org";
+  await browser.signIn();
+  expect((await me(browser)).email).toBe("renamed@example.org");
+  await app.account("taken@example.org");
+  for (const now of [{ email: "taken@example.org" }, { email: "x@y", email_verified: false }]) {
+    Object.assign(somebody, now);
+    await browser.signIn();
+    expect((await me(browser)).email).toBe("renamed@example.org");
+  }
 });
 
 test("an account stays its person's, whoever has its address later", async () => {
