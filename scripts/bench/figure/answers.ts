@@ -286,8 +286,9 @@ function shareOf(placed: readonly number[], server: number): number {
 /** Of server 0 in the calls after its tenth since it has slowed down, against those before. */
 function shareLeft({ placed }: SimulationResult): number {
   const change = CALLS / 2;
+  // It may be so rare afterwards that its tenth call never comes.
   const share = (calls: readonly number[]) =>
-    calls.filter((server) => server === 0).length / calls.length;
+    calls.filter((server) => server === 0).length / Math.max(1, calls.length);
   const later = placed.slice(change);
   let tenth = 0;
   for (let seen = 0; tenth < later.length && seen < 10; tenth++) if (later[tenth] === 0) seen++;
