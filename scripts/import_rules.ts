@@ -160,12 +160,17 @@ export const rooms: readonly Room[] = [
     may: below("store"),
   },
   {
+    path: "scripts/bench/figure/population.ts",
+    may: ["scripts", ...below("store")],
+  },
+  {
     path: "scripts",
     may: [
       "api/clients.ts",
       "server/http",
       "release",
       "scripts/bench/figure/choice.ts",
+      "scripts/bench/figure/population.ts",
       "scripts/bench/cluster",
       "scripts/bench/simulation",
       "scripts/bench_usage/history.ts",

@@ -10,6 +10,7 @@ import { idleNodesFigure } from "./figure/idle_nodes.ts";
 import { idleWorkFigure } from "./figure/idle_work.ts";
 import { latencyFigure } from "./figure/latency.ts";
 import { openStreamsFigure } from "./figure/open_streams.ts";
+import { populationFigure } from "./figure/population.ts";
 import { promptFigure } from "./figure/prompt.ts";
 import { rateFigure } from "./figure/rate.ts";
 import { requestFigure } from "./figure/request.ts";
@@ -26,6 +27,7 @@ export const figures: readonly Figure[] = [
   idleNodesFigure,
   idleWorkFigure,
   choiceFigure,
+  populationFigure,
   answersFigure,
   affinityFigure,
   openStreamsFigure,
