@@ -22,6 +22,8 @@ export interface ClusterGateway extends Gateway {
 
 export interface ClusterOfGateways {
   readonly databaseUrl: string;
+  /** Settings with which a command of the program finds the network's database. */
+  readonly env: Record<string, string>;
   readonly gateways: readonly ClusterGateway[];
   /** Starts one more gateway. */
   add(options?: GatewayOptions): Promise<ClusterGateway>;
@@ -54,7 +56,7 @@ export async function startCluster(
   };
   const gateways = await Promise.all(Array.from({ length: count }, () => add()));
   await linked(gateways);
-  return { databaseUrl, gateways, add };
+  return { databaseUrl, env: { DATABASE_URL: databaseUrl, JWT_SECRET: secret }, gateways, add };
 }
 
 /** Resolves once each gateway can reach all others, and counts no more members than these. */
