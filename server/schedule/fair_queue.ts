@@ -18,6 +18,9 @@ export interface Waiter<T> {
   readonly onPosition?: ((position: number) => void) | undefined;
 }
 
+/** Calls that are served on paper at once, at most. */
+const MAX_FORECAST = 1_000;
+
 /** What a line is ordered by. */
 interface Rank {
   /** What its account has received. */
@@ -51,8 +54,9 @@ export class FairQueue<T> {
   /** `isFirst`: before the other calls of its account. */
   add(waiter: Waiter<T>, isFirst = false): void {
     const { request } = waiter.call;
-    const share = this.shares.entered(request);
-    const { waiters } = this.#byAccount.get(request.accountId) ?? this.#open(request, share);
+    const line = this.#byAccount.get(request.accountId);
+    const share = this.shares.entered(request, line?.share);
+    const { waiters } = line ?? this.#open(request, share);
     if (isFirst) waiters.unshift(waiter);
     else waiters.push(waiter);
     this.#size++;
@@ -116,8 +120,10 @@ export class FairQueue<T> {
     for (const waiter of this.#forecast(this.#entrants())) if (waiter !== null) yield waiter;
   }
 
-  /** How many would be served before a call that came now. */
+  /** How many would be served before a call that came now; in a very long queue, how many at most. */
   ahead(request: Pick<CallRequest, "model" | "endpoint" | "accountId">): number {
+    // Every call that is refused asks for it.
+    if (this.#size > MAX_FORECAST) return this.#size;
     const entrants = [...this.#entrants()];
     const own = entrants.find(({ line }) => line?.accountId === request.accountId);
     if (own === undefined) {

@@ -68,6 +68,8 @@ export class Share {
   readonly any: Presence = { waiting: 0, seenMs: -Infinity };
   readonly near: Presence = { waiting: 0, seenMs: -Infinity };
 
+  constructor(readonly model: object) {}
+
   add(received: number): void {
     this.received += received;
     for (const one of this.ordered) one.moved();
@@ -118,9 +120,9 @@ export class TokenShares {
     this.#completionWeight = completionWeight;
   }
 
-  /** A call begins to wait. To be followed by one `left`. */
-  entered(wanted: Wanted): Share {
-    const share = this.seen(wanted);
+  /** A call begins to wait. To be followed by one `left`. `known`: the share of the account's calls that wait already. */
+  entered(wanted: Wanted, known?: Share): Share {
+    const share = this.seen(wanted, known);
     presenceOf(share, wanted).waiting++;
     return share;
   }
@@ -136,10 +138,10 @@ export class TokenShares {
    * The share of a call that waits here or at another gateway, or gets a slot. That of a newcomer, or
    * of one who was idle, begins at the present minimum.
    */
-  seen(wanted: Wanted): Share {
+  seen(wanted: Wanted, known?: Share): Share {
     const { model: name, accountId = "" } = wanted;
-    const share = this.#shareOf(name, accountId);
     const model = this.#modelOf(name);
+    const share = this.#shareOf(model, accountId, known);
     const level = this.#levelFor(share, wanted, model);
     if (level > share.received) share.add(level - share.received);
     const nowMs = presenceOf(share, wanted).seenMs = this.#clock.monotonic();
@@ -154,7 +156,9 @@ export class TokenShares {
   /** The share that such a call would have. Changes nothing. */
   preview(wanted: Wanted): Pick<Share, "received" | "servedAt" | "answerTokens"> {
     const { model, accountId = "" } = wanted;
-    const share = this.#shares.peek(keyOf(model, accountId)) ?? new Share();
+    const known = this.#models.peek(model);
+    const found = this.#shares.peek(keyOf(model, accountId));
+    const share = found?.model === known && found ? found : new Share({});
     const { servedAt, answerTokens } = share;
     const received = Math.max(share.received, this.#levelFor(share, wanted));
     return { received, servedAt, answerTokens };
@@ -177,7 +181,7 @@ export class TokenShares {
     const level = levelOf(node, accountId, this.#memberships);
     // A call that only this node can serve may go before others that have received less.
     if (requiredNode === null && (route === "any" || level !== EVERYONE)) {
-      if (model.levels.size >= MAX_LEVELS) model.levels.clear();
+      if (model.levels.size >= MAX_LEVELS) forgetOne(model.levels);
       model.levels.set(level, Math.max(model.levels.get(level) ?? 0, share.received));
     }
     const { weight, group } = this.#partOf(accountId);
@@ -252,16 +256,20 @@ export class TokenShares {
     return this.#memberships.partOf?.(accountId) ?? ALONE;
   }
 
-  #shareOf(model: string, subject: string): Share {
-    const key = keyOf(model, subject);
-    let share = this.#shares.get(key);
-    if (share === undefined) this.#shares.set(key, share = new Share());
+  #shareOf(model: Model, subject: string, known?: Share): Share {
+    const key = keyOf(model.name, subject);
+    const found = this.#shares.get(key);
+    // Where the model was forgotten, so is what it is to be compared with.
+    const isCurrent = found !== undefined && found.model === model;
+    if (isCurrent && (known === undefined || known === found)) return found;
+    const share = known ?? new Share(model);
+    this.#shares.set(key, share);
     return share;
   }
 
   /** One that was idle begins at the present level, too. */
   #groupShare(model: Model, id: string): Share {
-    const share = this.#shareOf(model.name, id);
+    const share = this.#shareOf(model, id);
     const isIdle = this.#clock.monotonic() - share.any.seenMs >= IDLE_AFTER_MS;
     if (isIdle) share.received = Math.max(share.received, model.groupLevel);
     return share;
@@ -373,6 +381,15 @@ export class Charge {
     if (more === 0) return;
     this.#charged = tokens;
     for (const { share, weight } of this.payers) share.add(more / weight);
+  }
+}
+
+/** Not what was received on nodes for everyone, which concerns all. */
+function forgetOne(levels: Map<string, number>): void {
+  for (const level of levels.keys()) {
+    if (level === EVERYONE) continue;
+    levels.delete(level);
+    return;
   }
 }
 

@@ -160,6 +160,34 @@ describe("an account", () => {
     expect(shares.entered(of("bob")).received).toBe(0);
   });
 
+  test("begins anew with its model, where ten thousand other models were used after it", () => {
+    const { shares, node, of, received } = start();
+    use(shares, node, of("ann"), 1_000);
+    expect(received("ann")).toBe(1_000);
+    for (let i = 0; i < 10_000; i++) shares.seen({ ...of("bob"), model: `m${i}` });
+    // Otherwise those who come now would begin below it, and go before it for long.
+    expect([received("ann"), shares.seen(of("ann")).received]).toEqual([0, 0]);
+  });
+
+  test("that waits is the same account still where fifty thousand others came after it", () => {
+    const { shares, of } = start();
+    const first = shares.entered(of("ann"));
+    for (let i = 0; i < 50_000; i++) shares.seen(of(`a${i}`));
+    expect(shares.entered(of("ann"), first)).toBe(first);
+    expect(shares.seen(of("ann"))).toBe(first);
+    for (let i = 0; i < 2; i++) shares.left(first, of("ann"));
+    expect(first.any.waiting).toBe(0);
+  });
+
+  test("that comes is put behind others also where a thousand accounts have private nodes", () => {
+    const { shares, world, node, of, received } = start();
+    for (let i = 0; i < 3; i++) use(shares, node, of("ann"), 1_000);
+    const emails = Array.from({ length: 1_100 }, (_, i) => `user:a${i}@x` as const);
+    const { node: named } = world.node("named", 1, ["m"], { shareWith: emails });
+    for (let i = 0; i < 1_100; i++) use(shares, named, of(`a${i}`), 10);
+    expect(received("zoe")).toBe(2_000);
+  });
+
   test("is forgotten where fifty thousand others came after it", () => {
     const { shares, node, of, received } = start();
     use(shares, node, of("ann"), 1_000);
