@@ -106,6 +106,8 @@ export class LinkV2 extends Link<number, OpenStream> {
   #isConfirmed = false;
   /** Whether the node was asked to leave: it keeps the link for its running calls, and does not come back to it. */
   #isLeft = false;
+  /** What the node is told when its link is back; null: nothing. */
+  #whenBack: (() => void) | null = null;
   #unacknowledged: number[] = [];
   #unacknowledgedBytes = 0;
   protected readonly outbox = new Outbox({
@@ -175,8 +177,13 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   override goAway(reason: string, redialWithinMs: number): void {
-    this.#isLeft = true;
-    this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
+    const tell = () => {
+      this.#isLeft = true;
+      this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
+    };
+    // A node that is away has calls to come back for, and is told then.
+    if (this.#isSuspended) this.#whenBack = tell;
+    else tell();
   }
 
   notify(message: string): void {
@@ -245,6 +252,8 @@ export class LinkV2 extends Link<number, OpenStream> {
       this.send(encodeResume(id, state));
     }
     this.#welcome(node, true);
+    this.#whenBack?.();
+    this.#whenBack = null;
     for (const { sink } of [...this.open.values()]) sink.resumed?.();
   }
 

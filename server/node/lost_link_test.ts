@@ -154,6 +154,20 @@ describe("a node whose link is lost", () => {
     expect(leaving.inHub).toEqual([]);
   });
 
+  test("and whose gateway begins to leave meanwhile comes back to its calls, and is asked to leave then", () => {
+    const node = new Node();
+    const { received } = call(node.harness, stream);
+    node.send(head(1), text(1, "a"));
+    node.lose();
+    node.harness.links.goAway("restart", 1_000);
+    const { frames } = node.comeBack();
+    expect(frames.map(({ type }) => type)).toEqual(["resume", "welcome", "goaway"]);
+    node.send(text(1, "b"), finish(1));
+    expect(received).toMatchObject({ data: ["a", "b"], finished: 1, failures: [] });
+    node.lose();
+    expect(node.inHub).toEqual([]);
+  });
+
   test("and whose program starts anew is lost at once: the calls are gone, and nobody is blamed", () => {
     const node = new Node();
     const { received } = call(node.harness, stream);
