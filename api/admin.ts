@@ -156,6 +156,7 @@ export const AuditAction = z.enum([
   "node.paused",
   "node.resumed",
   "node.drained",
+  "node.forgotten",
   "node.approved",
   "node.unapproved",
   "user.changed",

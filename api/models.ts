@@ -32,6 +32,10 @@ export const ModelView = z.object({
     thinking: z.boolean().nullable().describe("Whether it can reason before it answers."),
     loaded: z.boolean().nullable().describe("Whether it is in memory at one of its nodes."),
   }),
+  first_token_p50_ms: z.number().nullable().describe(
+    "Time to first token of everyone's streams of the last 24 hours; null: there were none.",
+  ),
+  tokens_per_second: z.number().nullable().describe("Of the same streams."),
   nodes: z.array(ModelNode),
 }).meta({ id: "Model" });
 export type ModelView = z.infer<typeof ModelView>;

@@ -13,6 +13,10 @@ import { CloseCode } from "../protocol/mod.ts";
 /** Penalties of one burst end within this time of each other, and are one event of the node's timeline. */
 const BURST_MS = 1000;
 
+/** What a node reads that connects before an administrator has approved it. */
+const AWAITS_APPROVAL =
+  "this node waits for an administrator's approval; it gets no calls until then";
+
 /** Records connections and changed offers in the register. */
 export function nodeObserverOf(
   register: NodeRegister,
@@ -22,11 +26,15 @@ export function nodeObserverOf(
     connected(node) {
       register.seen(sightingOf(node));
       register.addEvent(node.who.publicId, { kind: "connected", detail: node.offer.agent });
+      // The hub, which applies decisions, does not have the node yet.
+      const { hold } = register.standing({ id: node.who.publicId, connectedAt: node.connectedAt });
+      if (hold === "unapproved") node.connection.notify?.(AWAITS_APPROVAL);
     },
     changed(node) {
       register.seen(sightingOf(node));
       const { models, maxParallel } = node.offer;
-      const detail = `${models.length} models, ${maxParallel} at once`;
+      const offered = models.length === 1 ? "1 model" : `${models.length} models`;
+      const detail = `${offered}, ${maxParallel} at once`;
       register.addEvent(node.who.publicId, { kind: "offer", detail });
     },
     noticed(node, text) {

@@ -14,3 +14,19 @@ test("a node beyond its account's number leaves no rows of what it gave", () => 
   }
   expect(reported).toEqual(["known"]);
 });
+
+test("a node that waits for approval is told so when it connects, another is not", () => {
+  const notices = (["unapproved", null] as const).map((hold) => {
+    const standing = () => ({ hold });
+    const register = { seen() {}, addEvent() {}, standing } as unknown as NodeRegister;
+    const observer = nodeObserverOf(register, { reported() {} });
+    const received: string[] = [];
+    observer.connected({
+      who: {},
+      offer: { models: [] },
+      connection: { notify: (text: string) => void received.push(text) },
+    } as unknown as Node);
+    return received;
+  });
+  expect(notices).toEqual([[expect.stringContaining("administrator's approval")], []]);
+});

@@ -28,6 +28,8 @@ export function models(nodes: readonly NodeView[]): ModelView[] {
         thinking: /gpt|Qwen/.test(id),
         loaded: slots > 0,
       },
+      first_token_p50_ms: slots === 0 ? null : 640,
+      tokens_per_second: slots === 0 ? null : 41,
       nodes: servers.map(({ id, name, state, active_tasks, max_parallel, mine }) => ({
         id,
         name,

@@ -33,6 +33,8 @@ export interface Key {
   route: Route;
   /** The aliases of its account; null: it has none. */
   ownAliases: OwnAliases | null;
+  /** Whether its account is an administrator's. */
+  isAdmin: boolean;
 }
 
 /** A key in the cache. */
@@ -243,6 +245,7 @@ export class Keyring {
         accountBudget: account.budget,
         route: answer.key.route ?? "any",
         ownAliases: OwnAliases.of(account.aliases),
+        isAdmin: account.isAdmin,
       }),
       state,
       expiresAt: expiresAt ?? Infinity,

@@ -143,6 +143,7 @@ test("a token is looked up by nothing but its digest", async () => {
     models: ["llama-3"],
     route: "any",
     ownAliases: null,
+    isAdmin: false,
   });
   expect(store.asked).toEqual([vault.digest(token)]);
 });
@@ -450,6 +451,7 @@ class FakeStore implements Pick<KeyTable, "byDigest" | "endedSince"> {
     if (this.isAway) throw storeUnavailable("it is away");
     const account = {
       isDisabled: this.isAccountDisabled,
+      isAdmin: false,
       rpm: null,
       models: this.accountModels,
       aliases: null,

@@ -121,6 +121,24 @@ export class OwnNodes {
     return this.#view(row);
   }
 
+  /**
+   * Forgets a node that is not connected. `accountId`: its owner; null: an administrator does it.
+   * Throws `not_found`, or `invalid_request` for a node that is connected.
+   */
+  async forget(accountId: string | null, nodeId: string): Promise<{ name: string }> {
+    if (this.#options.live(nodeId, null) !== null) {
+      throw new ColinkError(
+        "invalid_request",
+        "Cannot forget a connected node: stop its program first, or rotate its token",
+      );
+    }
+    const before = await this.#options.store.nodes.find(nodeId);
+    const row = await this.#options.store.nodes.forget(nodeId, accountId);
+    if (before === null || row === null) throw unknownNode();
+    this.#options.register.decided(row);
+    return { name: before.label ?? before.name };
+  }
+
   /** Adds the replacement of the node's token to its timeline. */
   tokenRotated(nodeId: string): void {
     this.#options.register.addEvent(nodeId, { kind: "token_rotated" });

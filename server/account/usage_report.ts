@@ -41,6 +41,12 @@ const MAX_GROUPED_ACCOUNTS = 1_000;
 /** The usage rollups, and the names of keys, nodes and accounts. */
 export type ReportStore = Pick<Store, "usage" | "keys" | "nodes" | "users">;
 
+type ModelSpeed = Pick<UsageFigures, "first_token_p50_ms" | "tokens_per_second">;
+
+/** Models whose speed is known at a time, and for how long it is not looked at again. */
+const MAX_SPEEDS = 2_000;
+const SPEEDS_FRESH_MS = 60_000;
+
 /** The groups of accounts. */
 interface ReportGroups {
   groupsOf(accountId: string): readonly string[];
@@ -58,6 +64,9 @@ export class UsageReport {
       clock: Clock;
     },
   ) {}
+
+  #speeds: Promise<ReadonlyMap<string, ModelSpeed>> = Promise.resolve(new Map());
+  #speedsAtMs = -Infinity;
 
   /** Throws `invalid_request` for an empty range, or one of more than 2,000 steps. */
   async view(accountId: string, filter: UsageFilter): Promise<UsageView> {
@@ -128,6 +137,22 @@ export class UsageReport {
       by_account: shown.map((sum) => share(sum, emails.get(sum.id) ?? null)),
       by_group: this.#byGroup(accounts),
     };
+  }
+
+  /** How fast each model was in the last day, whoever called it: at most a minute old. */
+  async modelSpeeds(): Promise<ReadonlyMap<string, ModelSpeed>> {
+    const { clock, store } = this.options;
+    if (clock.monotonic() - this.#speedsAtMs < SPEEDS_FRESH_MS) return await this.#speeds;
+    this.#speedsAtMs = clock.monotonic();
+    const { from, to } = this.#query(EVERYONE, { step: "hour" });
+    const query = { accountId: EVERYONE, side: "everyone", step: "hour", from, to } as const;
+    const before = this.#speeds;
+    this.#speeds = store.usage.shares(query, "model", MAX_SPEEDS).then(
+      (sums) => new Map(sums.map((sum) => [sum.id, figures(sum)])),
+      // The list of models does not need the database.
+      () => before,
+    );
+    return await this.#speeds;
   }
 
   #byGroup(accounts: readonly (UsageSum & { id: string })[]): UsageShare[] {

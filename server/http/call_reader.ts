@@ -14,6 +14,7 @@ import { responseNotFound } from "../schedule/unavailable.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AnswerHeaders, WebServer } from "./env.ts";
 import type { AppParts } from "./parts.ts";
+import { mayUse, viewerOf } from "../node/audience.ts";
 import { sessionHint } from "./session_hint.ts";
 
 /** Longer spellings of a small number are not read. */
@@ -45,7 +46,7 @@ export function readCall(
   kept: Body,
   endpoint: EndpointRow,
   key: Key,
-  parts: Pick<AppParts, "clock" | "responseAffinity"> & PlanParts,
+  parts: Pick<AppParts, "clock" | "responseAffinity" | "hub"> & PlanParts,
 ): Call {
   const { clock, responseAffinity } = parts;
   const { model, stream } = routingFields(body);
@@ -60,6 +61,7 @@ export function readCall(
   }
   const isUsageOptional = endpointSpecs[endpoint.path].stream?.isUsageOptional ?? false;
   const streamOptions = isUsageOptional ? streamOptionsIn(body) : null;
+  const named = namedNode(request.headers, key, parts);
   const callRequest = {
     id: requestId,
     accountId: key.accountId,
@@ -74,7 +76,8 @@ export function readCall(
     maxTokens: maxTokensIn(body),
     wantsPosition: stream && request.headers.get("x-colink-queue-position") === "1",
     headers: passedHeaders(endpoint, request.headers),
-    requiredNode: requiredNodeFor(endpoint, body, key, responseAffinity),
+    requiredNode: named ?? requiredNodeFor(endpoint, body, key, responseAffinity),
+    isNodeNamed: named !== null,
     sessionHint: sessionHint(request.headers, body),
     body: found === null ? bodyFor(model, null) : kept,
   };
@@ -158,6 +161,29 @@ function maxTokensIn(body: CallBody): number | null {
     if (limit >= 1) return limit;
   }
   return null;
+}
+
+/** The header with which a node's owner, or an administrator, calls that node and no other. */
+const NODE_HEADER = "x-colink-node";
+
+/** The key of the node that the caller names; null: none. Throws `not_found` for a node that the caller may not name. */
+function namedNode(
+  headers: Headers,
+  { accountId, isAdmin }: Key,
+  { hub, memberships }: Pick<AppParts, "hub" | "memberships">,
+): string | null {
+  const id = headers.get(NODE_HEADER);
+  if (id === null) return null;
+  const node = hub.findPublic(id);
+  // An administrator may look at every node, and use no more than anybody else.
+  const isTheirs = node?.who.accountId === accountId ||
+    isAdmin && node !== undefined && mayUse(node, viewerOf({ accountId }, memberships));
+  if (isTheirs) return node!.who.nodeKey;
+  throw new ColinkError(
+    "not_found",
+    `Cannot call that node: ${NODE_HEADER} names none that is connected and yours; only its owner and administrators may`,
+    { param: NODE_HEADER },
+  );
 }
 
 /** The key of the node that has stored what the call goes on from; null: the call goes on from nothing. */

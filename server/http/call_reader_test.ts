@@ -12,6 +12,7 @@ import { noMemberships } from "../node/audience.ts";
 import { MAX_CHOICES } from "../node/attempt.ts";
 import { ReceivedBody } from "../node/body.ts";
 import { readCall } from "./call_reader.ts";
+import type { Hub } from "../node/hub.ts";
 import { endpoints } from "./endpoints.ts";
 
 const key: Key = {
@@ -26,6 +27,7 @@ const key: Key = {
   models: null,
   route: "any",
   ownAliases: null,
+  isAdmin: false,
 };
 
 const messages = [{ role: "user", content: "hi" }];
@@ -53,6 +55,7 @@ function read(body: object, { endpoint = Endpoint.chat, headers = {}, models }: 
     scheduler: { waiting: 0, waitingFor: () => 0, callMs: () => null },
     random: () => 0,
     memberships: noMemberships,
+    hub: { findPublic: () => undefined } as unknown as Hub,
   };
   return readCall(received, CallBody.of(bytes), kept, row, allowed, parts);
 }

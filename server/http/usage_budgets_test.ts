@@ -19,6 +19,7 @@ const BASE: Key = {
   budget: null,
   accountBudget: null,
   ownAliases: null,
+  isAdmin: false,
   route: "any",
 };
 

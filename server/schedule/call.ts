@@ -26,6 +26,8 @@ export interface CallRequest extends Service {
   wantsPosition: boolean;
   /** The node key of the only node that can serve the call, because that node has stored the response which the call continues; null: any node. */
   requiredNode: string | null;
+  /** Whether the caller has named that node itself. */
+  isNodeNamed?: boolean;
   /** What the client calls the session that the call belongs to; null: it does not say. */
   sessionHint: string | null;
   /** The caller's JSON body, unchanged. */

@@ -21,6 +21,7 @@ import { type Share, TokenShares } from "./token_shares.ts";
 import {
   endpointNotOffered,
   modelNotFound,
+  namedNodeAway,
   nodesPenalized,
   noNodeNear,
   noNodeOnline,
@@ -461,7 +462,9 @@ export class Scheduler {
     const viewer = this.#slots.viewerOf(request);
     if (requiredNode !== null) {
       const node = hub.find(requiredNode);
-      if (!node?.serves(request) || !mayUse(node, viewer)) return requiredNodeOffline();
+      if (!node?.serves(request) || !mayUse(node, viewer)) {
+        return request.isNodeNamed ? namedNodeAway(request) : requiredNodeOffline();
+      }
     }
     const offered = hub.factsOf(model, viewer)?.endpoints;
     if (offered?.includes(endpoint)) return nodesPenalized(model, this.retryAfterMs(request));

@@ -38,6 +38,12 @@ export function requiredNodeOffline(): ColinkError {
   );
 }
 
+/** The caller wants one node and no other. */
+export function namedNodeAway({ model, endpoint }: Service): ColinkError {
+  const why = `the node that the call names is away, or does not offer it at ${endpoint}`;
+  return new ColinkError("no_node_online", `Cannot serve "${model}": ${why}`);
+}
+
 function withoutPreviousResponse(why: string): ColinkError {
   const message = `Cannot go on from the previous response: ${why}`;
   return new ColinkError("previous_response_not_found", message, { param: "previous_response_id" });

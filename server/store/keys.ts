@@ -17,6 +17,7 @@ export type KeyChange = Partial<
 /** What a key's account contributes when the key is used. */
 export interface KeyAccount {
   isDisabled: boolean;
+  isAdmin: boolean;
   /** Calls per minute of all its keys together; null: the gateway's default; 0: none. */
   rpm: number | null;
   /** The models that it may call; null: all. */
@@ -71,6 +72,7 @@ export class KeyTable {
         .selectAll("keys")
         .select([
           "accounts.disabled_at",
+          "accounts.role as account_role",
           "accounts.rpm as account_rpm",
           "accounts.models as account_models",
           "names.value as account_aliases",
@@ -88,6 +90,7 @@ export class KeyTable {
       key: keys.fromRow(row),
       account: {
         isDisabled: row.disabled_at !== null,
+        isAdmin: row.account_role === "admin",
         rpm,
         models,
         budget,

@@ -1,6 +1,6 @@
 /** Every node that was ever connected: what it announced, what was decided about it, and its timeline. */
 
-import { type Kysely, sql } from "kysely";
+import { type ExpressionBuilder, type Kysely, sql } from "kysely";
 import type { RowOf } from "./columns.ts";
 import type { Changes } from "./change_poll.ts";
 import type { Database } from "./database.ts";
@@ -50,6 +50,9 @@ const known = nodes.pick("id", "accountId", "name", "label");
 
 /** What lists of calls show of a node. */
 export type KnownNode = RowOf<typeof known>;
+
+/** When a forgotten node was last there. */
+const FORGOTTEN = 0;
 
 /** Of the names of the models that one node offers. */
 const MAX_STORED_CHARS = 16 * 1024;
@@ -107,7 +110,8 @@ export class NodeTable {
 
   async find(id: string): Promise<NodeRow | null> {
     const row = await this.database.read((db) =>
-      db.selectFrom("nodes").selectAll().where("id", "=", storable(id)).executeTakeFirst()
+      db.selectFrom("nodes").selectAll().where("id", "=", storable(id)).where(isRemembered)
+        .executeTakeFirst()
     );
     return nodes.fromFound(row);
   }
@@ -115,7 +119,7 @@ export class NodeTable {
   /** The nodes seen last first. */
   async ofAccount(accountId: string, limit: number): Promise<NodeRow[]> {
     const rows = await this.database.read((db) =>
-      db.selectFrom("nodes").selectAll().where("account_id", "=", accountId)
+      db.selectFrom("nodes").selectAll().where("account_id", "=", accountId).where(isRemembered)
         .orderBy("last_seen_at", "desc").orderBy("id").limit(limit).execute()
     );
     return rows.map((row) => nodes.fromRow(row));
@@ -124,7 +128,7 @@ export class NodeTable {
   /** Nodes of all accounts; those that wait for approval first. */
   async all(limit: number): Promise<OwnedNodeRow[]> {
     const rows = await this.database.read((db) =>
-      withOwner(db)
+      withOwner(db).where(isRemembered)
         .orderBy(sql`case when nodes.approved_at is null then 0 else 1 end`)
         .orderBy("nodes.last_seen_at", "desc").orderBy("nodes.id").limit(limit).execute()
     );
@@ -231,6 +235,33 @@ export class NodeTable {
     });
   }
 
+  /**
+   * Forgets a node: its timeline is deleted, what was decided about it is withdrawn at every gateway,
+   * and no list has it until it connects again. Its row goes with the next that are pruned. Null:
+   * there is none of that id, or not of that account (null: of any).
+   */
+  forget(id: string, accountId: string | null): Promise<NodeRow | null> {
+    return this.database.transaction(async (db) => {
+      let rows = db.updateTable("nodes").set({
+        gone_at: FORGOTTEN,
+        label: null,
+        paused_at: null,
+        paused_until: null,
+        drained_at: null,
+        approved_at: null,
+        changed_at: this.database.now,
+      }).where("id", "=", storable(id)).where((row) =>
+        row.or([row("gone_at", "is", null), row("gone_at", ">", FORGOTTEN)])
+      );
+      if (accountId !== null) rows = rows.where("account_id", "=", accountId);
+      const row = await rows.returningAll().executeTakeFirst();
+      if (row !== undefined) {
+        await db.deleteFrom("node_events").where("node_id", "=", row.id).execute();
+      }
+      return nodes.fromFound(row);
+    });
+  }
+
   /** Deletes up to `limit` nodes that have been gone since before that time; resolves with their number. */
   pruneGone(before: number, limit: number): Promise<number> {
     return this.#forget((db) => forgettable(db).where("gone_at", "<", before).limit(limit));
@@ -289,6 +320,10 @@ export class NodeTable {
     );
     return rows.map((row) => known.fromRow(row));
   }
+}
+
+function isRemembered(row: ExpressionBuilder<Schema, "nodes">) {
+  return row.or([row("nodes.gone_at", "is", null), row("nodes.gone_at", ">", FORGOTTEN)]);
 }
 
 /** Longest gone first. A paused node stays: if it were forgotten, it would come back unpaused. */

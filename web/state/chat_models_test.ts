@@ -23,6 +23,8 @@ function model(id: string, change: {
       thinking: null,
       loaded,
     },
+    first_token_p50_ms: null,
+    tokens_per_second: null,
     nodes: [],
   };
 }

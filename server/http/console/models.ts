@@ -36,18 +36,19 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const { accountId } = await signedIn(c, parts);
     await limitRate(parts, "models", accountId, LISTS_PER_MINUTE);
     const models: ModelView[] = [];
+    const speeds = await parts.usage.modelSpeeds();
     const viewer = viewerOf({ accountId }, parts.memberships);
     for (const [at, model] of hub.models(viewer).entries()) {
       // As in /v1/models: what is hidden, or for other groups.
       const isListed = names.mayUse(model, viewer.groups) &&
         names.settingsOf(model)?.hidden !== true;
-      if (isListed) models.push(view(model, viewer));
+      if (isListed) models.push({ ...view(model, viewer), ...speedIn(speeds, model) });
       if (at % MODELS_PER_TURN === MODELS_PER_TURN - 1) await othersTurn();
     }
     return c.json({ models }, 200);
   });
 
-  function view(model: string, viewer: Viewer): ModelView {
+  function view(model: string, viewer: Viewer): Omit<ModelView, keyof typeof unknownSpeed> {
     const nodes = [...hub.nodesOf(model)].filter((node) => mayUse(node, viewer))
       .map((node) => modelNode(node, model, viewer.accountId));
     const able = nodes.filter(({ state }) => open.has(state));
@@ -92,6 +93,16 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     if (circuit === "clear") return state;
     return circuit === "penalized" ? "penalized" : "probing";
   }
+}
+
+const unknownSpeed = { first_token_p50_ms: null, tokens_per_second: null };
+
+function speedIn(
+  speeds: Awaited<ReturnType<AppParts["usage"]["modelSpeeds"]>>,
+  model: string,
+): Pick<ModelView, keyof typeof unknownSpeed> {
+  const { first_token_p50_ms, tokens_per_second } = speeds.get(model) ?? unknownSpeed;
+  return { first_token_p50_ms, tokens_per_second };
 }
 
 function freeSlots({ state, active_tasks, max_parallel }: ModelNode): number {

@@ -48,6 +48,8 @@ test("its slots are those of all nodes that take calls, and it is ready while on
     slots: 5,
     free_slots: 2,
     waiting: 0,
+    first_token_p50_ms: null,
+    tokens_per_second: null,
     capabilities: {
       endpoints: ["/v1/chat/completions"],
       context_length: null,
@@ -119,4 +121,36 @@ test("it is not listed while it is hidden, nor for accounts that are in none of 
     body: { add: [owner.id] },
   });
   expect(await listed()).toEqual(["m"]);
+});
+
+test("its speed is that of everyone's streams of the last day", async () => {
+  const entry = {
+    id: "req-1",
+    accountId: owner.id,
+    keyId: "k",
+    providerAccountId: null,
+    nodeId: null,
+    endpoint: "/v1/chat/completions",
+    model: "m",
+    alias: null,
+    stream: true,
+    outcome: "ok",
+    status: 200,
+    promptTokens: 1,
+    completionTokens: 100,
+    estimated: false,
+    deliveredBytes: 1,
+    deliveredChunks: 1,
+    producedChunks: 1,
+    attempts: 1,
+    queuedMs: 0,
+    firstByteMs: 800,
+    durationMs: 2800,
+    startedAt: app.clock.now(),
+    cause: null,
+    attemptLog: [],
+    route: null,
+  } as const;
+  await app.parts.store.writeLedger([entry as never]);
+  expect(await model()).toMatchObject({ first_token_p50_ms: 875, tokens_per_second: 50 });
 });

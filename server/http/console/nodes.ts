@@ -5,12 +5,15 @@ import {
   KeyRotation,
   LentFilter,
   LentView,
+  MessageView,
   NodeChange,
   NodeDetail,
   NodeView,
+  OverviewFilter,
   OwnNodeAnswer,
   OwnNodeView,
   RotatedKey,
+  UsageView,
 } from "../../../api/mod.ts";
 import { ColinkError } from "../../base/error.ts";
 import { sessionOf } from "../credentials.ts";
@@ -72,6 +75,23 @@ const routes = {
     security: session,
     request: idParam,
     responses: answers(OwnNodeAnswer),
+  }),
+  usage: createRoute({
+    method: "get",
+    path: "/nodes/{id}/usage",
+    description: "What the node served, by `from`, `to`, `step`: in all, over time, by model",
+    security: session,
+    request: { ...idParam, query: OverviewFilter },
+    responses: answers(UsageView),
+  }),
+  forget: createRoute({
+    method: "delete",
+    path: "/nodes/{id}",
+    description:
+      "Forgets a node that is not connected: its name, timeline and decisions; should it connect again, it is a new one",
+    security: session,
+    request: idParam,
+    responses: answers(MessageView),
   }),
   rotate: createRoute({
     method: "post",
@@ -148,6 +168,24 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const node = await nodes.drain(visitor.accountId, c.req.valid("param").id);
     await audit(c, parts, visitor, { action: "node.drained", target: node.id });
     return c.json({ node }, 200);
+  });
+
+  api.openapi(routes.usage, async (c) => {
+    const { accountId, role } = await signedIn(c, parts);
+    const { id } = c.req.valid("param");
+    const found = await nodes.find(id);
+    if (found === null || found.ownerId !== accountId && role !== "admin") throw unknownNode();
+    const filter = { ...c.req.valid("query"), side: "provided", node: id } as const;
+    return c.json(await parts.usage.view(found.ownerId, filter), 200);
+  });
+
+  api.openapi(routes.forget, async (c) => {
+    const visitor = await signedIn(c, parts);
+    const { id } = c.req.valid("param");
+    const byWhom = visitor.role === "admin" ? null : visitor.accountId;
+    const { name } = await nodes.forget(byWhom, id);
+    await audit(c, parts, visitor, { action: "node.forgotten", target: id, detail: { name } });
+    return c.json({ message: "Node forgotten" }, 200);
   });
 
   api.openapi(routes.rotate, async (c) => {

@@ -125,3 +125,100 @@ test("a node that is gone is shown to its owner and administrators only", async 
     (await app.ask<{ nodes: OwnNodeView[] }>("GET /api/nodes/mine", { token })).json.nodes.length;
   expect([await mine(owner), await mine(other)]).toEqual([1, 0]);
 });
+
+/** A node that was connected once, with a decision about it. */
+async function goneNode(name: string): Promise<string> {
+  const gone = app.join(owner, { name });
+  await app.clock.pass(1000);
+  const { publicId } = gone.who;
+  await app.ask(`PATCH /api/nodes/${publicId}`, { token: owner.session, body: { label: "old" } });
+  app.parts.hub.remove(gone);
+  app.parts.register.left(publicId, "closed", 1000);
+  await app.clock.pass(1000);
+  return publicId;
+}
+
+const ownNames = async () =>
+  (await app.ask<{ nodes: OwnNodeView[] }>("GET /api/nodes/mine", { token: owner.session })).json
+    .nodes.map(({ name }) => name);
+
+test("an owner, or an administrator, forgets a node that is gone: no list has it, and it comes back as a new one", async () => {
+  for (const who of [owner, admin]) {
+    const id = await goneNode("former");
+    expect(await ownNames()).toContain("old");
+    const forget = (by: TestAccount) => app.ask(`DELETE /api/nodes/${id}`, { token: by.session });
+    expect(await forget(other)).toMatchObject({ status: 404 });
+    expect(await ownNames()).toContain("old");
+    expect(await forget(who)).toMatchObject({ status: 200 });
+    expect(await forget(who)).toMatchObject({ status: 404 });
+    expect(await ownNames()).not.toContain("old");
+    expect(await app.ask(`GET /api/nodes/${id}`, { token: owner.session }))
+      .toMatchObject({ status: 404 });
+    expect((await app.audited("node.forgotten"))[0])
+      .toMatchObject({ actor: who.email, target: id, detail: { name: "old" } });
+    const again = app.join(owner, { name: "former" });
+    await app.clock.pass(1000);
+    expect(await ownNames()).toContain("former");
+    const { json } = await app.ask<NodeDetail>(`GET /api/nodes/${id}`, { token: owner.session });
+    expect(json.timeline.map(({ kind }) => kind)).toEqual(["connected"]);
+    app.parts.hub.remove(again);
+    app.parts.register.left(id, "closed", 1000);
+    await app.clock.pass(1000);
+  }
+});
+
+test("a connected node cannot be forgotten", async () => {
+  app.join(owner, { name: "here" });
+  await app.clock.pass(1000);
+  expect(await app.ask("DELETE /api/nodes/node_here", { token: owner.session }))
+    .toMatchObject({ status: 400 });
+  expect(await ownNames()).toContain("here");
+});
+
+test("only its owner and administrators learn what a node served over time", async () => {
+  const of = async (who: TestAccount) =>
+    (await app.ask("GET /api/nodes/node_here/usage", { token: who.session })).status;
+  expect([await of(owner), await of(admin), await of(other)]).toEqual([200, 200, 404]);
+});
+
+test("a call that names a node runs there and nowhere else, for its owner and administrators only", async () => {
+  const served: string[] = [];
+  const nodes = ["left", "right"].map((name) =>
+    app.join(owner, { name, models: ["pinned"] }, (sink) => {
+      served.push(name);
+      sink.head({});
+      sink.data("{}");
+      sink.finish();
+    })
+  );
+  const call = ({ api_token: token }: TestAccount, node: string) =>
+    app.ask("POST /v1/chat/completions", {
+      token,
+      headers: { "x-colink-node": node },
+      body: { model: "pinned", messages: [{ role: "user", content: "hi" }] },
+    });
+  for (const who of [owner, admin]) {
+    for (let i = 0; i < 3; i++) {
+      expect(await call(who, "node_right")).toMatchObject({ status: 200 });
+    }
+  }
+  expect(new Set(served)).toEqual(new Set(["right"]));
+  // A stranger learns by it neither whether the node is there nor what it serves.
+  expect(await call(other, "node_right")).toMatchObject({ status: 404 });
+  expect((await call(other, "node_right")).text.replaceAll(/req-\w+/g, ""))
+    .toBe((await call(other, "node_nowhere")).text.replaceAll(/req-\w+/g, ""));
+  expect(served).toHaveLength(6);
+  // What the node does not offer is not looked for elsewhere.
+  const elsewhere = await app.ask("POST /v1/chat/completions", {
+    token: owner.api_token,
+    headers: { "x-colink-node": "node_right" },
+    body: { model: "m", messages: [{ role: "user", content: "hi" }] },
+  });
+  expect(elsewhere).toMatchObject({ status: 503, json: { error: { code: "no_node_online" } } });
+  // Naming a node opens none that is not for the caller: not even to an administrator.
+  const closed = app.join(owner, { name: "closed", models: ["pinned"], shareWith: "me" });
+  expect(await call(admin, "node_closed")).toMatchObject({ status: 404 });
+  expect(served).toHaveLength(6);
+  app.parts.hub.remove(closed);
+  for (const one of nodes) app.parts.hub.remove(one);
+});

@@ -241,6 +241,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
       key,
       account: {
         isDisabled: false,
+        isAdmin: false,
         rpm: null,
         models: null,
         budget: { tokens_per_day: 5 },

@@ -150,6 +150,7 @@ export const admin = {
     "node.paused": "Node paused",
     "node.resumed": "Node resumed",
     "node.drained": "Node drained",
+    "node.forgotten": "Node forgotten",
     "node.approved": "Node approved",
     "node.unapproved": "Node’s approval withdrawn",
     "user.changed": "Account changed",

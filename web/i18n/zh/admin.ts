@@ -142,6 +142,7 @@ export const admin: Messages["admin"] = {
     "node.paused": "暂停节点",
     "node.resumed": "恢复节点",
     "node.drained": "下线节点",
+    "node.forgotten": "移除节点",
     "node.approved": "批准节点",
     "node.unapproved": "撤销节点的批准",
     "user.changed": "修改账号",
