@@ -98,6 +98,9 @@ export const api = {
   node: (id: string, signal?: Signal) => get<NodeDetail>(`/api/nodes/${id}`, signal),
   nodeLent: (id: string, signal?: Signal) => get<LentView>(`/api/nodes/${id}/lent`, signal),
   changeNode: (id: string, change: NodeChange) => patch<OwnNodeAnswer>(`/api/nodes/${id}`, change),
+  forgetNode: (id: string) => remove<MessageView>(`/api/nodes/${id}`),
+  nodeUsage: (id: string, filter: OverviewFilter, signal?: Signal) =>
+    get<UsageView>(`/api/nodes/${id}/usage${query(filter)}`, signal),
   drainNode: (id: string) => post<OwnNodeAnswer>(`/api/nodes/${id}/drain`, {}),
   rotateNodeToken: (id: string, rotation: KeyRotation) =>
     post<RotatedKey>(`/api/nodes/${id}/rotate-token`, rotation),
@@ -117,7 +120,8 @@ export const api = {
 
   calls: (filter: CallFilter, signal?: Signal) =>
     get<CallPage>(`/api/calls${query(filter)}`, signal),
-  call: (id: string, signal?: Signal) => get<{ call: CallDetail }>(`/api/calls/${id}`, signal),
+  call: (id: string, signal?: Signal) =>
+    get<{ call: CallDetail }>(`/api/calls/${encodeURIComponent(id)}`, signal),
   usage: (filter: UsageFilter, signal?: Signal) =>
     get<UsageView>(`/api/usage${query(filter)}`, signal),
 

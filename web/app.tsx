@@ -1,41 +1,39 @@
 /** The console: its routes, and the shell around every page. */
 
 import { useSignal } from "@preact/signals";
-import type { ComponentType } from "preact";
 import { ErrorBoundary } from "preact-iso/lazy";
-import lazy from "preact-iso/lazy";
 import { LocationProvider, Route, Router } from "preact-iso/router";
 import { Home } from "./page/home/Home.tsx";
 import { NotFound } from "./page/NotFound.tsx";
-import { buttonClass } from "./part/button.ts";
+import { late } from "./part/late.tsx";
 import { Notice } from "./part/Notice.tsx";
 import { paths } from "./route.ts";
 import { Shell } from "./shell/Shell.tsx";
 import { messages } from "./state/locale.ts";
 
-const Register = page(() => import("./page/account/Register.tsx").then(({ Register }) => Register));
-const Login = page(() => import("./page/account/Login.tsx").then(({ Login }) => Login));
-const Setup = page(() => import("./page/account/Setup.tsx").then(({ Setup }) => Setup));
-const Reset = page(() => import("./page/account/Reset.tsx").then(({ Reset }) => Reset));
-const Join = page(() => import("./page/join/Join.tsx").then(({ Join }) => Join));
-const Dashboard = page(() =>
+const Register = late(() => import("./page/account/Register.tsx").then(({ Register }) => Register));
+const Login = late(() => import("./page/account/Login.tsx").then(({ Login }) => Login));
+const Setup = late(() => import("./page/account/Setup.tsx").then(({ Setup }) => Setup));
+const Reset = late(() => import("./page/account/Reset.tsx").then(({ Reset }) => Reset));
+const Join = late(() => import("./page/join/Join.tsx").then(({ Join }) => Join));
+const Dashboard = late(() =>
   import("./page/dashboard/Dashboard.tsx").then(({ Dashboard }) => Dashboard)
 );
-const Nodes = page(() => import("./page/nodes/Nodes.tsx").then(({ Nodes }) => Nodes));
-const NodeDetail = page(() =>
+const Nodes = late(() => import("./page/nodes/Nodes.tsx").then(({ Nodes }) => Nodes));
+const NodeDetail = late(() =>
   import("./page/node/NodeDetail.tsx").then(({ NodeDetail }) => NodeDetail)
 );
-const Models = page(() => import("./page/models/Models.tsx").then(({ Models }) => Models));
-const Playground = page(() =>
+const Models = late(() => import("./page/models/Models.tsx").then(({ Models }) => Models));
+const Playground = late(() =>
   import("./page/playground/Playground.tsx").then(({ Playground }) => Playground)
 );
-const Keys = page(() => import("./page/keys/Keys.tsx").then(({ Keys }) => Keys));
-const Budgets = page(() => import("./page/budgets/Budgets.tsx").then(({ Budgets }) => Budgets));
-const Calls = page(() => import("./page/calls/Calls.tsx").then(({ Calls }) => Calls));
-const Settings = page(() =>
+const Keys = late(() => import("./page/keys/Keys.tsx").then(({ Keys }) => Keys));
+const Budgets = late(() => import("./page/budgets/Budgets.tsx").then(({ Budgets }) => Budgets));
+const Calls = late(() => import("./page/calls/Calls.tsx").then(({ Calls }) => Calls));
+const Settings = late(() =>
   import("./page/settings/Settings.tsx").then(({ Settings }) => Settings)
 );
-const Admin = page(() => import("./page/admin/Admin.tsx").then(({ Admin }) => Admin));
+const Admin = late(() => import("./page/admin/Admin.tsx").then(({ Admin }) => Admin));
 
 export function App() {
   const isBroken = useSignal(false);
@@ -67,36 +65,6 @@ export function App() {
         </ErrorBoundary>
       </main>
     </LocationProvider>
-  );
-}
-
-/** Waits before a page's code is asked for again: a gateway that restarts is back within these. */
-const CODE_RETRIES_MS = [500, 2_000, 5_000];
-
-/** A page whose code is loaded when it is first opened. */
-function page(load: () => Promise<ComponentType>): ComponentType {
-  return lazy(async () => {
-    for (const waitMs of CODE_RETRIES_MS) {
-      try {
-        return await load();
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, waitMs));
-      }
-    }
-    return load().catch(() => OtherVersion);
-  });
-}
-
-/** Stands for a page whose code the gateway does not have any more. */
-function OtherVersion() {
-  const { otherVersion, reload } = messages.value;
-  return (
-    <Notice tone="warning">
-      {otherVersion}{" "}
-      <button type="button" class={buttonClass("quiet")} onClick={() => location.reload()}>
-        {reload}
-      </button>
-    </Notice>
   );
 }
 

@@ -2,8 +2,11 @@
 
 import { render } from "preact";
 import { App } from "./app.tsx";
+import { languageLoaded } from "./state/locale.ts";
 import { refreshSession } from "./state/session.ts";
 
 const root = document.getElementById("app");
-if (root) render(<App />, root);
 void refreshSession();
+// So that no page begins in one language and goes on in another.
+await languageLoaded();
+if (root) render(<App />, root);

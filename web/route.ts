@@ -31,7 +31,12 @@ export function nodePath(id: string): string {
   return `${paths.nodes}/${encodeURIComponent(id)}`;
 }
 
-/** The playground with a model chosen. */
+/** A model in the list of models, which offers for each what it can do. */
+export function modelPath(model: string): string {
+  return `${paths.models}?q=${encodeURIComponent(model)}`;
+}
+
+/** The playground with a model chosen, for a model that can chat. */
 export function tryPath(model: string): string {
   return `${paths.playground}?model=${encodeURIComponent(model)}`;
 }

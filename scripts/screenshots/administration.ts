@@ -5,7 +5,10 @@ import type {
   AdminUserView,
   AuditEntry,
   InviteView,
+  NodeView,
+  OverviewView,
   SettingsView,
+  UsageView,
 } from "../../api/mod.ts";
 
 const MINUTE_MS = 60_000;
@@ -100,4 +103,51 @@ export function audit(nowMs: number): AuditEntry[] {
     entry(4, "key.rotated", { actor: "lin@lab.example", target: "ci" }),
     entry(5, "user.changed", { target: "lin@lab.example", detail: { rpm: 120 }, address: null }),
   ];
+}
+
+/** What the whole gateway did, made of one account's figures. */
+export function overview(nodes: readonly NodeView[], usage: UsageView): OverviewView {
+  const { by_key, model_series: _, side: __, ...rest } = usage;
+  const names = ["you@quickstart.local", "lin@lab.example", "chen@lab.example"];
+  const refused = nodes.filter(({ penalties }) => penalties.length > 0).slice(0, 2);
+  return {
+    at: usage.to,
+    version: "0.2.0",
+    gateways: 1,
+    nodes: nodes.length,
+    models: new Set(nodes.flatMap((node) => node.supported_models)).size,
+    running: nodes.reduce((sum, node) => sum + node.active_tasks, 0) + 3,
+    waiting: 3,
+    usage: {
+      ...rest,
+      by_account: by_key.slice(0, names.length).map((share, i) => ({ ...share, name: names[i]! })),
+      by_group: by_key.slice(0, 1).map((share) => ({ ...share, id: "lab", name: "lab" })),
+    },
+    causes: [
+      { code: "upstream_auth", calls: 41 },
+      { code: "queue_timeout", calls: 12 },
+      { code: "node_lost", calls: 3 },
+    ],
+    queues: [{ model: "llama3.2", waiting: 3, running: 7, slots: 8 }],
+    attention: [
+      {
+        kind: "provider_key",
+        severity: "bad",
+        count: Math.max(1, refused.length),
+        code: null,
+        at: null,
+        detail: null,
+        nodes: refused.map(({ id, name }) => ({ id, name })),
+      },
+      {
+        kind: "backup",
+        severity: "warning",
+        count: 1,
+        code: null,
+        at: usage.to - 9 * DAY_MS,
+        detail: null,
+        nodes: [],
+      },
+    ],
+  };
 }

@@ -1,12 +1,14 @@
 /** What the gateway seems to answer while pictures are taken: the scene's own words where it has some. */
 
 import type { BrowserContext, Route } from "playwright-core";
-import { adminNodes, audit, invites, settings, users } from "./administration.ts";
+import { adminNodes, audit, invites, overview, settings, users } from "./administration.ts";
 import { crowd, ownNodes } from "./crowd.ts";
 import { models, nodeDetail } from "./models.ts";
 import { calls, keys, sessions } from "./records.ts";
 import type { Scene } from "./scene.ts";
 import { usage } from "./usage.ts";
+
+const overviewModels = ["llama3.2", "Qwen/Qwen3-8B", "deepseek-r1:32b"];
 
 /**
  * Makes the pages of `context` see the scene; what is not listed here the gateway answers itself.
@@ -30,6 +32,17 @@ export async function pretend(
         json: usage(side, Number(query.get("from")), Number(query.get("to")), models),
       });
     },
+    "**/api/admin/overview*": (route) => {
+      const query = new URL(route.request().url()).searchParams;
+      const range = [Number(query.get("from")), Number(query.get("to"))] as const;
+      return route.fulfill({ json: overview(nodes, usage("made", ...range, overviewModels)) });
+    },
+    "**/api/nodes/*/usage*": (route) => {
+      const query = new URL(route.request().url()).searchParams;
+      return route.fulfill({
+        json: usage("provided", Number(query.get("from")), Number(query.get("to")), overviewModels),
+      });
+    },
     "**/api/models": json({ models: models(nodes) }),
     "**/api/nodes/*": (route) => {
       const id = route.request().url().split("/").at(-1);
@@ -39,11 +52,12 @@ export async function pretend(
       });
     },
     "**/api/keys": json({ keys: nodes.length > 0 ? keys(Date.now()) : [] }),
-    "**/api/calls*": json({
-      calls: nodes.length > 0 ? calls(Date.now()) : [],
-      next_cursor: null,
-      looked_to: null,
-    }),
+    "**/api/calls*": (route) => {
+      const isFailed = route.request().url().includes("outcome=failed");
+      const all = nodes.length > 0 ? calls(Date.now()) : [];
+      const shown = isFailed ? all.filter(({ cause }) => cause !== null) : all;
+      return route.fulfill({ json: { calls: shown, next_cursor: null, looked_to: null } });
+    },
     "**/api/user/sessions": json({ sessions: sessions(Date.now()) }),
     "**/api/admin/users*": json({ users: users(Date.now()), next_cursor: null }),
     "**/api/admin/invites": json({ invites: invites(Date.now()) }),

@@ -29,6 +29,7 @@ export const scenes: readonly Scene[] = [
   { name: "home", path: "/" },
   { name: "home-idle", path: "/", info: { nodes: 0, models: 0 }, act: openMenu },
   { name: "home-user", path: "/", isUser: true },
+  { name: "overview", path: "/", isUser: true, isAdmin: true },
   { name: "home-first", path: "/", isUser: true, nodes: [] },
   { name: "register", path: "/register" },
   { name: "register-problems", path: "/register", info: { registration: "invite" }, act: submit },

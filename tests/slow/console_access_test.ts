@@ -12,6 +12,8 @@ import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
 import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
 
 const MODEL = "some-model";
+/** Longer than a phone is wide. */
+const LONG_EMAIL = "somebody.with.a.very.long.name.ok@a.department.of.a.university.some.example";
 
 let browser: Browser;
 let gateway: Gateway;
@@ -20,7 +22,7 @@ let owner: Account;
 
 beforeAll(async () => {
   [browser, gateway] = await Promise.all([startBrowser(), startGateway()]);
-  owner = await createAccount(gateway);
+  owner = await createAccount(gateway, LONG_EMAIL);
   const node = await joinNode({ gateway, owner, models: [MODEL] });
   answerEveryCall(node, "Gladly.");
 }, 60_000);
@@ -99,6 +101,8 @@ test(
     await inspectDialog(page, add, "how a node is added");
     await page.locator("[data-part=node-row]").getByRole("link").first().click();
     await page.getByText(en.node.timelineTitle).waitFor();
+    await button(page, en.node.test.label(MODEL)).click();
+    await page.locator("[data-part=test-result]", { hasText: "It answers" }).waitFor();
     await inspectAsIs(page, "a node's page");
     for (const name of [en.node.rename, en.node.rotate]) {
       await inspectDialog(page, button(page.getByRole("main"), name), name);

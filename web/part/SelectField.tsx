@@ -12,14 +12,16 @@ interface Props<T extends string> {
   /** The label of an option; default: the option itself. */
   nameOf?: (option: T) => string;
   hint?: string;
+  /** Whether the label stands beside the choice, as in a toolbar. */
+  isInline?: boolean;
 }
 
 export function SelectField<T extends string>(
-  { label, name, options, chosen, onChoose, nameOf = (option) => option, hint }: Props<T>,
+  { label, name, options, chosen, onChoose, nameOf = (option) => option, hint, isInline }: Props<T>,
 ) {
   const id = useId();
   return (
-    <div class={formStyle.field}>
+    <div class={isInline ? formStyle.inline : formStyle.field}>
       <label for={id}>{label}</label>
       <select
         id={id}

@@ -38,5 +38,5 @@ export function Table({ columns, hasTools = false, isInset = false, children }: 
       <tbody>{children}</tbody>
     </table>
   );
-  return isInset ? table : <div class={style.box}>{table}</div>;
+  return <div class={isInset ? style.scroll : style.box}>{table}</div>;
 }

@@ -2,7 +2,7 @@
 
 import type { NodeView } from "../../api/mod.ts";
 import type { IconName } from "../part/Icon.tsx";
-import { manualPath, nodePath, paths, tryPath } from "../route.ts";
+import { manualPath, modelPath, nodePath, paths } from "../route.ts";
 import { locale, messages, otherLocale } from "../state/locale.ts";
 import { matches } from "../state/words.ts";
 import { session, signOut } from "../state/session.ts";
@@ -63,7 +63,7 @@ function actions(): Command[] {
   ];
 }
 
-/** Without a session, models cannot be tried and nodes have no pages of their own. */
+/** Without a session, models cannot be listed and nodes have no pages of their own. */
 function ofNetwork(nodes: readonly NodeView[]): Command[] {
   const isUser = session.value.state === "in";
   const models = [...new Set(nodes.flatMap((node) => node.supported_models))].sort();
@@ -72,7 +72,7 @@ function ofNetwork(nodes: readonly NodeView[]): Command[] {
       group: "models",
       name,
       icon: "model",
-      act: tryPath(name),
+      act: modelPath(name),
     })),
     ...nodes.map(({ id, name }): Command => ({
       group: "nodes",
@@ -83,11 +83,24 @@ function ofNetwork(nodes: readonly NodeView[]): Command[] {
   ];
 }
 
+/** What request ids look like: they are long, and nobody types one. */
+const REQUEST_ID = /^\s*(req-[0-9a-f]{8,})\s*$/i;
+
+/** Leads to the call whose id was pasted; null: the text is no id. */
+function callOf(query: string): Command | null {
+  const id = REQUEST_ID.exec(query)?.[1];
+  if (id === undefined || session.value.state !== "in") return null;
+  const act = `${paths.calls}?id=${encodeURIComponent(id)}`;
+  return { group: "pages", name: messages.value.palette.findCall(id), icon: "list", act };
+}
+
 /** The first `limit` commands whose name contains every word of `query`. */
 export function found(
   all: readonly Command[],
   query: string,
   limit: number,
 ): Command[] {
+  const call = callOf(query);
+  if (call !== null) return [call];
   return all.filter(({ name }) => matches(query, name)).slice(0, limit);
 }

@@ -1,12 +1,15 @@
 /** The language of the console, its texts, and its formats of numbers and times. */
 
-import { computed, effect } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { en, type Messages } from "../i18n/en.ts";
-import { zh } from "../i18n/zh.ts";
 import { kept } from "./kept.ts";
 import { zone } from "./zone.ts";
 
-const languages = { en, "zh-CN": zh } as const satisfies Record<string, Messages>;
+/** English is part of the console's first file; other languages come when they are chosen. */
+const languages = {
+  en: () => Promise.resolve<Messages>(en),
+  "zh-CN": () => import("../i18n/zh.ts").then(({ zh }): Messages => zh),
+} as const;
 export type Locale = keyof typeof languages;
 export const locales = Object.keys(languages) as readonly Locale[];
 /** Each language's name in that language. */
@@ -18,8 +21,28 @@ export const locale = kept<Locale>(
   (text) => (text ?? navigator.language).toLowerCase().startsWith("zh") ? "zh-CN" : "en",
 );
 
-/** Every text of the console in the chosen language. */
-export const messages = computed<Messages>(() => languages[locale.value]);
+const loaded = signal<Partial<Record<Locale, Messages>>>({ en });
+
+/** Every text of the console in the chosen language; in English until that has come. */
+export const messages = computed<Messages>(() => loaded.value[locale.value] ?? en);
+
+/** Waits before a language is asked for again: a gateway that restarts is back within these. */
+const RETRIES_MS = [500, 2_000, 5_000];
+
+/** Resolves when the texts of the chosen language are there, or cannot be had now. */
+export async function languageLoaded(wanted: Locale = locale.peek()): Promise<void> {
+  for (const waitMs of [...RETRIES_MS, 0]) {
+    if (loaded.peek()[wanted] !== undefined) return;
+    try {
+      const texts = await languages[wanted]();
+      loaded.value = { ...loaded.peek(), [wanted]: texts };
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+}
+
+effect(() => void languageLoaded(locale.value));
 
 /** The language that the switch changes to. */
 export function otherLocale(): Locale {
@@ -81,6 +104,22 @@ const years = computed(() => inZone({ year: "numeric" }));
 export function formatRecent(atMs: number, nowMs: number = Date.now()): string {
   const isThisYear = years.value.format(atMs) === years.value.format(nowMs);
   return recents.value[isThisYear ? "withoutYear" : "withYear"].format(atMs);
+}
+
+const exacts = computed(() =>
+  new Intl.DateTimeFormat(locale.value, {
+    month: "short",
+    day: "numeric",
+    hour: hour.value,
+    minute: "2-digit",
+    second: "2-digit",
+  })
+);
+
+/** Like `formatRecent`, with the second, for lists in which many are of one minute. */
+export function formatRecentExactly(atMs: number, nowMs: number = Date.now()): string {
+  const isThisYear = new Date(atMs).getFullYear() === new Date(nowMs).getFullYear();
+  return isThisYear ? exacts.value.format(atMs) : formatRecent(atMs, nowMs);
 }
 
 const clocks = computed(() => ({

@@ -15,6 +15,7 @@ const {
   formatShort,
   formatShortDay,
   formatTime,
+  languageLoaded,
   locale,
   locales,
   messages,
@@ -25,11 +26,12 @@ beforeEach(() => {
   locale.value = "en";
 });
 
-test("every text, and the language the page says it is in, follow the chosen one", () => {
+test("every text, and the language the page says it is in, follow the chosen one", async () => {
   expect(locales).toEqual(["en", "zh-CN"]);
   expect(messages.value).toBe(en);
   expect(document.documentElement.lang).toBe("en");
   locale.value = otherLocale();
+  await languageLoaded();
   expect(messages.value).toBe(zh);
   expect(document.documentElement.lang).toBe("zh-CN");
   expect(otherLocale()).toBe("en");

@@ -19,6 +19,9 @@ export const calls = {
     rejected: "Rejected",
     interrupted: "Interrupted",
   },
+  searchId: "Request id: req-…",
+  noneOfId:
+    "None of your calls has this id. It is in the header x-request-id of an answer, and in every error.",
   howToNarrow: "Open a call to see its attempts, and to filter for calls like it.",
   narrowings: { model: "Model", key: "Key", node: "Node", status: "Status", endpoint: "Endpoint" },
   only: (what: string, value: string) => `${what}: only ${value}`,

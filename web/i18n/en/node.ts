@@ -42,6 +42,14 @@ export const node = {
     atOnce: (tokens: string, running: string) => `${tokens} tokens/s with ${running} running`,
     between: ", ",
   },
+  itsCalls: "Its calls",
+  test: {
+    now: "Test now",
+    label: (model: string) => `Test now: ${model}`,
+    running: "Testing…",
+    first: (time: string) => `It answers: first token after ${time}`,
+    tooLong: "No answer within two minutes.",
+  },
   lentTitle: "What it gave",
   lentHint: "Last 30 days (UTC), by how near the callers are to you; never what they asked",
   lent: {
@@ -83,7 +91,8 @@ export const node = {
   pause: "Pause",
   pauseQuestion: {
     title: "Pause this node?",
-    text: "It finishes its running calls and gets no new ones.",
+    text:
+      "It finishes its running calls and gets no new ones; the node program stays connected. Resume it here, or let the pause end by itself. To stop the program for good, for instance before an update, drain it instead.",
   },
   pauseFor: "For how long",
   pauseLength: (hours: number) => hours === 0 ? "Until I resume it" : count(hours, "hour", "hours"),
@@ -94,7 +103,7 @@ export const node = {
   drainQuestion: {
     title: "Drain this node?",
     text:
-      "It finishes its running calls and takes no new ones, until the node program is started again.",
+      "It finishes its running calls and takes no new ones, until the node program is started again or you resume it here. Do this before you stop or update the program: no call is cut. To rest for a while, pause it instead.",
   },
   rotateQuestion: {
     title: "Rotate this node’s token?",

@@ -6,12 +6,19 @@ import { count, number, wait } from "./words.ts";
 export const nodes = {
   title: "Nodes",
   lead: "Machines that share their models, live.",
-  search: "Name or model",
+  search: "Name, model, owner, version",
   view: "Show",
   views: { all: "All", working: "Working", attention: "Needs attention", mine: "Yours" },
+  sort: "Sort",
+  sorts: { trouble: "Trouble first", name: "Name", load: "Load", version: "Version" },
+  longAway: (n: number) => `${count(n, "node", "nodes")} away for more than a day`,
+  forget: "Forget",
+  forgetNode: (name: string) => `Forget ${name}?`,
+  forgetText:
+    "It leaves the lists, with its name, its events and what was decided about it. Should it connect again, it is a new node.",
   noneShown: "No matching nodes.",
   mine: "yours",
-  tryModel: (model: string) => `Try ${model} in the playground`,
+  seeModel: (model: string) => `${model} in the list of models`,
   summary: (busy: number, slots: number) =>
     `${number.format(busy)} of ${count(slots, "slot", "slots")} in use`,
   slots: (active: number, max: number) => `${number.format(active)} / ${number.format(max)}`,

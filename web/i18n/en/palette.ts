@@ -1,6 +1,7 @@
 /** The command palette and the keyboard shortcuts, in English. */
 
 export const palette = {
+  findCall: (id: string) => `Show the call ${id}`,
   title: "Search pages, actions, models and nodes",
   placeholder: "Search pages, actions, models, nodes",
   none: "No results.",

@@ -20,6 +20,8 @@ export const calls: Messages["calls"] = {
     rejected: "被拒绝",
     interrupted: "被中断",
   },
+  searchId: "请求 ID：req-…",
+  noneOfId: "你的调用中没有这个请求 ID。它在回答的 x-request-id 头和每个错误中。",
   howToNarrow: "展开可查看每次尝试的详情，并按条件筛选同类调用。",
   narrowings: { model: "模型", key: "密钥", node: "节点", status: "状态码", endpoint: "端点" },
   only: (what, value) => `${what}：仅 ${value}`,

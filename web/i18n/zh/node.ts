@@ -42,6 +42,14 @@ export const node: Messages["node"] = {
     atOnce: (tokens, running) => `${running} 个并发时 ${tokens} Token/秒`,
     between: "，",
   },
+  itsCalls: "它处理的调用",
+  test: {
+    now: "立即测试",
+    label: (model) => `立即测试：${model}`,
+    running: "正在测试…",
+    first: (time) => `有回答：首字延迟 ${time}`,
+    tooLong: "两分钟内没有回答。",
+  },
   lentTitle: "贡献",
   lentHint: "最近 30 天（UTC），按调用方与你的关系汇总，不含任何内容",
   lent: {
@@ -81,7 +89,8 @@ export const node: Messages["node"] = {
   pause: "暂停",
   pauseQuestion: {
     title: "暂停此节点？",
-    text: "正在进行的调用会继续完成，之后不再分配新的调用。",
+    text:
+      "正在进行的调用会继续完成，之后不再分配新的调用，节点程序保持连接。可以在这里恢复，也可以设定自动恢复的时间。若要停止或更新程序，请改用下线。",
   },
   pauseFor: "暂停多久",
   pauseLength: (hours) => (hours === 0 ? "直到我恢复" : `${number.format(hours)} 小时`),
@@ -91,7 +100,8 @@ export const node: Messages["node"] = {
   rotate: "更换令牌",
   drainQuestion: {
     title: "让此节点下线？",
-    text: "节点会处理完进行中的调用，不再接受新调用，直到重新启动节点程序。",
+    text:
+      "节点会处理完进行中的调用，不再接受新调用，直到重新启动节点程序，或在这里恢复。停止或更新程序之前请这样做，调用不会中断。若只是暂时休息，请改用暂停。",
   },
   rotateQuestion: {
     title: "更换此节点的令牌？",

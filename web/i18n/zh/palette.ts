@@ -3,6 +3,7 @@
 import type { Messages } from "../en.ts";
 
 export const palette: Messages["palette"] = {
+  findCall: (id) => `查看调用 ${id}`,
   title: "搜索页面、操作、模型与节点",
   placeholder: "搜索页面、操作、模型或节点",
   none: "没有匹配的结果，换个关键词试试。",

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { CallOutcome, CallView } from "../../../api/mod.ts";
 import { Icon, type IconName } from "../../part/Icon.tsx";
 import { State, type Tone } from "../../part/State.tsx";
-import { formatDuration, formatRecent, messages } from "../../state/locale.ts";
+import { formatDuration, formatRecentExactly, messages } from "../../state/locale.ts";
 import { CallFacts } from "./CallFacts.tsx";
 import type { Narrowing } from "./narrowing.ts";
 import * as style from "./CallRow.module.css";
@@ -12,6 +12,8 @@ import * as chipStyle from "../../part/chip.module.css";
 
 interface Props {
   call: CallView;
+  /** Whether it was searched for: it is open then, unless it was closed. */
+  isSearched?: boolean;
   onNarrow: (name: Narrowing, value: string) => void;
 }
 
@@ -28,9 +30,9 @@ const signs: Readonly<Record<CallOutcome, { tone: Tone; icon: IconName }>> = {
   cancelled: { tone: "quiet", icon: "stop" },
 };
 
-export function CallRow({ call, onNarrow }: Props) {
+export function CallRow({ call, isSearched = false, onNarrow }: Props) {
   const t = messages.value.calls;
-  const isOpen = opened.value.has(call.id);
+  const isOpen = opened.value.has(call.id) !== isSearched;
   const { prompt_tokens, completion_tokens, first_byte_ms, attempts } = call;
   return (
     <div class={isOpen ? style.open : undefined}>
@@ -41,7 +43,7 @@ export function CallRow({ call, onNarrow }: Props) {
         onClick={() => toggle(call.id)}
       >
         <span class={style.time}>
-          <Icon name="down" /> {formatRecent(call.started_at)}
+          <Icon name="down" /> {formatRecentExactly(call.started_at)}
         </span>
         <span class={style.outcome}>
           <State {...signs[call.outcome]} text={`${call.status} ${t.outcomes[call.outcome]}`} />

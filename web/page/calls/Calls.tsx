@@ -8,6 +8,7 @@ import { FilterChips } from "../../part/FilterChips.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { LongList } from "../../part/LongList.tsx";
 import { Page } from "../../part/Page.tsx";
+import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { paths } from "../../route.ts";
 import { messages } from "../../state/locale.ts";
@@ -15,7 +16,7 @@ import { type Choices as UrlChoices, useChoices } from "../../state/url.ts";
 import { CallRow } from "./CallRow.tsx";
 import { dayOf } from "./day.ts";
 import { narrowings } from "./narrowing.ts";
-import { useCalls } from "./use_calls.ts";
+import { useCall, useCalls } from "./use_calls.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./Calls.module.css";
 import * as callRowStyle from "./CallRow.module.css";
@@ -45,9 +46,13 @@ const ROW_PX = 46;
 function Book() {
   const t = messages.value.calls;
   const choices = useChoices();
-  const filter = filterOf(choices);
-  const { calls, error, isWhole, isLoading, more } = useCalls(filter);
-  const isNarrowed = ["outcome", "day", ...narrowings].some((name) => choices.get(name) !== "");
+  const id = choices.get("id").trim();
+  const listed = useCalls(id === "" ? filterOf(choices) : null);
+  const searched = useCall(id);
+  const { calls, error, isWhole, isLoading, more } = id === "" ? listed : searched;
+  const isNarrowed = ["outcome", "day", "id", ...narrowings].some((name) =>
+    choices.get(name) !== ""
+  );
   return (
     <Page title={t.title} lead={t.lead}>
       <Filters choices={choices} />
@@ -57,7 +62,7 @@ function Book() {
         <Empty
           icon="list"
           title={isNarrowed ? t.noneTitle : t.emptyTitle}
-          text={isNarrowed ? t.noneText : t.emptyText}
+          text={id !== "" ? t.noneOfId : isNarrowed ? t.noneText : t.emptyText}
         >
           {!isNarrowed && (
             <a class={buttonClass("primary")} href={paths.playground}>
@@ -81,6 +86,7 @@ function Book() {
             {(call) => (
               <CallRow
                 call={call}
+                isSearched={id !== ""}
                 onNarrow={(name, value) => choices.set({ [name]: value }, true)}
               />
             )}
@@ -112,6 +118,11 @@ function Filters({ choices }: { choices: UrlChoices }) {
           onChoose={(one) => choices.set({ side: one === "made" ? "" : one, key: "" }, true)}
         />
         <div class={buttonStyle.actions}>
+          <SearchField
+            label={t.searchId}
+            value={choices.get("id")}
+            onInput={(id) => choices.set({ id })}
+          />
           <input
             type="date"
             class={formStyle.select}
@@ -122,7 +133,6 @@ function Filters({ choices }: { choices: UrlChoices }) {
           <select
             class={formStyle.select}
             aria-label={t.outcome}
-            data-filter
             value={choices.get("outcome")}
             onChange={(event) => choices.set({ outcome: event.currentTarget.value }, true)}
           >

@@ -32,14 +32,38 @@ interface State {
 
 const nothing: State = { calls: null, error: null, cursor: undefined, isLoading: false };
 
-export function useCalls(filter: CallFilter): Calls {
+/** The one call of that id, among those that the account made or its nodes served; with the empty id none. */
+export function useCall(id: string): Calls {
+  const state = useSignal(nothing);
+  const tries = useSignal(0);
+  useEffect(() => {
+    if (id === "") return;
+    const loading = new AbortController();
+    state.value = { ...nothing, isLoading: true };
+    api.call(id, loading.signal).then(
+      ({ call }) => state.value = { ...nothing, calls: [call], cursor: null },
+      (error) => {
+        if (loading.signal.aborted) return;
+        if (!(error instanceof ApiError)) throw error;
+        const isUnknown = error.status === 404;
+        state.value = { ...nothing, cursor: null, ...(isUnknown ? { calls: [] } : { error }) };
+      },
+    );
+    return () => loading.abort();
+  }, [id, tries.value]);
+  const { calls, error, isLoading } = state.value;
+  return { calls, error, isWhole: true, isLoading, more: () => void tries.value++ };
+}
+
+/** `filter`: null loads nothing. */
+export function useCalls(filter: CallFilter | null): Calls {
   const query = JSON.stringify(filter);
   const state = useSignal(nothing);
   const loading = useMemo(() => new AbortController(), [query]);
 
   const more = async () => {
     const { isLoading, cursor } = state.peek();
-    if (isLoading || cursor === null || loading.signal.aborted) return;
+    if (filter === null || isLoading || cursor === null || loading.signal.aborted) return;
     state.value = { ...state.peek(), isLoading: true, error: null };
     try {
       const page = await api.calls({ ...filter, cursor, limit: PAGE }, loading.signal);
@@ -63,7 +87,7 @@ export function useCalls(filter: CallFilter): Calls {
     }), [loading]);
   useFeed("call", (call) => {
     const { calls } = state.peek();
-    if (!calls || !fits(call, filter)) return;
+    if (filter === null || !calls || !fits(call, filter)) return;
     state.value = { ...state.peek(), calls: withoutTwins([call], calls) };
   });
 

@@ -4,9 +4,9 @@
  */
 
 import { useSignal } from "@preact/signals";
-import lazy from "preact-iso/lazy";
 import type { NetworkView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
+import { late } from "../../part/late.tsx";
 import { Page } from "../../part/Page.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { isFed, useFeed } from "../../state/feed.ts";
@@ -17,8 +17,8 @@ import { Checklist, useHasInvited } from "./Checklist.tsx";
 import { NetworkStatus } from "./NetworkStatus.tsx";
 import { Welcome } from "./Welcome.tsx";
 
-const Overview = lazy(() => import("../overview/Overview.tsx").then(({ Overview }) => Overview));
-const Daily = lazy(() => import("./Daily.tsx").then(({ Daily }) => Daily));
+const Overview = late(() => import("../overview/Overview.tsx").then(({ Overview }) => Overview));
+const Daily = late(() => import("./Daily.tsx").then(({ Daily }) => Daily));
 
 /** Poll interval with the feed, which reports changes in between. */
 const REFRESH_FED_MS = 30_000;

@@ -6,7 +6,7 @@ import { Meter } from "../../part/Meter.tsx";
 import { State, type Tone } from "../../part/State.tsx";
 import { nodePath, tryPath } from "../../route.ts";
 import { canChat } from "../../state/chat_models.ts";
-import { messages } from "../../state/locale.ts";
+import { formatDuration, formatNumber, messages } from "../../state/locale.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./ModelRow.module.css";
 import * as buttonStyle from "../../part/button.module.css";
@@ -37,6 +37,7 @@ export function ModelRow({ model, onSnippet }: { model: ModelView; onSnippet: ()
             max={slots}
           />
         )}
+        <Speed model={model} />
         {waiting > 0 && <p class="hint">{t.waiting(waiting)}</p>}
       </div>
       <Servers nodes={model.nodes} />
@@ -54,6 +55,18 @@ export function ModelRow({ model, onSnippet }: { model: ModelView; onSnippet: ()
       </div>
     </div>
   );
+}
+
+/** How fast it was in the last day. */
+function Speed({ model: { first_token_p50_ms: first, tokens_per_second: rate } }: {
+  model: ModelView;
+}) {
+  const t = messages.value.models;
+  const texts = [
+    first !== null && t.first(formatDuration(first)),
+    rate !== null && messages.value.node.speed.perSecond(formatNumber(Math.round(rate))),
+  ].filter(Boolean);
+  return texts.length === 0 ? null : <p class="hint" title={t.lastDay}>{texts.join(" · ")}</p>;
 }
 
 function Abilities({ model: { capabilities } }: { model: ModelView }) {

@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { ModelView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { CallExamples } from "../../part/CallExamples.tsx";
+import { Choices } from "../../part/Choice.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Empty } from "../../part/Empty.tsx";
 import { Failure } from "../../part/Notice.tsx";
@@ -13,6 +14,7 @@ import { Page } from "../../part/Page.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Skeleton } from "../../part/Skeleton.tsx";
 import { paths } from "../../route.ts";
+import { canChat } from "../../state/chat_models.ts";
 import { isFed, useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
@@ -48,7 +50,8 @@ function Catalogue({ user }: { user: UserView }) {
 
   if (!data && !error) return <Skeleton />;
   const models = data?.models ?? [];
-  const shown = narrowed(models, choices.get("q"));
+  const can = abilities.find((one) => one === choices.get("can"));
+  const shown = narrowed(models, choices.get("q"), can);
   return (
     <Page title={t.title} lead={t.lead}>
       <Failure error={error} />
@@ -66,6 +69,13 @@ function Catalogue({ user }: { user: UserView }) {
               label={t.search}
               value={choices.get("q")}
               onInput={(q) => choices.set({ q })}
+            />
+            <Choices<Ability | "">
+              label={t.abilities}
+              options={["", ...abilities]}
+              chosen={can ?? ""}
+              name={(one) => one === "" ? t.anyAbility : t.can[one]}
+              onChoose={(one) => choices.set({ can: one })}
             />
             <span class={pageStyle.aside}>{t.count(shown.length)}</span>
           </div>
@@ -107,8 +117,26 @@ function CallDialog({ model, token, onClose }: CallProps) {
   );
 }
 
-function narrowed(models: readonly ModelView[], query: string): readonly ModelView[] {
-  return models.filter(({ id, nodes }) =>
-    matches(query, [id, ...nodes.map(({ name }) => name)].join("\n"))
-  );
+/** What the list can be filtered by. */
+const abilities = ["chat", "embeddings", "tools", "vision", "thinking"] as const;
+type Ability = typeof abilities[number];
+
+const has: Readonly<Record<Ability, (model: ModelView) => boolean>> = {
+  chat: canChat,
+  embeddings: ({ capabilities }) => capabilities.endpoints.includes("/v1/embeddings"),
+  tools: ({ capabilities }) => capabilities.tools === true,
+  vision: ({ capabilities }) => capabilities.vision === true,
+  thinking: ({ capabilities }) => capabilities.thinking === true,
+};
+
+function narrowed(
+  models: readonly ModelView[],
+  query: string,
+  can: Ability | undefined,
+): readonly ModelView[] {
+  return models.filter((model) => {
+    const { id, nodes } = model;
+    return (can === undefined || has[can](model)) &&
+      matches(query, [id, ...nodes.map(({ name }) => name)].join("\n"));
+  });
 }

@@ -21,6 +21,7 @@ import { NodeState } from "../nodes/NodeRow.tsx";
 import { sharing } from "../nodes/sharing.ts";
 import { LentTable } from "./LentTable.tsx";
 import { MeasureTable } from "./MeasureTable.tsx";
+import { NodeUsage } from "./NodeUsage.tsx";
 import { OwnerActions } from "./OwnerActions.tsx";
 import { SpeedTable } from "./SpeedTable.tsx";
 import { Timeline } from "./Timeline.tsx";
@@ -92,8 +93,13 @@ function Node({ id, detail, onChange }: NodeProps) {
           <h2>{t.speedTitle}</h2>
           <span class="hint">{t.speedHint}</span>
         </div>
-        <SpeedTable speed={speed} models={live?.supported_models ?? own?.models ?? []} />
+        <SpeedTable
+          node={live && own ? id : null}
+          speed={speed}
+          models={live?.supported_models ?? own?.models ?? []}
+        />
       </section>
+      {own && <NodeUsage id={id} name={name} />}
       {live && (
         <section class={panelStyle.panel}>
           <div class={panelStyle.head}>
@@ -167,6 +173,8 @@ function asListed(id: string, { live, own }: Detail): ListedNode {
     models: live?.supported_models ?? own?.models ?? [],
     agent: live?.agent ?? own?.agent ?? null,
     lastSeenMs: own?.last_seen_at ?? null,
+    owner: null,
+    mark: null,
   };
 }
 

@@ -1,20 +1,22 @@
 /** Speed and errors of each model on a node, from the calls of the last day. */
 
 import type { NodeModelSpeed } from "../../../api/mod.ts";
-import { Icon } from "../../part/Icon.tsx";
 import { Table } from "../../part/Table.tsx";
-import { tryPath } from "../../route.ts";
+import { modelPath } from "../../route.ts";
 import { formatDuration, formatNumber, formatShare, messages } from "../../state/locale.ts";
-import { buttonClass } from "../../part/button.ts";
+import { TestModel } from "./TestModel.tsx";
+import * as style from "./SpeedTable.module.css";
 import * as tableStyle from "../../part/Table.module.css";
 
 interface Props {
+  /** The connected node that this user may test; null: there is nothing to test. */
+  node: string | null;
   speed: readonly NodeModelSpeed[];
   /** All models that the node offers, including those without calls. */
   models: readonly string[];
 }
 
-export function SpeedTable({ speed, models }: Props) {
+export function SpeedTable({ node, speed, models }: Props) {
   const t = messages.value.node.speed;
   const known = new Map(speed.map((one) => [one.model, one]));
   const names = [...new Set([...models, ...known.keys()])].sort();
@@ -39,7 +41,9 @@ export function SpeedTable({ speed, models }: Props) {
         return (
           <tr key={name}>
             <th scope="row">
-              <code>{name}</code>
+              <a href={modelPath(name)}>
+                <code>{name}</code>
+              </a>
             </th>
             <td class={tableStyle.number} data-label={t.calls}>{formatNumber(one?.calls ?? 0)}</td>
             <td class={tableStyle.number} data-label={t.errors}>
@@ -54,10 +58,10 @@ export function SpeedTable({ speed, models }: Props) {
             <td class={tableStyle.number} data-label={t.rate}>
               {rate === null ? "–" : t.perSecond(formatNumber(Math.round(rate)))}
             </td>
-            <td class={tableStyle.tight}>
-              <a class={buttonClass("small")} href={tryPath(name)}>
-                <Icon name="chat" /> {messages.value.models.try}
-              </a>
+            <td>
+              <div class={style.tools}>
+                {node !== null && models.includes(name) && <TestModel node={node} model={name} />}
+              </div>
             </td>
           </tr>
         );

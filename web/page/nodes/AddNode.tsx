@@ -113,8 +113,11 @@ function JoinStatus({ connected }: { connected: readonly NodeView[] }) {
       <p>
         <strong>{t.here(fresh.name, fresh.supported_models.length)}</strong>
       </p>
+      {fresh.state === "unapproved" && <p>{messages.value.nodes.causes.unapproved}</p>}
       <div class={buttonStyle.actions}>
-        {model && <a class={buttonClass("primary", "small")} href={tryPath(model)}>{t.tryIt}</a>}
+        {model && fresh.state !== "unapproved" && (
+          <a class={buttonClass("primary", "small")} href={tryPath(model)}>{t.tryIt}</a>
+        )}
         <a class={buttonClass("small")} href={nodePath(fresh.id)}>{t.see}</a>
       </div>
     </LookOut>

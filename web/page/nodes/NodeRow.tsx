@@ -1,9 +1,12 @@
 /** One node: name, models, load, and why it takes calls or does not. */
 
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { api } from "../../api.ts";
+import { Confirm } from "../../part/Confirm.tsx";
 import { Meter } from "../../part/Meter.tsx";
 import { State, type Tone } from "../../part/State.tsx";
-import { nodePath, tryPath } from "../../route.ts";
+import { modelPath, nodePath } from "../../route.ts";
 import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import { formatAge, formatMoment, messages } from "../../state/locale.ts";
@@ -32,13 +35,20 @@ export function StateMark({ state }: { state: ListedState }) {
   return <State tone={tones[state]} icon={state} text={messages.value.nodes.states[state]} />;
 }
 
-export function NodeRow({ node }: { node: ListedNode }) {
+interface RowProps {
+  node: ListedNode;
+  /** Called after the node was forgotten; absent: this user may not do so. */
+  onForget?: () => void;
+}
+
+export function NodeRow({ node, onForget }: RowProps) {
   const t = messages.value.nodes;
   return (
     <div class={style.row} data-part="node-row">
       <div class={style.name}>
         <h2>
           {session.value.state === "in" ? <a href={nodePath(node.id)}>{node.name}</a> : node.name}
+          {node.mark !== null && <span class="hint">{node.mark}</span>}
           {node.isMine && <span class={chipStyle.soft}>{t.mine}</span>}
           {node.live?.mine && !node.live.share_with?.includes("everyone") && (
             <span class={chipStyle.soft}>{sharing(node.live)}</span>
@@ -57,15 +67,45 @@ export function NodeRow({ node }: { node: ListedNode }) {
           />
         )
         : <span class={style.noMeter} />}
-      <NodeState node={node} />
+      <NodeState node={node}>
+        {node.live === null && onForget && <Forget node={node} onForget={onForget} />}
+      </NodeState>
     </div>
   );
 }
 
-function Since({ node: { live, agent } }: { node: ListedNode }) {
+function Forget({ node, onForget }: Required<RowProps>) {
+  const t = messages.value.nodes;
+  const isOpen = useSignal(false);
+  const forget = async () => {
+    await api.forgetNode(node.id);
+    onForget();
+  };
+  return (
+    <>
+      <button
+        type="button"
+        class={buttonClass("quiet", "small")}
+        aria-label={t.forgetNode(node.name)}
+        onClick={() => isOpen.value = true}
+      >
+        {t.forget}
+      </button>
+      <Confirm
+        isOpen={isOpen}
+        title={t.forgetNode(node.name)}
+        text={t.forgetText}
+        action={t.forget}
+        onConfirm={forget}
+      />
+    </>
+  );
+}
+
+function Since({ node: { live, agent, owner, isMine } }: { node: ListedNode }) {
   const t = messages.value.nodes;
   const connected = live && t.connected(formatAge(serverNow(now.value) - live.connected_at));
-  const text = [connected, agent].filter(Boolean).join(" · ");
+  const text = [connected, agent, isMine ? null : owner].filter(Boolean).join(" · ");
   return <p class="hint" title={live ? formatMoment(live.connected_at) : undefined}>{text}</p>;
 }
 
@@ -73,10 +113,12 @@ interface NodeStateProps {
   node: ListedNode;
   /** Whether the state is written large, as on the node's own page. */
   isLarge?: boolean;
+  /** Below its causes. */
+  children?: ComponentChildren;
 }
 
 /** The node's state, its causes, and for the owner how to fix each. */
-export function NodeState({ node, isLarge = false }: NodeStateProps) {
+export function NodeState({ node, isLarge = false, children }: NodeStateProps) {
   const state = stateOf(node);
   return (
     <div class={isLarge ? `${style.state} ${style.large}` : style.state}>
@@ -89,6 +131,7 @@ export function NodeState({ node, isLarge = false }: NodeStateProps) {
           {node.isMine && fix !== null && <span class={style.fix}>{` ${fix}`}</span>}
         </p>
       ))}
+      {children}
     </div>
   );
 }
@@ -108,7 +151,7 @@ function Models({ names }: { names: readonly string[] }) {
         {shown.map((name) => (
           <li key={name}>
             {isUser
-              ? <a class={chipStyle.chip} href={tryPath(name)} title={t.tryModel(name)}>{name}</a>
+              ? <a class={chipStyle.chip} href={modelPath(name)} title={t.seeModel(name)}>{name}</a>
               : <span class={chipStyle.chip}>{name}</span>}
           </li>
         ))}

@@ -11,8 +11,10 @@ import { LongList } from "../../part/LongList.tsx";
 import { Meter } from "../../part/Meter.tsx";
 import { Page } from "../../part/Page.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
+import { SelectField } from "../../part/SelectField.tsx";
 import { Skeleton } from "../../part/Skeleton.tsx";
 import { paths } from "../../route.ts";
+import { serverNow } from "../../state/clock.ts";
 import { useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
@@ -20,7 +22,17 @@ import { useNodes } from "../../state/nodes.ts";
 import { session } from "../../state/session.ts";
 import { useChoices } from "../../state/url.ts";
 import { AddNode } from "./AddNode.tsx";
-import { listed, type ListedNode, narrowed, type View, views } from "./listed.ts";
+import {
+  isLongAway,
+  listed,
+  type ListedNode,
+  narrowed,
+  type Sort,
+  sorted,
+  sorts,
+  type View,
+  views,
+} from "./listed.ts";
 import { NodeRow } from "./NodeRow.tsx";
 import { buttonClass } from "../../part/button.ts";
 import * as pageStyle from "../../part/Page.module.css";
@@ -39,10 +51,13 @@ export function Nodes() {
   const nodes = useNodes().value;
   const disconnects = useSignal(0);
   useFeed("node_gone", () => disconnects.value++);
-  const own = useLive(api.ownNodes, user ? REFRESH_OWN_MS : null, [disconnects.value]).value.data;
+  const changes = [disconnects.value];
+  const own = useLive(api.ownNodes, user ? REFRESH_OWN_MS : null, changes).value.data;
+  const isAdmin = user?.role === "admin";
+  const everyones = useLive(api.adminNodes, isAdmin ? REFRESH_OWN_MS : null, changes).value.data;
 
   if (!nodes.connected && !nodes.error) return <Skeleton />;
-  const all = listed(nodes, own?.nodes ?? []);
+  const all = listed(nodes, own?.nodes ?? [], everyones?.nodes);
   const add = () => choices.set({ add: "1" });
   const addButton = user
     ? (
@@ -57,7 +72,14 @@ export function Nodes() {
       {nodes.connected && all.length === 0 && (
         <Empty icon="server" title={t.emptyTitle} text={t.emptyText}>{addButton}</Empty>
       )}
-      {all.length > 0 && <Listed all={all} connected={nodes.connected} />}
+      {all.length > 0 && (
+        <Listed
+          all={all}
+          connected={nodes.connected}
+          isAdmin={isAdmin}
+          onForget={() => disconnects.value++}
+        />
+      )}
       {user && nodes.connected && choices.get("add") !== "" && (
         <AddNode
           connected={nodes.connected}
@@ -72,13 +94,25 @@ interface ListedProps {
   all: readonly ListedNode[];
   /** Null until the first answer. */
   connected: readonly NodeView[] | null;
+  isAdmin: boolean;
+  onForget: () => void;
 }
 
-function Listed({ all, connected }: ListedProps) {
+function Listed({ all, connected, isAdmin, onForget }: ListedProps) {
   const t = messages.value.nodes;
   const choices = useChoices();
   const view = views.find((one) => one === choices.get("view")) ?? "all";
-  const shown = narrowed(all, view, choices.get("q"));
+  const sort = sorts.find((one) => one === choices.get("sort")) ?? "trouble";
+  const found = sorted(narrowed(all, view, choices.get("q")), sort);
+  const nowMs = serverNow();
+  const [folded, shown] = [true, false]
+    .map((isFolded) => found.filter((node) => isLongAway(node, nowMs) === isFolded)) as [
+      ListedNode[],
+      ListedNode[],
+    ];
+  const row = (node: ListedNode) => (
+    <NodeRow node={node} {...((node.isMine || isAdmin) && { onForget })} />
+  );
   const open = session.value.state === "in" ? views : views.filter((one) => one !== "mine");
   return (
     <>
@@ -89,6 +123,14 @@ function Listed({ all, connected }: ListedProps) {
           value={choices.get("q")}
           onInput={(q) => choices.set({ q })}
         />
+        <SelectField<Sort>
+          label={t.sort}
+          isInline
+          options={sorts}
+          chosen={sort}
+          nameOf={(one) => t.sorts[one]}
+          onChoose={(one) => choices.set({ sort: one === "trouble" ? "" : one })}
+        />
         <Choices<View>
           label={t.view}
           options={open}
@@ -97,7 +139,7 @@ function Listed({ all, connected }: ListedProps) {
           onChoose={(one) => choices.set({ view: one === "all" ? "" : one })}
         />
       </div>
-      {shown.length === 0 && <p class={pageStyle.none} role="status">{t.noneShown}</p>}
+      {found.length === 0 && <p class={pageStyle.none} role="status">{t.noneShown}</p>}
       <LongList
         label={t.title}
         isBordered
@@ -105,8 +147,22 @@ function Listed({ all, connected }: ListedProps) {
         keyOf={({ id }) => id}
         estimatePx={ROW_PX}
       >
-        {(node) => <NodeRow node={node} />}
+        {row}
       </LongList>
+      {folded.length > 0 && (
+        <details class={style.folded} open={shown.length === 0}>
+          <summary>{t.longAway(folded.length)}</summary>
+          <LongList
+            label={t.longAway(folded.length)}
+            isBordered
+            items={folded}
+            keyOf={({ id }) => id}
+            estimatePx={ROW_PX}
+          >
+            {row}
+          </LongList>
+        </details>
+      )}
     </>
   );
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { NodeView, OwnNodeView } from "../../../api/mod.ts";
-import { listed, narrowed, stateOf } from "./listed.ts";
+import { isLongAway, listed, narrowed, sorted, stateOf } from "./listed.ts";
 import { aNode } from "../../testing/node.ts";
 
 const node = (name: string, changes: Partial<NodeView> = {}) =>
@@ -31,15 +31,66 @@ const all = listed({
 }, [away, { ...away, id: "b9" }]);
 
 test("nodes are sorted by name with numbers in order, disconnected and own ones among them", () => {
-  expect(all.map(({ name }) => name)).toEqual(["b9", "b10", "garage", "sick", "went"]);
-  expect(all.map(stateOf)).toEqual(["ready", "ready", "away", "penalized", "away"]);
+  expect(sorted(all, "name").map(({ name }) => name)).toEqual([
+    "b9",
+    "b10",
+    "garage",
+    "sick",
+    "went",
+  ]);
+  expect(sorted(all, "name").map(stateOf))
+    .toEqual(["ready", "ready", "away", "penalized", "away"]);
 });
 
 test("a list is filtered by state, by owner and by every word of the query", () => {
   const names = (view: Parameters<typeof narrowed>[1], query = "") =>
-    narrowed(all, view, query).map(({ name }) => name);
+    sorted(narrowed(all, view, query), "name").map(({ name }) => name);
   expect(names("working")).toEqual(["b9", "b10"]);
   expect(names("attention")).toEqual(["garage", "sick", "went"]);
   expect(names("mine")).toEqual(["b9", "garage"]);
   expect(names("all", "PHI gar")).toEqual(["garage"]);
+});
+
+test("what needs attention comes first: a cooling node, then those that vanished, then the others", () => {
+  expect(sorted(all, "trouble").map(({ name }) => name))
+    .toEqual(["sick", "garage", "went", "b9", "b10"]);
+});
+
+test("nodes of one name are told apart by the end of their ids, others need no mark", () => {
+  const twins = listed({
+    connected: [
+      node("pc", { id: "node_aaaa1111" }),
+      node("pc", { id: "node_bbbb2222" }),
+      node("x"),
+    ],
+    gone: [],
+    error: null,
+  }, []);
+  expect(twins.map(({ mark }) => mark)).toEqual(["1111", "2222", null]);
+});
+
+test("a node is long away when it was last there more than a day ago", () => {
+  const [garage] = listed({ connected: [], gone: [], error: null }, [away]);
+  expect([isLongAway(garage!, 86_400_000), isLongAway(garage!, 86_400_002)]).toEqual([false, true]);
+});
+
+test("an administrator sees the owners of all nodes, and those of others that are away", () => {
+  const row = (id: string, connected: boolean) => ({
+    id,
+    name: id,
+    owner_id: "o",
+    owner_email: "o@lab.example",
+    connected,
+    models: [],
+    first_seen_at: 0,
+    last_seen_at: 7,
+    approved_at: null,
+    paused_at: null,
+  });
+  const nodes = listed({ connected: [node("here")], gone: [], error: null }, [], [
+    row("here", true),
+    row("there", false),
+  ]);
+  expect(nodes.map(({ id, owner, live }) => [id, owner, live !== null]))
+    .toEqual([["here", "o@lab.example", true], ["there", "o@lab.example", false]]);
 });

@@ -8,7 +8,7 @@ import { ErrorNotice } from "../../part/Notice.tsx";
 import { nodePath } from "../../route.ts";
 import { formatNumber, messages } from "../../state/locale.ts";
 import type { Answer, Figures } from "./answer.ts";
-import { Markdown } from "./Markdown.tsx";
+import { Formatted } from "./Formatted.tsx";
 import { RawDialog } from "./RawDialog.tsx";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./AnswerCard.module.css";
@@ -33,7 +33,7 @@ export function AnswerCard({ answer, nodes, onAgain }: Props) {
         <Icon name="model" /> {answer.model}
       </h3>
       <Reasoning text={answer.reasoning.value} isThinking={!isOver && text === ""} />
-      {text && <Markdown text={text} />}
+      {text && <Formatted text={text} />}
       {state === "waiting" && <p class={style.waiting} role="status">{t.waiting}</p>}
       {state === "stopped" && <p class="hint">{t.stopped}</p>}
       {answer.error.value && <ErrorNotice error={answer.error.value} />}

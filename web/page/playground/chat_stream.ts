@@ -44,6 +44,8 @@ export interface ChatCall {
   body: ChatBody;
   apiToken: string;
   key: string;
+  /** The node that must serve it; absent: any. */
+  node?: string;
 }
 
 /** How long the answer goes on while the network or the page is away. */
@@ -164,7 +166,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 async function send(
-  { body, apiToken, key }: ChatCall,
+  { body, apiToken, key, node }: ChatCall,
   headers: Record<string, string>,
   signal: AbortSignal,
 ): Promise<Response> {
@@ -175,6 +177,7 @@ async function send(
         "content-type": "application/json",
         authorization: `Bearer ${apiToken}`,
         "idempotency-key": key,
+        ...(node !== undefined && { "x-colink-node": node }),
         ...headers,
       },
       body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
