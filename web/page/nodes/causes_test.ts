@@ -5,7 +5,7 @@ import { aNode } from "../../testing/node.ts";
 import { listed } from "./listed.ts";
 
 installBrowser();
-const { locale } = await import("../../state/locale.ts");
+const { languageLoaded, locale } = await import("../../state/locale.ts");
 const { causes } = await import("./causes.ts");
 
 afterEach(() => void (locale.value = "en"));
@@ -19,10 +19,11 @@ function texts(changes: Partial<NodeView>): string[] {
 
 const paused = { state: "paused", draining: true } as const;
 
-test("a node that its owner's terms have paused says why in the chosen language", () => {
+test("a node that its owner's terms have paused says why in the chosen language", async () => {
   const pause_reason = "the owner uses the machine";
   expect(texts({ ...paused, pause_reason })).toEqual(["Its owner uses the machine."]);
   locale.value = "zh-CN";
+  await languageLoaded();
   expect(texts({ ...paused, pause_reason })).toEqual(["所有者正在使用这台机器。"]);
 });
 
