@@ -8,12 +8,16 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { silentLog } from "../base/log.ts";
 import type { Backend } from "./backend.ts";
+import { sql } from "kysely";
 import { createTables } from "./migration/base.ts";
+import { addEveryone } from "./migration/everyone.ts";
 import { migrations } from "./migrations.ts";
 import { openStore, type StoreOptions } from "./open.ts";
 import { openPostgres } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
 import { testDatabase } from "./testing/postgres.ts";
+import { anAccount, anEntry } from "./testing/store_suite.ts";
+import { EVERYONE } from "./usage_rollup.ts";
 
 const rows = [
   `insert into accounts values ('acc', 'a@example.org', 'hash', 'user', 1, null, 7, 8)`,
@@ -97,5 +101,55 @@ describe("a database of the first version", () => {
     await expectStartsAgain(options, run);
     await client.end();
     await drop();
+  });
+});
+
+/** Takes everyone's figures and what came with them away from a database of today. */
+const withoutEveryone = [
+  "drop index ledger_failed",
+  "delete from usage where side = 2",
+  ...["h23", "h24", "h25"].map((column) => `alter table usage drop column ${column}`),
+];
+
+async function expectAddedUp(options: Options, backend: () => Backend): Promise<void> {
+  let store = await start(options);
+  const accounts = [anAccount(), anAccount()];
+  for (const account of accounts) await store.addAccount(account, []);
+  const [one, two] = accounts.map(({ id }) => id);
+  const from = Date.UTC(2026, 9, 1);
+  await store.writeLedger([
+    anEntry({ accountId: one!, startedAt: from }),
+    anEntry({ accountId: two!, startedAt: from + 70_000 }),
+    anEntry({ accountId: two!, startedAt: from, outcome: "timeout" }),
+  ]);
+  while (await store.usage.fold(100) > 0);
+  await store.close();
+  const earlier = backend();
+  await earlier.run(async (db) => {
+    for (const statement of withoutEveryone) await sql.raw(statement).execute(db);
+    await addEveryone(db);
+  });
+  await earlier.close();
+  store = await start(options);
+  const to = from + 3_600_000;
+  const everyone = { accountId: EVERYONE, side: "everyone", step: "hour", from, to } as const;
+  expect(await store.usage.total(everyone)).toMatchObject({ calls: 3, errors: 1 });
+  expect((await store.usage.shares(everyone, "key", 5)).map(({ id, calls }) => [id, calls]))
+    .toEqual([[two!, 2], [one!, 1]]);
+  await store.close();
+}
+
+describe("everyone's usage is added up from what accounts used before", () => {
+  test("on SQLite", async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "co-link-migrations-"));
+    await expectAddedUp({ databaseUrl: null, dataDir }, () => openSqlite(dataDir));
+    rmSync(dataDir, { recursive: true });
+  });
+
+  test("on PostgreSQL", async () => {
+    const database = await testDatabase();
+    const options = { databaseUrl: database.url, dataDir: "" };
+    await expectAddedUp(options, () => openPostgres(database.url, 5000));
+    await database.drop();
   });
 });
