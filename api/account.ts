@@ -98,14 +98,18 @@ export const SessionsToEnd = z.object({
   all: z.enum(["true", "false"]).optional().describe("Whether to end the session that asks, too."),
 });
 
-export const SessionsEnded = z.object({ ended: z.number() }).meta({ id: "SessionsEnded" });
+const signOutUrl = z.string().optional().describe(
+  "Where a browser goes to sign out at the sign-in provider too; absent: nowhere.",
+);
+
+export const SessionsEnded = z.object({ ended: z.number(), sign_out_url: signOutUrl }).meta({
+  id: "SessionsEnded",
+});
 export type SessionsEnded = z.infer<typeof SessionsEnded>;
 
 export const SignOutAnswer = z.object({
   message: z.string(),
-  sign_out_url: z.string().optional().describe(
-    "Where a browser goes to sign out at the sign-in provider too; absent: nowhere.",
-  ),
+  sign_out_url: signOutUrl,
 }).meta({ id: "SignOut" });
 export type SignOutAnswer = z.infer<typeof SignOutAnswer>;
 

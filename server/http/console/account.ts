@@ -21,6 +21,7 @@ import {
   TokenRotation,
   UserView,
 } from "../../../api/mod.ts";
+import type { Visitor } from "../../account/session_book.ts";
 import { defined } from "../../base/defined.ts";
 import { ColinkError } from "../../base/error.ts";
 import type { BudgetHolder } from "../usage_budgets.ts";
@@ -179,6 +180,13 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     );
   };
 
+  /** Where the browser signs out at the provider, too, if its session began there. */
+  const signOutOnwards = async (c: AppContext, { isOfProvider, accountId }: Visitor) => {
+    if (!isOfProvider) return {};
+    const url = await providerSignIn.signOutUrl(accountId, `${gatewayUrl(c, parts)}/login`);
+    return url === null ? {} : { sign_out_url: url.href };
+  };
+
   const signIn = async (c: AppContext, form: { email: string; password: string }) => {
     const { address, isSecure } = origin(c);
     const userAgent = c.req.header("user-agent") ?? null;
@@ -229,10 +237,8 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const visitor = token === undefined ? null : await sessions.endOf(token);
     if (visitor !== null) await audit(c, parts, visitor, { action: "session.ended" });
     clearSession(c, cookiePath);
-    const url = visitor?.isOfProvider
-      ? await providerSignIn.signOutUrl(visitor.accountId, `${gatewayUrl(c, parts)}/login`)
-      : null;
-    return c.json({ message: "Signed out", ...(url && { sign_out_url: url.href }) }, 200);
+    const onwards = visitor === null ? {} : await signOutOnwards(c, visitor);
+    return c.json({ message: "Signed out", ...onwards }, 200);
   });
 
   api.openapi(routes.resetPassword, async (c) => {
@@ -317,7 +323,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const ended = await sessions.endOthers(visitor.accountId, isAll ? null : visitor.sessionId);
     await audit(c, parts, visitor, { action: "session.ended", detail: { ended } });
     if (isAll) clearSession(c, cookiePath);
-    return c.json({ ended }, 200);
+    return c.json({ ended, ...(isAll ? await signOutOnwards(c, visitor) : {}) }, 200);
   });
 
   api.openapi(routes.info, async (c) =>

@@ -585,6 +585,14 @@ test("signing out ends both sessions, and a session with a password only its own
   expect(url.searchParams.get("post_logout_redirect_uri")).toBe("http://localhost/login");
   expect(url.searchParams.get("id_token_hint")).toBeString();
   expect((await browser.send(url.href)).status).toBe(200);
+  await browser.signIn();
+  const everywhere = await app.ask("DELETE /api/user/sessions?all=true", {
+    token: browser.session!,
+  });
+  expect(everywhere.json).toEqual({
+    ended: 1,
+    sign_out_url: expect.stringContaining("/session/end?"),
+  });
   const { session: token } = await app.account("password@example.org");
   expect((await app.ask("POST /api/auth/logout", { token })).json).toEqual({
     message: "Signed out",
