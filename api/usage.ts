@@ -47,6 +47,22 @@ export const UsageFilter = z.object({
 });
 export type UsageFilter = z.infer<typeof UsageFilter>;
 
+export const UsageExportColumn = z.enum(["day", "account", "group", "key", "model"]);
+export type UsageExportColumn = z.infer<typeof UsageExportColumn>;
+
+export const UsageExportFilter = z.object({
+  format: z.enum(["csv", "jsonl"]).optional().describe("Default: `csv`."),
+  scope: z.enum(["own", "all"]).optional()
+    .describe("`all`: every account's, for administrators, whose default it is. Others: `own`."),
+  by: z.string().max(100).optional()
+    .transform((text) => text === undefined || text === "" ? undefined : text.split(","))
+    .pipe(z.array(UsageExportColumn).optional()),
+  from: timeText.optional().describe("Default: 30 days up to `to`. At most 400 days."),
+  to: timeText.optional().describe("Default: now."),
+  zone: filterText.describe("The time zone of the days; default: UTC."),
+});
+export type UsageExportFilter = z.output<typeof UsageExportFilter>;
+
 const shares = z.array(UsageShare);
 
 export const UsageView = z.object({

@@ -24,6 +24,7 @@ import { Sessions } from "./account/sessions.ts";
 import { Settings } from "./account/settings.ts";
 import { Setup } from "./account/setup.ts";
 import { TokenVault } from "./account/tokens.ts";
+import { UsageExport } from "./account/usage_export.ts";
 import { UsageReport } from "./account/usage_report.ts";
 import { Budgets } from "./base/budgets.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
@@ -100,6 +101,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     names: new Names({ store, keyring, clock, log }),
     audit,
     history: new CallHistory(store),
+    usageExport: new UsageExport({ store, groups, clock }),
     usage: new UsageReport({ store, groups, minutesMs: config.minutesMs, clock }),
   };
 }

@@ -11,6 +11,7 @@ import { isVisibleName } from "../protocol/mod.ts";
 import { createLog } from "../log/create_log.ts";
 import { type AccountServices, openAccountServices } from "./account_services.ts";
 import { setupBox } from "./greeting.ts";
+import { tableStream } from "./http/console/table_stream.ts";
 import { inviteLink, rememberedUrls, resetLink, setupLink } from "./urls.ts";
 import { t } from "./texts.ts";
 
@@ -214,6 +215,30 @@ const reopen = defineCommand({
       await accounts.setDisabled(args.email, false);
       await note({ action: "user.enabled", target: args.email });
       return t`${args.email} is enabled again`;
+    }),
+});
+
+const usage = defineCommand({
+  meta: { name: "usage", description: t`Print everyone's usage as CSV or JSON lines` },
+  args: {
+    by: {
+      type: "string",
+      default: "day,account,model",
+      description: t`What rows are told apart by: day, account, group, key, model`,
+    },
+    from: { type: "string", description: t`The first day, as 2026-11-01; default: 30 days ago` },
+    to: { type: "string", description: t`The last day; default: today` },
+    zone: { type: "string", default: "UTC", description: t`The time zone of the days` },
+    format: { type: "string", default: "csv", description: t`csv or jsonl` },
+  },
+  run: ({ args: { by, from, to, zone, format } }) =>
+    withServices(async ({ usageExport, groups }) => {
+      const { readUsageExport } = await import("./http/console/usage_export_input.ts");
+      const filter = readUsageExport({ by, zone, format, ...defined({ from, to }) });
+      await groups.refresh();
+      const table = await tableStream(usageExport.file(null, filter), filter.format ?? "csv");
+      for await (const piece of table) process.stdout.write(piece);
+      return null;
     }),
 });
 
@@ -432,6 +457,7 @@ export const admin: CommandDef = defineCommand({
     "sign-out": signOut,
     delete: remove,
     limits,
+    usage,
     shut,
     reopen,
     unlink,
@@ -444,20 +470,21 @@ export const admin: CommandDef = defineCommand({
   > as Record<string, CommandDef>,
 });
 
-/** Opens the services for one command, and prints the text that the command returns. */
+/** Opens the services for one command, and prints the text that the command returns; null: it has printed all. */
 async function withServices(
   work: (
     services: AccountServices,
     note: (event: AuditEvent) => Promise<void>,
     /** At which people open the console. */
     urls: readonly string[],
-  ) => Promise<string>,
+  ) => Promise<string | null>,
 ): Promise<void> {
   const config = readConfig(process.env);
   const { services, store, close } = await openAccountServices(config, createLog("warn", true));
   const note = (event: AuditEvent) => services.audit.write(COMMAND_LINE, event);
   try {
-    console.log(await work(services, note, await rememberedUrls(store, config)));
+    const text = await work(services, note, await rememberedUrls(store, config));
+    if (text !== null) console.log(text);
   } finally {
     await close();
   }

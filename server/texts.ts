@@ -54,6 +54,13 @@ export const chinese: Readonly<Record<string, string>> = {
   '{0} is disabled; "admin reopen" enables it again': "{0} 已停用；“admin reopen”可重新启用",
   "Enable a disabled account again": "重新启用已停用的账号",
   "{0} is enabled again": "{0} 已重新启用",
+  "Print everyone's usage as CSV or JSON lines": "以 CSV 或 JSON Lines 格式输出所有人的用量",
+  "What rows are told apart by: day, account, group, key, model":
+    "按哪些维度分行：day、account、group、key、model",
+  "The first day, as 2026-11-01; default: 30 days ago": "起始日期，如 2026-11-01；默认：30 天前",
+  "The last day; default: today": "结束日期；默认：今天",
+  "The time zone of the days": "划分日期的时区",
+  "csv or jsonl": "csv 或 jsonl",
   "Groups of accounts, which nodes can be lent to": "账号分组，节点可以只借给某个分组",
   "Print all groups": "列出所有分组",
   "There are no groups": "没有分组",

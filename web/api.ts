@@ -163,6 +163,13 @@ export const api = {
   ) => get<AuditPage>(`/api/admin/audit${query(filter)}`, signal),
 };
 
+/** Where a browser downloads usage as CSV: its cookie goes along. */
+export function usageExport(
+  filter: { scope: "own" | "all"; by: string; from: number; to: number; zone: string },
+): string {
+  return `${base}/api/usage/export${query(filter)}`;
+}
+
 /** An error answer of the gateway, or no answer (`code` is then `unreachable`). */
 export class ApiError extends Error {
   override readonly name = "ApiError";

@@ -10,7 +10,7 @@ import type {
   UsageView,
 } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
-import { DAY_MS, TimeZone } from "../base/time_zone.ts";
+import { DAY_MS, TimeZone, wholeHour } from "../base/time_zone.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import { percentile } from "../store/histogram.ts";
@@ -254,11 +254,6 @@ function zoneDays(query: UsageQuery, name: string, from: number, to: number) {
     to: zone.startOf(end),
     timeOf: (day: number) => zone.startOf(day),
   };
-}
-
-/** The first hour that begins then or later: it belongs to the day in which it begins. */
-function wholeHour(at: number): number {
-  return Math.ceil(at / HOUR_MS) * HOUR_MS;
 }
 
 /** A sum as the API shows it. */

@@ -51,6 +51,11 @@ export class TimeZone {
   }
 }
 
+/** The first hour that begins then or later. An hour belongs to the local day in which it begins. */
+export function wholeHour(at: number): number {
+  return Math.ceil(at / HOUR_MS) * HOUR_MS;
+}
+
 /** Throws `invalid_request`. */
 function formatOf(name: string): Intl.DateTimeFormat {
   const known = formats.get(name);

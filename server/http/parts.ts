@@ -19,6 +19,7 @@ import type { PasswordResets } from "../account/password_resets.ts";
 import type { SessionBook } from "../account/session_book.ts";
 import type { Settings } from "../account/settings.ts";
 import type { Setup } from "../account/setup.ts";
+import type { UsageExport } from "../account/usage_export.ts";
 import type { UsageReport } from "../account/usage_report.ts";
 import type { Users } from "../account/users.ts";
 import type { Calls } from "../call/calls.ts";
@@ -83,6 +84,7 @@ export interface AppParts {
   audit: AuditLog;
   history: CallHistory;
   usage: UsageReport;
+  usageExport: UsageExport;
   /** Nodes as their owners see them. */
   nodes: OwnNodes;
   lent: LentBook;

@@ -226,6 +226,16 @@ export class KeyTable {
     return new Map(rows.map(({ id, name }) => [id, name]));
   }
 
+  /** The names of these keys, by id. */
+  async namesOf(ids: readonly string[]): Promise<Map<string, string>> {
+    const known = [...new Set(ids)];
+    if (known.length === 0) return new Map();
+    const rows = await this.database.read((db) =>
+      db.selectFrom("keys").select(["id", "name"]).where("id", "in", known).execute()
+    );
+    return new Map(rows.map(({ id, name }) => [id, name]));
+  }
+
   /** The key's own end, or this time from now, whichever comes first. */
   #atMostIn(overlapMs: number) {
     const end = sql<number>`${this.database.now} + ${sql.lit(overlapMs)}`;

@@ -5,6 +5,7 @@ import { countable } from "./backend.ts";
 import type { RowOf } from "./columns.ts";
 import type { Database } from "./database.ts";
 import { freshKey, histogramColumns, type UsageSums, usageSums } from "./schema.ts";
+import { type ExportedUsage, exportUsage, type UsageExportQuery } from "./usage_export.ts";
 import { dimensionColumns, sumsOf, type UsageQuery } from "./usage_query.ts";
 import { rollup, rollupColumns, sides, steps, type UsageDimension } from "./usage_rollup.ts";
 
@@ -102,6 +103,11 @@ export class UsageTable {
       calls: Number(calls),
       completionTokens: Number(completion_tokens),
     }));
+  }
+
+  /** Rows of many accounts' usage. */
+  exported(query: UsageExportQuery): Promise<ExportedUsage[]> {
+    return exportUsage(this.database, query);
   }
 
   /** How many fresh cells wait to be folded; counted up to `most`. */

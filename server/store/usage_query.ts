@@ -90,7 +90,10 @@ function fresh(db: Kysely<Schema>, query: UsageQuery, { by, sums }: Wanted) {
 }
 
 /** The time by which a step that begins then is grouped. */
-function timeOf({ offsets }: UsageQuery, at: RawBuilder<number>): RawBuilder<number> {
+export function timeOf(
+  { offsets }: Pick<UsageQuery, "offsets">,
+  at: RawBuilder<number>,
+): RawBuilder<number> {
   if (offsets === undefined) return at;
   // The latest offset is the outermost: it is asked for first.
   const offset = offsets.slice(1).reduce(

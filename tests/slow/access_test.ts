@@ -110,6 +110,7 @@ const routes: Route[] = [
   bySession("GET /api/calls"),
   bySession("GET /api/calls/{id}", 404),
   bySession("GET /api/usage"),
+  bySession("GET /api/usage/export"),
   bySession("GET /api/models"),
   bySession("GET /api/nodes/mine"),
   bySession("GET /api/nodes/{id}", 404),

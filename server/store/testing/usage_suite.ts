@@ -8,6 +8,7 @@ import { bucketOf, BUCKETS } from "../histogram.ts";
 import type { AccountRow, LedgerEntry, Store } from "../store.ts";
 import { aKey, anAccount, anEntry, type Subject } from "./store_suite.ts";
 import type { UsageSum } from "../usage.ts";
+import type { ExportedUsage } from "../usage_export.ts";
 import type { UsageQuery } from "../usage_query.ts";
 import { EVERYONE, steps } from "../usage_rollup.ts";
 
@@ -174,6 +175,46 @@ export function usageSuite(prepare: () => Promise<Subject>): void {
       expect(await days()).toEqual(expected);
     });
   }
+
+  test("is exported page by page, each row once, in one order, folded or not", async () => {
+    const accounts = [await added(), await added()];
+    const random = seeded(7);
+    const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
+    const [from, to] = [DAY + 700 * DAY_MS, DAY + 703 * DAY_MS];
+    const entries = Array.from({ length: 150 }, () =>
+      anEntry({
+        accountId: pick(accounts).id,
+        keyId: pick(["k1", "k2"]),
+        model: pick(["a", "b\0", "c"]),
+        startedAt: from + Math.floor(random() * (to - from)),
+      }));
+    await store.writeLedger(entries.slice(0, 100));
+    while (await store.usage.fold(100) > 0);
+    await store.writeLedger(entries.slice(100));
+    const by = new Set(["at", "key", "model"] as const);
+    const ids = accounts.map(({ id }) => id);
+    const rows: ExportedUsage[] = [];
+    for (let after: ExportedUsage | null = null;;) {
+      const query = { accountIds: ids, by, step: "day", from, to, after, limit: 7 } as const;
+      const page = await store.usage.exported(query);
+      rows.push(...page);
+      if (page.length < 7) break;
+      after = page.at(-1)!;
+    }
+    const idOf = (...parts: unknown[]) => JSON.stringify(parts);
+    const expected = Map.groupBy(
+      entries,
+      ({ accountId, startedAt, keyId, model }) =>
+        idOf(accountId, startedAt - startedAt % DAY_MS, keyId, storable(model)),
+    );
+    const found = rows.map((row) => [idOf(row.accountId, row.at, row.keyId, row.model), row.calls]);
+    expect(found.length).toBe(expected.size);
+    expect(new Map(found as [string, number][]))
+      .toEqual(new Map([...expected].map(([id, calls]) => [id, calls.length])));
+    const whole = { accountIds: null, step: "day", from, to, after: null, limit: 9 } as const;
+    const [all] = await store.usage.exported({ ...whole, by: new Set() });
+    expect(all).toMatchObject({ accountId: "", at: 0, keyId: "", model: "", calls: 150 });
+  });
 
   test("of everyone equals the sum over the accounts, whatever is folded", async () => {
     const [one, two] = [await added(), await added()];

@@ -68,6 +68,11 @@ export const dashboard = {
     p95: (time: string) => `p95 ${time}`,
   },
   asTable: "Table",
+  export: "Export",
+  exportText: {
+    own: "Every day’s calls and tokens by key and model, as CSV",
+    all: "Every day’s calls and tokens by account, group and model, as CSV",
+  },
   time: "Time",
   by: {
     model: "By model",

@@ -61,6 +61,11 @@ export const dashboard: Messages["dashboard"] = {
     p50: (time) => `p50 ${time}`,
     p95: (time) => `p95 ${time}`,
   },
+  export: "导出",
+  exportText: {
+    own: "每天按密钥和模型统计的调用与 token，CSV 格式",
+    all: "每天按账号、分组和模型统计的调用与 token，CSV 格式",
+  },
   asTable: "表格",
   time: "时间",
   by: { model: "按模型", key: "按密钥", node: "按节点", account: "按账号", group: "按分组" },

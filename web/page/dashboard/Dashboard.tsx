@@ -112,7 +112,7 @@ function Usage({ side, range, choices }: UsageProps) {
     <>
       <Failure error={error} />
       {isNarrowed && <FilterChips names={inUse} choices={choices} />}
-      <Trend view={view} />
+      <Trend view={view} scope={side === "made" ? "own" : null} />
       <Shares
         parts={[["model", view.by_model], ["key", view.by_key], ["node", view.by_node]]}
         onNarrow={(name, id) => choices.set({ [name]: id }, true)}

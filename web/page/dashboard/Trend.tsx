@@ -2,9 +2,11 @@
 
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
+import { usageExport } from "../../api.ts";
 import { Chart } from "../../part/Chart.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { formatMoment, formatShare, messages } from "../../state/locale.ts";
+import { zone } from "../../state/zone.ts";
 import { csv, download } from "./csv.ts";
 import {
   allSteps,
@@ -23,9 +25,11 @@ interface Props {
   view: TrendView;
   /** The name of the file to download. */
   file?: string;
+  /** Whose calls the export has; null: there is none. */
+  scope?: "own" | "all" | null;
 }
 
-export function Trend({ view, file = "co-link-usage.csv" }: Props) {
+export function Trend({ view, file = "co-link-usage.csv", scope = null }: Props) {
   const t = messages.value.dashboard;
   const chosen = useSignal<FigureName>("calls");
   const isTable = useSignal(false);
@@ -56,6 +60,22 @@ export function Trend({ view, file = "co-link-usage.csv" }: Props) {
             >
               <Icon name="draining" /> CSV
             </button>
+            {scope !== null && (
+              <a
+                class={buttonClass("quiet", "small")}
+                href={usageExport({
+                  scope,
+                  by: scope === "own" ? "day,key,model" : "day,account,group,model",
+                  from: view.from,
+                  to: view.to,
+                  zone: zone.value,
+                })}
+                download
+                title={t.exportText[scope]}
+              >
+                <Icon name="draining" /> {t.export}
+              </a>
+            )}
           </div>
         </div>
         {isTable.value

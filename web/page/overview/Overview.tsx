@@ -55,7 +55,7 @@ export function Overview() {
       </div>
       <Attention findings={view.attention} />
       <Now view={view} network={network.value} />
-      <Trend view={view.usage} file="co-link-everyone.csv" />
+      <Trend view={view.usage} file="co-link-everyone.csv" scope="all" />
       <div class={style.pair}>
         <Causes view={view} />
         <Queues view={view} />
