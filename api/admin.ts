@@ -24,16 +24,26 @@ export const AdminUserView = z.object({
   ),
   total_api_calls: z.number(),
   total_provided_calls: z.number(),
-  keys: z.number().describe("Keys that are valid."),
+  recent_tokens: z.number()
+    .describe("Prompt and completion tokens of the calls that it made in the last 30 days."),
+  keys: z.number().describe("Valid keys, as its keys page lists them: without its own two."),
   nodes: z.number().describe("Nodes that are connected."),
   groups: z.array(z.string()).describe("Names of its groups."),
 }).meta({ id: "AdminUser" });
 export type AdminUserView = z.infer<typeof AdminUserView>;
 
-export const AdminUserFilter = z.object({ search: filterText, ...page });
+export const AdminUserFilter = z.object({
+  search: filterText.describe("A part of the e-mail."),
+  group: filterText.describe("The id of a group: its members only."),
+  sort: z.enum(["newest", "email", "made", "provided"]).optional().describe(
+    "Default: `newest`. `made` and `provided`: the most calls first. Ask for each page in the same order.",
+  ),
+  ...page,
+});
+export type AdminUserFilter = z.output<typeof AdminUserFilter>;
 
 export const AdminUserPage = z.object({ users: z.array(AdminUserView), next_cursor })
-  .meta({ id: "AdminUserPage", description: "Newest account first." });
+  .meta({ id: "AdminUserPage", description: "In the order asked for." });
 export type AdminUserPage = z.infer<typeof AdminUserPage>;
 
 export const AdminUserChange = z.strictObject({

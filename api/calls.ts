@@ -50,7 +50,9 @@ export const CallView = z.object({
     .describe(
       "The caller's key. Null on the `provided` side: a node's owner may not know callers.",
     ),
-  key_name: z.string().nullable().describe("Null also where the key is no longer there."),
+  key_name: z.string().nullable().describe(
+    "Empty: the account's own key. Null also where the key is no longer there.",
+  ),
   node: z.string().nullable().describe("The node that answered, or tried last; null: none did."),
   node_name: z.string().nullable(),
   route: Route.nullable()

@@ -20,7 +20,7 @@ export type TokenKind = z.infer<typeof TokenKind>;
 
 export const KeyView = z.object({
   id: z.string(),
-  name: z.string(),
+  name: z.string().describe("Empty: the account's own key."),
   kind: TokenKind,
   hint: z.string().describe("The token's beginning and end, to recognise it: `sk-colink-Ab…9xYz`."),
   is_default: z.boolean().describe(

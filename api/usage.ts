@@ -24,7 +24,9 @@ export type UsagePoint = z.infer<typeof UsagePoint>;
 export const UsageShare = UsageFigures.extend({
   id: z.string().describe("A model's name, a key's or a node's id."),
   name: z.string().nullable()
-    .describe("The name in the console; of models the same as `id`, of what is gone null."),
+    .describe(
+      "The name in the console; of models the same as `id`, of the account's own key empty, of what is gone null.",
+    ),
 }).meta({ id: "UsageShare" });
 export type UsageShare = z.infer<typeof UsageShare>;
 

@@ -254,7 +254,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     store,
     ledger,
     ...services,
-    users: new Users({ store, keyring, sessions, groups, nodesOf: (id) => hub.countOf(id) }),
+    users: new Users({ store, clock, keyring, sessions, groups, nodesOf: (id) => hub.countOf(id) }),
     usageBudgets: new UsageBudgets({
       meters: limits.meters,
       groups,

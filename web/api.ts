@@ -70,6 +70,14 @@ export interface Registration {
   invite?: string;
 }
 
+interface UserFilter {
+  search?: string;
+  sort?: "newest" | "email" | "made" | "provided";
+  /** A group's id; empty: any. */
+  group?: string;
+  cursor?: string | undefined;
+}
+
 type Signal = AbortSignal | undefined;
 
 /** One function per endpoint. All reject with ApiError, or with AbortError when `signal` is aborted. */
@@ -125,7 +133,7 @@ export const api = {
   usage: (filter: UsageFilter, signal?: Signal) =>
     get<UsageView>(`/api/usage${query(filter)}`, signal),
 
-  users: (filter: { search?: string; cursor?: string | undefined }, signal?: Signal) =>
+  users: (filter: UserFilter, signal?: Signal) =>
     get<AdminUserPage>(`/api/admin/users${query(filter)}`, signal),
   changeUser: (id: string, change: AdminUserChange) =>
     patch<{ user: AdminUserView }>(`/api/admin/users/${id}`, change),

@@ -27,6 +27,7 @@ export function users(nowMs: number): AdminUserView[] {
     weight: null,
     total_api_calls: 1204,
     total_provided_calls: 88,
+    recent_tokens: 512_300,
     keys: 3,
     nodes: 1,
     groups: [],

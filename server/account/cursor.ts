@@ -1,5 +1,6 @@
 /** Cursors of paged lists: the position where a page ended, as opaque text for the next request. */
 
+import { storable } from "../store/text.ts";
 import { ColinkError } from "../base/error.ts";
 
 export interface Position {
@@ -21,11 +22,42 @@ export function positionOf(cursor: string | undefined): Position | undefined {
   const text = Buffer.from(cursor, "base64url").toString();
   const [, at, id] = /^(\d{1,16})\.([\w-]{0,100})$/.exec(text) ?? [];
   if (at !== undefined && id !== undefined) return { at: Number(at), id };
-  throw new ColinkError(
+  throw invalidCursor();
+}
+
+function invalidCursor(): ColinkError {
+  return new ColinkError(
     "invalid_request",
     "Cannot continue the list: the cursor is invalid; ask again without it",
     { param: "cursor" },
   );
+}
+
+/** As `cursorOf`, for a list that is sorted by `sort`: its places are numbers or texts. */
+export function sortedCursorOf(
+  sort: string,
+  position: { value: number | string; id: string } | null,
+): string | null {
+  if (position === null) return null;
+  return Buffer.from(JSON.stringify([sort, position.value, position.id])).toString("base64url");
+}
+
+/** Throws `invalid_request` for text that `sortedCursorOf` cannot have returned for that order. */
+export function sortedPositionOf(
+  sort: string,
+  isValue: (value: unknown) => boolean,
+  cursor: string | undefined,
+): { value: number | string; id: string } | undefined {
+  if (cursor === undefined) return undefined;
+  try {
+    const [of, value, id] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
+    if (of === sort && isValue(value) && typeof id === "string") {
+      return { value: value as number | string, id: storable(id) };
+    }
+  } catch {
+    // Refused below.
+  }
+  throw invalidCursor();
 }
 
 /**

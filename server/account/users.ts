@@ -1,14 +1,23 @@
 /** Accounts as administrators see and change them. */
 
-import type { AdminUserChange, AdminUserPage, AdminUserView } from "../../api/mod.ts";
+import type {
+  AdminUserChange,
+  AdminUserFilter,
+  AdminUserPage,
+  AdminUserView,
+} from "../../api/mod.ts";
+import type { Clock } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
+import { DAY_MS } from "../base/time_zone.ts";
 import type { Store } from "../store/store.ts";
-import type { UserRow } from "../store/users.ts";
-import { pageOf, positionOf } from "./cursor.ts";
+import { storable } from "../store/text.ts";
+import { positionIn, type UserRow, type UserSort } from "../store/users.ts";
+import { sortedCursorOf, sortedPositionOf } from "./cursor.ts";
 
 export interface UsersOptions {
-  store: Pick<Store, "users" | "keys">;
+  store: Pick<Store, "users" | "keys" | "usage">;
+  clock: Pick<Clock, "now">;
   /** Notified of keys that were revoked or changed by this gateway. */
   keyring: { revoked(keyIds: readonly string[]): void; changed(keyId: string): void };
   sessions: { endOthers(accountId: string, exceptId: string | null): Promise<number> };
@@ -17,28 +26,40 @@ export interface UsersOptions {
   groups: { namesOf(accountId: string): string[]; refresh(): Promise<void> };
 }
 
+/** Of these days it is shown what an account used. */
+const SHOWN_DAYS = 30;
+
+const isNumber = (value: unknown) => Number.isSafeInteger(value);
+const isText = (value: unknown) => typeof value === "string" && value === storable(value);
+/** Whether a value can be a place in a list of that order. */
+const isPlace = {
+  newest: isNumber,
+  email: isText,
+  made: isNumber,
+  provided: isNumber,
+} as const satisfies Record<UserSort, (value: unknown) => boolean>;
+
 /** Every method throws `store_unavailable` while the database is away. */
 export class Users {
   constructor(private readonly options: UsersOptions) {}
 
-  /** Newest account first. Throws `invalid_request` for an invalid cursor. */
+  /** Newest account first, unless asked otherwise. Throws `invalid_request` for an invalid cursor. */
   async page(
-    { search, cursor, limit }: {
-      search?: string | undefined;
-      cursor?: string | undefined;
-      limit: number;
-    },
+    { search, group, sort = "newest", cursor, limit }: AdminUserFilter,
   ): Promise<AdminUserPage> {
-    const after = positionOf(cursor);
-    const query = defined({ search: search?.toLowerCase(), after, limit: limit + 1 });
-    const rows = await this.options.store.users.page(query);
-    const { shown, nextCursor } = pageOf(rows, limit, ({ createdAt: at, id }) => ({ at, id }));
-    return { users: shown.map((row) => this.#view(row)), next_cursor: nextCursor };
+    const after = sortedPositionOf(sort, isPlace[sort], cursor);
+    const query = defined({ search: search?.toLowerCase(), groupId: group, after });
+    const rows = await this.options.store.users.page({ ...query, sort, limit: limit + 1 });
+    const shown = rows.slice(0, limit);
+    const last = rows.length > limit ? shown.at(-1) : undefined;
+    const next = last === undefined ? null : positionIn(sort, last);
+    return { users: await this.#views(shown), next_cursor: sortedCursorOf(sort, next) };
   }
 
   /** Throws `not_found`. */
   async find(id: string): Promise<AdminUserView> {
-    return this.#view(await this.#existing(id));
+    const [view] = await this.#views([await this.#existing(id)]);
+    return view!;
   }
 
   /**
@@ -76,7 +97,26 @@ export class Users {
     throw new ColinkError("not_found", "Cannot find the account: there is none of that id");
   }
 
-  #view(row: UserRow): AdminUserView {
+  async #views(rows: readonly UserRow[]): Promise<AdminUserView[]> {
+    if (rows.length === 0) return [];
+    const { store: { usage }, clock } = this.options;
+    const to = Math.ceil(clock.now() / DAY_MS) * DAY_MS;
+    const used = await usage.exported({
+      accountIds: rows.map(({ id }) => id),
+      by: new Set(),
+      step: "day",
+      from: to - SHOWN_DAYS * DAY_MS,
+      to,
+      after: null,
+      limit: rows.length,
+    });
+    const tokens = new Map(
+      used.map((one) => [one.accountId, one.promptTokens + one.completionTokens]),
+    );
+    return rows.map((row) => this.#view(row, tokens.get(row.id) ?? 0));
+  }
+
+  #view(row: UserRow, tokens: number): AdminUserView {
     return {
       id: row.id,
       email: row.email,
@@ -89,6 +129,7 @@ export class Users {
       weight: row.weight === null ? null : row.weight / 100,
       total_api_calls: row.totalApiCalls,
       total_provided_calls: row.totalProvidedCalls,
+      recent_tokens: tokens,
       keys: row.keys,
       nodes: this.options.nodesOf(row.id),
       groups: this.options.groups.namesOf(row.id),

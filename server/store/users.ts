@@ -21,16 +21,47 @@ export interface AccountChange {
 
 /** An account, without its password's hash. */
 export interface UserRow extends Omit<AccountRow, "passwordHash" | "deletedAt"> {
-  /** The number of its keys that work. */
+  /** The number of its keys that work, beside its own two. */
   keys: number;
 }
 
 export interface UserQuery {
   /** A part of the e-mail address. */
   search?: string;
+  /** The id of a group: its members only. */
+  groupId?: string;
+  sort: UserSort;
   /** The last account of the page before. */
-  after?: { at: number; id: string };
+  after?: UserPosition;
   limit: number;
+}
+
+export type UserSort = "newest" | "email" | "made" | "provided";
+
+/** Where a page ended. */
+export interface UserPosition {
+  /** What the list is sorted by. */
+  value: number | string;
+  id: string;
+}
+
+/** By which column, and in which direction. */
+const orders = {
+  newest: { column: "created_at", direction: "desc" },
+  email: { column: "email", direction: "asc" },
+  made: { column: "total_api_calls", direction: "desc" },
+  provided: { column: "total_provided_calls", direction: "desc" },
+} as const;
+
+/** The place of an account in a list. */
+export function positionIn(sort: UserSort, row: UserRow): UserPosition {
+  const value = {
+    newest: row.createdAt,
+    email: row.email,
+    made: row.totalApiCalls,
+    provided: row.totalProvidedCalls,
+  }[sort];
+  return { value, id: row.id };
 }
 
 const columns = accounts.pick(
@@ -56,8 +87,8 @@ export class UserTable {
     private readonly groups: Pick<GroupTable, "touch">,
   ) {}
 
-  /** Newest first. */
-  async page({ search, after, limit }: UserQuery): Promise<UserRow[]> {
+  /** In the order asked for; accounts that are alike in it by their ids. */
+  async page({ search, groupId, sort, after, limit }: UserQuery): Promise<UserRow[]> {
     const rows = await this.database.read((db) => {
       let query = db.selectFrom("accounts").select(columns.names).select((row) => this.#keys(row))
         .where("deleted_at", "is", null);
@@ -65,15 +96,25 @@ export class UserTable {
         const pattern = containing(storable(search));
         query = query.where(sql<boolean>`email like ${pattern} escape '\\'`);
       }
+      if (groupId !== undefined) {
+        query = query.where(
+          "id",
+          "in",
+          db.selectFrom("group_members").select("account_id")
+            .where("group_id", "=", storable(groupId)),
+        );
+      }
+      const { column, direction } = orders[sort];
       if (after !== undefined) {
+        const beyond = direction === "desc" ? "<" : ">";
         query = query.where((row) =>
           row.or([
-            row("created_at", "<", after.at),
-            row.and([row("created_at", "=", after.at), row("id", "<", after.id)]),
+            row(column, beyond, after.value),
+            row.and([row(column, "=", after.value), row("id", beyond, after.id)]),
           ])
         );
       }
-      return query.orderBy("created_at", "desc").orderBy("id", "desc").limit(limit).execute();
+      return query.orderBy(column, direction).orderBy("id", direction).limit(limit).execute();
     });
     return rows.map(fromRow);
   }
@@ -138,7 +179,8 @@ export class UserTable {
 
   #keys(row: ExpressionBuilder<Schema, "accounts">) {
     return row.selectFrom("keys").select((key) => key.fn.countAll<number>().as("count"))
-      .whereRef("keys.account_id", "=", "accounts.id").where(isWorking(this.database.now))
+      .whereRef("keys.account_id", "=", "accounts.id").where("keys.is_default", "=", 0)
+      .where(isWorking(this.database.now))
       .as("keys");
   }
 }

@@ -13,10 +13,12 @@ interface Props<N extends string> {
   isStep?: boolean;
   /** What precedes a filter's value; default: nothing. */
   labelOf?: (name: N) => string;
+  /** A filter's value as people know it; default: as in the address. */
+  valueOf?: (name: N, value: string) => string;
 }
 
 export function FilterChips<N extends string>(
-  { names, choices, isStep, labelOf }: Props<N>,
+  { names, choices, isStep, labelOf, valueOf = (_, value) => value }: Props<N>,
 ) {
   const t = messages.value.dashboard;
   return (
@@ -26,10 +28,10 @@ export function FilterChips<N extends string>(
           <button
             type="button"
             class={chipStyle.chip}
-            aria-label={t.widen(choices.get(name))}
+            aria-label={t.widen(valueOf(name, choices.get(name)))}
             onClick={() => choices.set({ [name]: "" }, isStep)}
           >
-            {labelOf?.(name)} {choices.get(name)} <Icon name="close" />
+            {labelOf?.(name)} {valueOf(name, choices.get(name))} <Icon name="close" />
           </button>
         </li>
       ))}

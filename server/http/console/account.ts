@@ -64,7 +64,7 @@ const routes = {
     method: "post",
     path: "/auth/logout",
     description:
-      "Ends the session; `sign_out_url`, where it began with the sign-in provider, ends that one's too",
+      "Ends the session that the request names, if it is one; `sign_out_url`, where it began with the sign-in provider, ends that one's too",
     responses: answers(SignOutAnswer),
   }),
   resetPassword: createRoute({

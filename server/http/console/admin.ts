@@ -44,7 +44,7 @@ const routes = {
   users: createRoute({
     method: "get",
     path: "/admin/users",
-    description: "Accounts by `search`; `cursor`, `limit`",
+    description: "Accounts by `search`, `group`, `sort`; `cursor`, `limit`",
     security: session,
     request: { query: AdminUserFilter },
     responses: answers(AdminUserPage),

@@ -7,6 +7,7 @@ import type {
   AdminUserView,
   AuditPage,
   CreatedInvite,
+  ErrorView,
   GroupView,
   InviteView,
   NodeDetail,
@@ -131,6 +132,22 @@ test("accounts are read page by page", async () => {
   const emails = [...first.users, ...second.users].map(({ email }) => email);
   expect(emails.toSorted()).toEqual([admin.email, user.email]);
   expect(second.next_cursor).toBeNull();
+});
+
+test("accounts are sorted, and a cursor of another order or of nobody's making is refused", async () => {
+  const page = (query: string) =>
+    app.ask<AdminUserPage & ErrorView>(`GET /api/admin/users?${query}`, { token });
+  const { json } = await page("sort=email&limit=1");
+  expect(json.users.map(({ email }) => email)).toEqual([admin.email]);
+  expect(json.users[0]).toMatchObject({ recent_tokens: 0, keys: 0 });
+  const next = await page(`sort=email&limit=1&cursor=${json.next_cursor}`);
+  expect(next.json.users.map(({ email }) => email)).toEqual([user.email]);
+  const made = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const wrong = [json.next_cursor, "x", made(["made", "1", "a"]), made(["made", 1, 2]), made(null)];
+  for (const cursor of wrong) {
+    const { status, json } = await page(`sort=made&cursor=${cursor}`);
+    expect([cursor, status, json.error.code]).toEqual([cursor, 400, "invalid_request"]);
+  }
 });
 
 test("an invite is valid for seven days unless said otherwise, and can be revoked", async () => {

@@ -5,6 +5,7 @@ import type { IdentityRow } from "../identities.ts";
 import type { JoinRow } from "../joins.ts";
 import type { NodeSighting } from "../nodes.ts";
 import type { AccountRow, LedgerEntry, Store } from "../store.ts";
+import { positionIn, type UserPosition, type UserRow, type UserSort } from "../users.ts";
 import { aKey, anAccount, anEntry, type Subject } from "./store_suite.ts";
 
 const MINUTE_MS = 60_000;
@@ -877,19 +878,60 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
         made.push(await added({ email: `${name}-${mark}@example.org`, createdAt: DAY + i }));
       }
       const found = async (search: string) =>
-        (await store.users.page({ search, limit: 10 })).map(({ email }) => email.split("-")[0]);
+        (await store.users.page({ search, sort: "newest", limit: 10 })).map(({ email }) =>
+          email.split("-")[0]
+        );
       expect(await found(`a%b-${mark}`)).toEqual(["a%b"]);
       expect(await found(`a_b-${mark}`)).toEqual(["a_b"]);
       expect(await found(mark)).toEqual(["axxb", "axb", "a_b", "a%b"]);
-      const [first] = await store.users.page({ search: mark, limit: 1 });
-      const after = { at: first!.createdAt, id: first!.id };
-      const rest = await store.users.page({ search: mark, after, limit: 10 });
+      const [first] = await store.users.page({ search: mark, sort: "newest", limit: 1 });
+      const after = { value: first!.createdAt, id: first!.id };
+      const rest = await store.users.page({ search: mark, sort: "newest", after, limit: 10 });
       expect(rest.map(({ id }) => id)).toEqual(made.slice(0, 3).reverse().map(({ id }) => id));
+    });
+
+    test("sorts accounts, each once over all pages, and finds the members of a group", async () => {
+      const mark = crypto.randomUUID().slice(0, 8);
+      const names = ["c", "a", "e", "b", "d"];
+      for (const [i, name] of names.entries()) {
+        const account = await added({
+          email: `${name}-${mark}@example.org`,
+          // Two and two are alike.
+          totalApiCalls: Math.floor(i / 2),
+          totalProvidedCalls: i,
+        });
+        await store.keys.add(aKey(account, { isDefault: i % 2 === 0 }));
+      }
+      const all = async (sort: UserSort) => {
+        const rows: UserRow[] = [];
+        for (let after: UserPosition | undefined;;) {
+          const query = { search: mark, sort, limit: 2, ...(after && { after }) };
+          const page = await store.users.page(query);
+          rows.push(...page);
+          if (page.length < 2) return rows;
+          after = positionIn(sort, page.at(-1)!);
+        }
+      };
+      const letters = async (sort: UserSort) => (await all(sort)).map(({ email }) => email[0]);
+      expect(await letters("email")).toEqual(["a", "b", "c", "d", "e"]);
+      expect(await letters("provided")).toEqual(["d", "b", "e", "a", "c"]);
+      const made = await all("made");
+      expect(made.map(({ totalApiCalls }) => totalApiCalls)).toEqual([2, 1, 1, 0, 0]);
+      expect(new Set(made.map(({ id }) => id)).size).toBe(5);
+      expect((await all("provided")).map(({ keys }) => keys)).toEqual([0, 1, 0, 1, 0]);
+
+      const id = crypto.randomUUID();
+      const group = { id, name: id, weight: 100, membersSeeNodes: false, budget: null };
+      await store.groups.add({ ...group, createdAt: DAY });
+      const add = [made[0]!.id, made[3]!.id];
+      await store.groups.changeMembers(id, { add, remove: [], now: DAY });
+      const members = await store.users.page({ groupId: id, sort: "made", limit: 9 });
+      expect(members.map((member) => member.id)).toEqual(add);
     });
 
     test("changes an account's role, state and limits one by one", async () => {
       const account = await added();
-      await store.keys.add(aKey(account));
+      await store.keys.add(aKey(account, { isDefault: false }));
       await store.users.change(account.id, { rpm: 5, models: ["m"] });
       await store.users.change(account.id, { role: "admin" });
       expect(await store.users.find(account.id)).toMatchObject({

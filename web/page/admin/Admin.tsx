@@ -45,7 +45,7 @@ function Office({ user }: { user: UserView }) {
         options={tabNames}
         chosen={tab}
         name={(one) => t.tabs[one]}
-        onChoose={(one) => choices.set({ tab: one, q: "", action: "" }, true)}
+        onChoose={(one) => choices.set({ tab: one, q: "", action: "", sort: "", group: "" }, true)}
       />
       <Chosen />
     </Page>

@@ -6,9 +6,11 @@ import { api } from "../../api.ts";
 import { Failure } from "../../part/Notice.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
+import { SelectField } from "../../part/SelectField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { Table } from "../../part/Table.tsx";
-import { formatDay, formatNumber, messages } from "../../state/locale.ts";
+import { formatDay, formatNumber, formatShort, messages } from "../../state/locale.ts";
+import { useChanging } from "../../state/changing.ts";
 import { useChoices } from "../../state/url.ts";
 import { MoreButton } from "./MoreButton.tsx";
 import { usePages } from "./use_pages.ts";
@@ -18,21 +20,46 @@ import * as pageStyle from "../../part/Page.module.css";
 import * as chipStyle from "../../part/chip.module.css";
 import * as tableStyle from "../../part/Table.module.css";
 
+const sorts = ["newest", "email", "made", "provided"] as const;
+
 export function Users() {
   const t = messages.value.admin;
   const choices = useChoices();
   const search = choices.get("q");
+  const sort = sorts.find((one) => one === choices.get("sort")) ?? "newest";
+  const group = choices.get("group");
+  const groups = useChanging("groups", api.groups).live.value.data?.groups ?? [];
   const pages = usePages({
     what: "users",
-    key: search,
+    key: [search, sort, group].join("\n"),
     load: async (cursor, signal) => {
-      const { users, next_cursor } = await api.users({ search, cursor }, signal);
+      const { users, next_cursor } = await api.users({ search, sort, group, cursor }, signal);
       return { items: users, next: next_cursor };
     },
   });
   return (
     <section>
-      <SearchField label={t.searchUsers} value={search} onInput={(q) => choices.set({ q })} />
+      <div class={pageStyle.toolbar}>
+        <SearchField label={t.searchUsers} value={search} onInput={(q) => choices.set({ q })} />
+        <SelectField
+          label={t.sort}
+          name="sort"
+          options={sorts}
+          chosen={sort}
+          nameOf={(one) => t.sorts[one]}
+          onChoose={(one) => choices.set({ sort: one === "newest" ? "" : one })}
+        />
+        {groups.length > 0 && (
+          <SelectField
+            label={t.group}
+            name="group"
+            options={["", ...groups.map(({ id }) => id)]}
+            chosen={group}
+            nameOf={(id) => groups.find((one) => one.id === id)?.name ?? t.anyGroup}
+            onChoose={(id) => choices.set({ group: id })}
+          />
+        )}
+      </div>
       <Failure error={pages.error} retry={pages.retry} />
       {pages.items
         ? <UserTable users={pages.items} onChange={pages.put} onDeleted={pages.drop} />
@@ -57,6 +84,7 @@ function UserTable({ users, ...changes }: Changes & { users: readonly AdminUserV
         { name: t.since },
         { name: t.made, isNumber: true },
         { name: t.provided, isNumber: true },
+        { name: t.tokens, isNumber: true },
         { name: t.keys, isNumber: true },
         { name: t.nodes, isNumber: true },
         { name: t.rpm, isNumber: true },
@@ -79,6 +107,7 @@ function Row({ user, onChange, onDeleted }: Changes & { user: AdminUserView }) {
           <span class={chipStyle.soft}>{messages.value.nav.roles.admin}</span>
         )}
         {user.disabled_at !== null && <span class={chipStyle.soft}>{t.disabled}</span>}
+        {user.groups.length > 0 && <div class="hint">{user.groups.join(", ")}</div>}
       </th>
       <td data-label={t.userColumns.since}>{formatDay(user.created_at)}</td>
       <td data-label={t.userColumns.made} class={tableStyle.number}>
@@ -86,6 +115,9 @@ function Row({ user, onChange, onDeleted }: Changes & { user: AdminUserView }) {
       </td>
       <td data-label={t.userColumns.provided} class={tableStyle.number}>
         {formatNumber(user.total_provided_calls)}
+      </td>
+      <td data-label={t.userColumns.tokens} class={tableStyle.number}>
+        {formatShort(user.recent_tokens)}
       </td>
       <td data-label={t.userColumns.keys} class={tableStyle.number}>{formatNumber(user.keys)}</td>
       <td data-label={t.userColumns.nodes} class={tableStyle.number}>{formatNumber(user.nodes)}</td>

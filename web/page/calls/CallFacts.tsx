@@ -20,7 +20,7 @@ export function CallFacts({ call, onNarrow }: Props) {
   const t = messages.value.calls;
   const alike: readonly [Narrowing, string | null, string | null][] = [
     ["model", call.model, call.model],
-    ["key", call.key_id, call.key_name],
+    ["key", call.key_id, call.key_name === "" ? messages.value.keys.ownKey : call.key_name],
     ["node", call.node, call.node_name],
     ["status", String(call.status), String(call.status)],
     ["endpoint", call.endpoint, call.endpoint],

@@ -49,7 +49,7 @@ export function CallRow({ call, isSearched = false, onNarrow }: Props) {
           <State {...signs[call.outcome]} text={`${call.status} ${t.outcomes[call.outcome]}`} />
         </span>
         <code>{call.model}</code>
-        <span>{call.key_name ?? "–"}</span>
+        <span>{call.key_name === "" ? messages.value.keys.ownKey : call.key_name ?? "–"}</span>
         <span class={style.node}>
           {call.node_name ?? "–"}
           {attempts.length > 1 && <span class={chipStyle.soft}>{t.attempts(attempts.length)}</span>}

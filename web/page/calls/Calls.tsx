@@ -1,6 +1,7 @@
 /** The finished calls: metadata only, newest first, with older ones loaded while scrolling. */
 
 import type { CallFilter, CallOutcome, Side } from "../../../api/mod.ts";
+import { api } from "../../api.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";
 import { Failure } from "../../part/Notice.tsx";
@@ -11,6 +12,7 @@ import { Page } from "../../part/Page.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { paths } from "../../route.ts";
+import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { type Choices as UrlChoices, useChoices } from "../../state/url.ts";
 import { CallRow } from "./CallRow.tsx";
@@ -147,9 +149,15 @@ function Filters({ choices }: { choices: UrlChoices }) {
   );
 }
 
+const KEYS_EVERY_MS = 60_000;
+
 function Narrowed({ choices }: { choices: UrlChoices }) {
   const t = messages.value.calls;
   const inUse = narrowings.filter((name) => choices.get(name) !== "");
+  const key = choices.get("key");
+  const { data } = useLive(api.keys, key === "" ? null : KEYS_EVERY_MS, [key]).value;
+  const name = data?.keys.find(({ id }) => id === key)?.name;
+  const keyName = name === "" ? messages.value.keys.ownKey : name;
   if (inUse.length === 0) return <p class="hint">{t.howToNarrow}</p>;
   return (
     <FilterChips
@@ -157,6 +165,7 @@ function Narrowed({ choices }: { choices: UrlChoices }) {
       choices={choices}
       isStep
       labelOf={(name) => `${t.narrowings[name]}:`}
+      valueOf={(name, value) => (name === "key" ? keyName : null) ?? value}
     />
   );
 }

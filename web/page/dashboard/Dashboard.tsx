@@ -1,6 +1,6 @@
 /** The user's usage, made and served, over time and by model, key and node; and the account's two tokens. */
 
-import type { Side, UsageFilter, UserView } from "../../../api/mod.ts";
+import type { Side, UsageFilter, UsageView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";
@@ -111,7 +111,13 @@ function Usage({ side, range, choices }: UsageProps) {
   return (
     <>
       <Failure error={error} />
-      {isNarrowed && <FilterChips names={inUse} choices={choices} />}
+      {isNarrowed && (
+        <FilterChips
+          names={inUse}
+          choices={choices}
+          valueOf={(name, value) => nameIn(view, name, value)}
+        />
+      )}
       <Trend view={view} scope={side === "made" ? "own" : null} />
       <Shares
         parts={[["model", view.by_model], ["key", view.by_key], ["node", view.by_node]]}
@@ -119,6 +125,13 @@ function Usage({ side, range, choices }: UsageProps) {
       />
     </>
   );
+}
+
+/** The name of what the figures are narrowed to. */
+function nameIn(view: UsageView, part: typeof filters[number], id: string): string {
+  const shares = { model: view.by_model, key: view.by_key, node: view.by_node }[part];
+  const name = shares.find((share) => share.id === id)?.name;
+  return part === "key" && name === "" ? messages.value.keys.ownKey : name ?? id;
 }
 
 function Nothing({ side }: { side: Side }) {

@@ -66,9 +66,15 @@ function SharePanel({ part, shares, onNarrow }: PanelProps) {
   );
 }
 
+/** The account's own key has no name of its own; what is gone has none any more. */
+function nameOf(part: Part, { name }: UsageShare): string {
+  const t = messages.value;
+  if (part === "key" && name === "") return t.keys.ownKey;
+  return name ?? (part === "account" ? t.dashboard.goneAccount : t.dashboard.gone);
+}
+
 function Line({ part, share, most }: { part: Part; share: UsageShare; most: number }) {
-  const t = messages.value.dashboard;
-  const name = share.name ?? (part === "account" ? t.goneAccount : t.gone);
+  const name = nameOf(part, share);
   return (
     <>
       <span class={style.name} title={name}>{name}</span>
