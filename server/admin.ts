@@ -179,8 +179,9 @@ const limits = defineCommand({
     if (Object.keys(change).length === 0) {
       throw new UsageError([t`--rpm, --models, --budget or --weight: one of them is needed`]);
     }
-    return withServices(async ({ accounts }, note) => {
+    return withServices(async ({ accounts }, note, _urls, knownModels) => {
       await accounts.setLimits(args.email, change);
+      warnOfUnknown(change.models ?? [], await knownModels());
       const { models, budget, ...rest } = { models: undefined, budget: undefined, ...change };
       const detail = defined({ ...rest, budget: budgetText(budget) });
       await note({
@@ -470,6 +471,8 @@ export const admin: CommandDef = defineCommand({
   > as Record<string, CommandDef>,
 });
 
+const MAX_KNOWN_MODELS = 10_000;
+
 /** Opens the services for one command, and prints the text that the command returns; null: it has printed all. */
 async function withServices(
   work: (
@@ -477,13 +480,16 @@ async function withServices(
     note: (event: AuditEvent) => Promise<void>,
     /** At which people open the console. */
     urls: readonly string[],
+    /** The models that nodes have ever offered, the latest first. */
+    knownModels: () => Promise<string[]>,
   ) => Promise<string | null>,
 ): Promise<void> {
   const config = readConfig(process.env);
   const { services, store, close } = await openAccountServices(config, createLog("warn", true));
   const note = (event: AuditEvent) => services.audit.write(COMMAND_LINE, event);
   try {
-    const text = await work(services, note, await rememberedUrls(store, config));
+    const urls = await rememberedUrls(store, config);
+    const text = await work(services, note, urls, () => store.knownModels(MAX_KNOWN_MODELS));
     if (text !== null) console.log(text);
   } finally {
     await close();
@@ -522,7 +528,7 @@ function rpmOf(text: string): number | null {
 
 /** Targets as they are written on the command line: models' names, or JSON. */
 function targetsOf(text: string): unknown {
-  if (!text.startsWith("[")) return text.split(",").map((name) => ({ model: name.trim() }));
+  if (!text.startsWith("[")) return namesIn(text).map((model) => ({ model }));
   try {
     return JSON.parse(text);
   } catch {
@@ -552,6 +558,18 @@ function yesOf(option: string, text: string | undefined): boolean | undefined {
   throw new UsageError([t`--${option}=${text}: expected yes or no`]);
 }
 
+/** The names in a list, parted by the commas of either language. */
+function namesIn(text: string): string[] {
+  return text.split(/[,，、]/).map((name) => name.trim()).filter(Boolean);
+}
+
+/** Says on standard error which of the models no node has ever offered: a misspelt one locks everybody out. */
+function warnOfUnknown(models: readonly string[], known: readonly string[]): void {
+  const unknown = models.filter((model) => !known.includes(model));
+  if (unknown.length === 0) return;
+  console.error(t`Note: no node has ever offered ${unknown.join(", ")}; check the spelling`);
+}
+
 function modelsOf(text: string): string[] | null {
-  return text === "all" ? null : text.split(",").map((name) => name.trim()).filter(Boolean);
+  return text === "all" ? null : namesIn(text);
 }

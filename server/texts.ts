@@ -54,6 +54,7 @@ export const chinese: Readonly<Record<string, string>> = {
   '{0} is disabled; "admin reopen" enables it again': "{0} 已停用；“admin reopen”可重新启用",
   "Enable a disabled account again": "重新启用已停用的账号",
   "{0} is enabled again": "{0} 已重新启用",
+  "Note: no node has ever offered {0}; check the spelling": "注意：没有节点提供过 {0}，请检查拼写",
   "Print everyone's usage as CSV or JSON lines": "以 CSV 或 JSON Lines 格式输出所有人的用量",
   "What rows are told apart by: day, account, group, key, model":
     "按哪些维度分行：day、account、group、key、model",

@@ -33,8 +33,9 @@ async function refusal(model: string): Promise<string | null> {
 
 test("limits set from the command line hold within seconds", async () => {
   expect(await refusal("nobody")).toBe("model_not_found");
-  const set = await admin(["limits", "--email", account.email, "--models", "one, two"]);
+  const set = await admin(["limits", "--email", account.email, "--models", "one， two"]);
   expect(set.code).toBe(0);
+  expect(set.output).toContain("no node has ever offered one, two");
   await until("the model list holds", async () => await refusal("nobody") === "model_not_allowed");
   expect(await refusal("two")).toBe("model_not_found");
 }, 60_000);

@@ -8,7 +8,7 @@ const shapes = { account: Budget, group: GroupBudget };
 /** Reads `tokens_per_day=2000000,models=small+large`; null for `none`. Throws UsageError. */
 export function readBudget(text: string, whose: keyof typeof shapes): GroupBudget | null {
   if (text === "none") return null;
-  const members = text.split(",").map((part) => part.split("=").map((word) => word.trim()));
+  const members = text.split(/[,，、]/).map((part) => part.split("=").map((word) => word.trim()));
   const { data, error } = shapes[whose].safeParse(
     Object.fromEntries(members.map(([name, value = ""]) => [
       name,
