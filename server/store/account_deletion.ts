@@ -53,6 +53,7 @@ export async function deleteAccount(
     rpm: null,
     models: null,
     budget: null,
+    weight: null,
   }).where("id", "=", id).execute();
   const keyIds = await endKeys(db, id, now);
   for (const table of ["joins", "group_members", "password_resets", "identities"] as const) {

@@ -30,7 +30,8 @@ export interface UserQuery {
   search?: string;
   /** The id of a group: its members only. */
   groupId?: string;
-  sort: UserSort;
+  /** Default: newest first. */
+  sort?: UserSort;
   /** The last account of the page before. */
   after?: UserPosition;
   limit: number;
@@ -88,7 +89,7 @@ export class UserTable {
   ) {}
 
   /** In the order asked for; accounts that are alike in it by their ids. */
-  async page({ search, groupId, sort, after, limit }: UserQuery): Promise<UserRow[]> {
+  async page({ search, groupId, sort = "newest", after, limit }: UserQuery): Promise<UserRow[]> {
     const rows = await this.database.read((db) => {
       let query = db.selectFrom("accounts").select(columns.names).select((row) => this.#keys(row))
         .where("deleted_at", "is", null);

@@ -517,6 +517,7 @@ test(
   visit(async (_tab, page) => {
     await inspect(page, "/", en.home.headline);
     await inspect(page, "/register", en.account.registerTitle);
+    await inspect(page, "/reset#reset-x", en.account.resetTitle);
     await inspect(page, "/login", en.account.loginTitle);
     await inspect(page, "/nodes", en.nodes.title);
     await inspect(page, "/no/such/page", en.notFound.title);
@@ -535,6 +536,7 @@ test(
     await inspect(page, "/keys", en.keys.title);
     await inspect(page, "/keys?create=1", en.keys.title);
     await inspect(page, "/calls", en.calls.title);
+    await inspect(page, "/budgets", en.budgets.title);
     await inspect(page, "/settings", en.settings.title);
   }),
 );

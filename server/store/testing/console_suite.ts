@@ -904,7 +904,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       }
       const all = async (sort: UserSort) => {
         const rows: UserRow[] = [];
-        for (let after: UserPosition | undefined;;) {
+        for (let after: UserPosition | null = null;;) {
           const query = { search: mark, sort, limit: 2, ...(after && { after }) };
           const page = await store.users.page(query);
           rows.push(...page);

@@ -6,7 +6,6 @@ import { api } from "../../api.ts";
 import { Failure } from "../../part/Notice.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
-import { SelectField } from "../../part/SelectField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { Table } from "../../part/Table.tsx";
 import { formatDay, formatNumber, formatShort, messages } from "../../state/locale.ts";
@@ -16,6 +15,8 @@ import { MoreButton } from "./MoreButton.tsx";
 import { usePages } from "./use_pages.ts";
 import { UserDialog } from "./UserDialog.tsx";
 import { buttonClass } from "../../part/button.ts";
+import * as buttonStyle from "../../part/button.module.css";
+import * as formStyle from "../../part/form.module.css";
 import * as pageStyle from "../../part/Page.module.css";
 import * as chipStyle from "../../part/chip.module.css";
 import * as tableStyle from "../../part/Table.module.css";
@@ -41,24 +42,28 @@ export function Users() {
     <section>
       <div class={pageStyle.toolbar}>
         <SearchField label={t.searchUsers} value={search} onInput={(q) => choices.set({ q })} />
-        <SelectField
-          label={t.sort}
-          name="sort"
-          options={sorts}
-          chosen={sort}
-          nameOf={(one) => t.sorts[one]}
-          onChoose={(one) => choices.set({ sort: one === "newest" ? "" : one })}
-        />
-        {groups.length > 0 && (
-          <SelectField
-            label={t.group}
-            name="group"
-            options={["", ...groups.map(({ id }) => id)]}
-            chosen={group}
-            nameOf={(id) => groups.find((one) => one.id === id)?.name ?? t.anyGroup}
-            onChoose={(id) => choices.set({ group: id })}
-          />
-        )}
+        <div class={buttonStyle.actions}>
+          <select
+            class={formStyle.select}
+            aria-label={t.sort}
+            value={sort}
+            onChange={({ currentTarget: { value } }) =>
+              choices.set({ sort: value === "newest" ? "" : value })}
+          >
+            {sorts.map((one) => <option key={one} value={one}>{t.sorts[one]}</option>)}
+          </select>
+          {groups.length > 0 && (
+            <select
+              class={formStyle.select}
+              aria-label={t.group}
+              value={group}
+              onChange={({ currentTarget: { value } }) => choices.set({ group: value })}
+            >
+              <option value="">{t.anyGroup}</option>
+              {groups.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
+            </select>
+          )}
+        </div>
       </div>
       <Failure error={pages.error} retry={pages.retry} />
       {pages.items
