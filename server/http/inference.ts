@@ -205,18 +205,22 @@ function demandOf(
   { path, defaults }: EndpointRow,
   { names }: Pick<AppParts, "names">,
 ): Demand {
-  const { id: callId } = request;
-  if (endpointSpecs[path].stream === null) return { callId, maxTokens: undefined };
-  const named = TOKEN_LIMITS.filter((name) => (body.kind(name) ?? "null") !== "null")
-    .map((name) => (body.kind(name) === "number" ? body.value(name) as number : 0));
+  const obeyed: readonly string[] = defaults?.max_tokens ?? ["max_tokens"];
+  const demand = (maxTokens: Demand["maxTokens"]) => (
+    { callId: request.id, maxTokens, limitName: obeyed[0]! }
+  );
+  if (endpointSpecs[path].stream === null) return demand(undefined);
+  const named = TOKEN_LIMITS.filter((name) => (body.kind(name) ?? "null") !== "null");
+  const said = named.map((name) => body.kind(name) === "number" ? body.value(name) as number : 0);
   // Providers differ in which of them they obey, and some take -1 as no limit.
-  const isLimited = named.length > 0 && named.every((tokens) => tokens >= 1);
-  if (named.length > 0) return { callId, maxTokens: isLimited ? Math.max(...named) : null };
+  if (said.some((tokens) => tokens < 1)) return demand(null);
+  // A limit of another endpoint binds no provider.
+  if (named.some((name) => obeyed.includes(name))) return demand(Math.max(...said));
   // What the gateway sends in the caller's place, to whichever model the call goes.
   const models = alias?.targets.map(({ model }) => model) ?? [request.model];
   const limits = models.map((model) => names.settingsOf(model)?.defaults?.max_tokens ?? Infinity);
-  const most = defaults?.max_tokens === undefined ? Infinity : Math.max(...limits);
-  return { callId, maxTokens: most === Infinity ? null : most };
+  const most = defaults?.max_tokens === undefined ? Infinity : Math.max(...limits, ...said);
+  return demand(most === Infinity ? null : most);
 }
 
 /** Gives a call that was answered with 404 back to its key, within its network's limit of refusals: it was a mistake and cost little. */

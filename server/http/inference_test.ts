@@ -135,6 +135,16 @@ describe("a budget", () => {
     expect(await asked({ max_completion_tokens: 1, max_tokens: -1 })).toBe(400);
     expect(await asked({ max_completion_tokens: 1, max_tokens: "1000" })).toBe(400);
     expect(await asked({ max_completion_tokens: 1, max_tokens: null })).toBe(200);
+    // A limit of another endpoint's: no provider obeys it here.
+    expect(await asked({ max_output_tokens: 10 })).toBe(400);
+    const responses = (more: object) =>
+      app.ask<{ error: { param: string } }>("POST /v1/responses", {
+        token: caller.api_token,
+        body: { model: "m", input: "hi", ...more },
+      });
+    const refused = await responses({ max_tokens: 10 });
+    expect([refused.status, refused.json.error.param]).toEqual([400, "max_output_tokens"]);
+    expect((await responses({ max_output_tokens: 10 })).status).toBe(200);
     const defaults = async (max_tokens: number | null) => {
       const settings = max_tokens === null ? {} : { defaults: { max_tokens } };
       const put = { token: admin.session, body: { name: "m", ...settings } };

@@ -13,6 +13,8 @@ export interface Demand {
   callId: string;
   /** The most tokens that the call asks for; null: it does not say; undefined: its endpoint writes none. */
   maxTokens: number | null | undefined;
+  /** The member in which its endpoint takes that number. */
+  limitName: string;
 }
 
 /** What the ledger knows of a call that has ended. */
@@ -223,7 +225,7 @@ function holdersOf(
   return holders;
 }
 
-function expectAllowed({ words, budget }: Holder, { maxTokens }: Demand): void {
+function expectAllowed({ words, budget }: Holder, { maxTokens, limitName }: Demand): void {
   const most = budget.max_tokens;
   if (most === undefined || maxTokens === undefined) return;
   if (maxTokens !== null && maxTokens <= most) return;
@@ -231,8 +233,8 @@ function expectAllowed({ words, budget }: Holder, { maxTokens }: Demand): void {
     "invalid_request",
     `Cannot call: ${words} may ask for ${most} tokens at most, and the call ${
       maxTokens === null ? "names no limit" : `asks for ${maxTokens}`
-    }; send max_tokens of ${most} or less`,
-    { param: "max_tokens" },
+    }; send ${limitName} of ${most} or less`,
+    { param: limitName },
   );
 }
 

@@ -42,6 +42,7 @@ function world(groups: Record<string, GroupBudget[]> = {}) {
     budgets.admit({ ...BASE, ...key }, () => ({
       callId: `call${calls++}`,
       maxTokens,
+      limitName: "max_tokens",
     })) as Admission | null;
   return { clock, admit, budgets };
 }
@@ -75,7 +76,11 @@ describe("after a restart without Redis", () => {
       },
     });
     const admit = async (budget: Budget) =>
-      await budgets.admit({ ...BASE, ...account(budget) }, () => ({ callId: "c", maxTokens: 1 }));
+      await budgets.admit({ ...BASE, ...account(budget) }, () => ({
+        callId: "c",
+        maxTokens: 1,
+        limitName: "max_tokens",
+      }));
     return { admit, budgets, pass: (ms: number) => void (now += ms) };
   }
 
