@@ -182,8 +182,14 @@ test(
       });
       expect([path, answer.status]).toEqual([path, 200]);
     };
-    const calls = () =>
-      Promise.all(gateways.map((_, at) => callAt(at, "alias-of-spent", spender.apiToken)));
+    const calls = async () => {
+      const answers = [];
+      // One at a time: a budget may allow no more.
+      for (const at of gateways.keys()) {
+        answers.push(await callAt(at, "alias-of-spent", spender.apiToken));
+      }
+      return answers;
+    };
     /** The codes and statuses with which all gateways answer a call, once they are as expected. */
     const everywhere = (expected: string) =>
       until(`${expected} at every gateway`, async () => {
