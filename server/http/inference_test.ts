@@ -20,8 +20,6 @@ const answerOk: Script = (sink, { stream }) => {
 
 beforeAll(async () => {
   app = await TestApp.start({
-    // No call waits for a faster node: the time of the answers here is that of no provider.
-    COLINK_MAX_WAIT_SECONDS: "0",
     COLINK_DEADLINE_SECONDS: "60",
     COLINK_DEFAULT_RPM: "1000",
     // Without white space, the status stays open until the deadline.

@@ -278,6 +278,8 @@ export class Auto implements Policy {
   waitFor(node: Node, request: CallRequest, ahead: number): Wait | null {
     const pool = this.#poolOf(request);
     const speed = pool?.speeds.get(node.who.nodeKey);
+    // There is no faster node where one alone serves the model.
+    if (!this.hub.hasSeveral(request.model)) return null;
     // What is known of ends is of nodes for everyone.
     if (!pool?.ends || speed === undefined || request.route !== "any") return null;
     const running = node.active + 1;
