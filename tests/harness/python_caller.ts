@@ -27,7 +27,7 @@ def read(question):
                 return {"text": text}
         except openai.APIStatusError as error:
             # The call's gateway is leaving or lost.
-            if "gateway_lost" not in str(error):
+            if not any(code in str(error) for code in ("gateway_lost", "shutting_down")):
                 return {"error": str(error)}
             time.sleep(0.2)
         except openai.APIConnectionError:

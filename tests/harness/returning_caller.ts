@@ -68,7 +68,7 @@ function isLoss(error: unknown): boolean {
 
 /** The call's gateway is leaving or lost: in a moment it is known what became of the answer. */
 function isAway(error: string): boolean {
-  return /gateway_lost|does not answer; try again/.test(error);
+  return /shutting_down|gateway_lost|does not answer; try again/.test(error);
 }
 
 const AWAY_MS = 200;
