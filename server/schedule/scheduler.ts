@@ -83,8 +83,11 @@ export class Scheduler {
     const onChange = (service: Service) => this.onQueueChange.emit(service);
     this.#shares = new TokenShares({ ...parts, ...config });
     this.#queues = new WaitQueues(parts.clock, config, onChange, this.#shares);
-    const onUse = (node: Node) => this.onSlotUse.emit(node);
-    this.#slots = new Slots(parts, this.#shares, (node) => this.#serveWaiters(node), onUse);
+    this.#slots = new Slots(parts, this.#shares, {
+      onRoom: (node) => this.#serveWaiters(node),
+      onUse: (node) => this.onSlotUse.emit(node),
+      onLostCall: (service) => this.#stranded.check(service),
+    });
     // A provider that limits the calls is no failure of the node.
     parts.penalties.onFault.subscribe((nodeKey, code) => {
       if (code !== "upstream_rate_limited") parts.hub.failed(nodeKey);
@@ -99,6 +102,8 @@ export class Scheduler {
       queues: this.#queues,
       mayBeServed: (waiter) => this.#mayBeServed(waiter),
       reasonFor: ({ call: { request } }) => this.#unavailable(request),
+      mayWaitInVain: (waiter) => this.#fasterWaits.has(waiter),
+      reconsider: (waiter) => this.#takeFree(waiter),
     });
   }
 
@@ -260,10 +265,7 @@ export class Scheduler {
    */
   membershipsChanged(): void {
     for (const service of this.#queues.services()) {
-      for (const { call: { request }, tried } of [...this.#queues.of(service)?.inOrder() ?? []]) {
-        const node = this.#slots.choose(request, tried);
-        if (node !== null) this.serveNext(node, service);
-      }
+      for (const waiter of [...this.#queues.of(service)?.inOrder() ?? []]) this.#takeFree(waiter);
       this.#stranded.check(service);
     }
   }
@@ -314,13 +316,21 @@ export class Scheduler {
 
   /** The call has waited for a faster node in vain. */
   #takeAny(waiter: Waiter<Lease>): void {
+    // If no slot is free, those of other gateways' nodes will do, too.
+    if (!this.#takeFree(waiter)) this.onQueueChange.emit(waiter.call.request);
+  }
+
+  /**
+   * Gives slots that are free for the call to those that wait, in their order, until the call has one.
+   * False: it still waits, because none is free, or because it rather waits for a faster node.
+   */
+  #takeFree(waiter: Waiter<Lease>): boolean {
     const { call: { request }, tried } = waiter;
     while (this.#queues.of(request)?.has(waiter)) {
       const node = this.#slots.choose(request, tried);
-      if (node === null || !this.serveNext(node, request)) break;
+      if (node === null || !this.serveNext(node, request)) return false;
     }
-    // If no slot is free, those of other gateways' nodes will do, too.
-    if (this.#queues.of(request)?.has(waiter)) this.onQueueChange.emit(request);
+    return true;
   }
 
   #wait(

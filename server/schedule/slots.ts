@@ -38,6 +38,16 @@ export interface SlotsParts {
   memberships?: Memberships;
 }
 
+/** What follows when slots are taken and given back. */
+export interface SlotEvents {
+  /** The node may have a free slot. */
+  onRoom(node: Node): void;
+  /** A slot of the node was taken or given back. */
+  onUse(node: Node): void;
+  /** A call of the service has ended whose node has left: no other call gets its slot. */
+  onLostCall(service: Service): void;
+}
+
 /** How long a node that answered BUSY counts as full, unless one of its slots is given back first. */
 const BUSY_PAUSE_MS = 500;
 
@@ -67,12 +77,10 @@ export class Slots implements HubWatcher {
   readonly #random: () => number;
   readonly #memberships: Memberships;
 
-  /** `onRoom` is called when a node may have a free slot, `onUse` when a slot was taken or given back. */
   constructor(
     private readonly parts: SlotsParts,
     private readonly shares: TokenShares,
-    private readonly onRoom: (node: Node) => void,
-    private readonly onUse: (node: Node) => void,
+    private readonly events: SlotEvents,
   ) {
     const { hub, penalties, policies, remoteWaiters, random = Math.random } = parts;
     this.#random = random;
@@ -267,7 +275,7 @@ export class Slots implements HubWatcher {
   joined(node: Node): void {
     this.#pools.joined(node);
     if (node.gateway === null) this.#localPools?.joined(node);
-    this.onRoom(node);
+    this.events.onRoom(node);
   }
 
   left(node: Node): void {
@@ -279,14 +287,14 @@ export class Slots implements HubWatcher {
   eased(node: Node, service?: Service): void {
     this.#pools.eased(node, service);
     this.#localPools?.eased(node, service);
-    if (service === undefined) this.onRoom(node);
+    if (service === undefined) this.events.onRoom(node);
   }
 
   loaded(node: Node, by: number): void {
     // The node's own gateway knows its load better than a BUSY of a moment ago tells.
     this.#endBusyPause(node);
     this.#pools.loaded(node, by);
-    if (by < 0) this.onRoom(node);
+    if (by < 0) this.events.onRoom(node);
   }
 
   shared(node: Node, by: number): void {
@@ -328,6 +336,7 @@ export class Slots implements HubWatcher {
     if (service.plan) this.parts.policies(service.model).released?.(node, service);
     this.#use(node, -1);
     if (node.isConnected) return;
+    this.events.onLostCall(service);
     // If the node has reconnected meanwhile, the probe that has ended was the new connection's, too.
     const connected = this.parts.hub.find(node.who.nodeKey);
     if (connected !== undefined) this.eased(connected);
@@ -339,8 +348,8 @@ export class Slots implements HubWatcher {
     if (!node.isConnected) return;
     this.#pools.loaded(node, by);
     this.#localPools?.loaded(node, by);
-    if (by < 0) this.onRoom(node);
-    this.onUse(node);
+    if (by < 0) this.events.onRoom(node);
+    this.events.onUse(node);
   }
 
   #endBusyPause(node: Node): void {

@@ -385,6 +385,21 @@ describe("a call that could wait for a faster node", () => {
     expect(new Uneven().ask().node).toBe("fast");
   });
 
+  test("takes the slower node's slot at once when the faster node leaves", async () => {
+    const speeds = new Uneven();
+    const { world } = speeds;
+    const fast = speeds.fill();
+    const asked = [speeds.ask(), speeds.ask()];
+    await settle();
+    expect(asked.map(({ node }) => node)).toEqual(["", ""]);
+    world.hub.remove(nodeNamed(speeds, "fast"));
+    // Their failure may become known after the node has left.
+    await world.clock.pass(1);
+    for (const { lease } of fast) lease.release();
+    await world.clock.pass(1);
+    expect(asked.map(({ node }) => node)).toEqual(["slow", "slow"]);
+  });
+
   test("leaves a slower node's slot that becomes free to calls that would wait for longer", async () => {
     const speeds = new Uneven();
     const fast = speeds.fill();
