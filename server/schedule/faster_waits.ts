@@ -77,13 +77,16 @@ export class FasterWaits {
     return this.#entries.get(waiter)?.isOver === false;
   }
 
-  /** The call gets a slot. */
+  /** The call gets a slot. To be followed by `left`. */
   served(waiter: Waiter<Lease>): void {
     const entry = this.#entries.get(waiter);
-    if (entry === undefined || entry.isOver) return;
-    entry.cancel();
-    entry.isOver = true;
-    this.#report(waiter, entry, true);
+    if (entry?.isOver === false) this.#report(waiter, entry, true);
+  }
+
+  /** The call does not wait any more. Where it got no slot, nothing is known of how long it would have waited. */
+  left(waiter: Waiter<Lease>): void {
+    this.#entries.get(waiter)?.cancel();
+    this.#entries.delete(waiter);
   }
 
   #report({ call: { request } }: Waiter<Lease>, { wait, sinceMs }: Entry, isServed = false): void {

@@ -81,8 +81,9 @@ export class Scheduler {
     this.#remoteWaiters = parts.remoteWaiters ?? noRemoteWaiters;
     this.#openFailures = new OpenFailures(parts.clock);
     const onChange = (service: Service) => this.onQueueChange.emit(service);
+    const onLeft = (waiter: Waiter<Lease>) => this.#fasterWaits.left(waiter);
     this.#shares = new TokenShares({ ...parts, ...config });
-    this.#queues = new WaitQueues(parts.clock, config, onChange, this.#shares);
+    this.#queues = new WaitQueues(parts.clock, config, onChange, onLeft, this.#shares);
     this.#slots = new Slots(parts, this.#shares, {
       onRoom: (node) => this.#serveWaiters(node),
       onUse: (node) => this.onSlotUse.emit(node),

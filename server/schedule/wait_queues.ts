@@ -36,11 +36,15 @@ export class WaitQueues<T> {
   readonly #reports = new Map<FairQueue<T>, () => void>();
   readonly #reported = new Map<Waiter<T>, number>();
 
-  /** `onChange` is called with the service of each queue that a call has entered or left. */
+  /**
+   * `onChange` is called with the service of each queue that a call has entered or left, `onLeft` with
+   * each call that has left.
+   */
   constructor(
     private readonly clock: Clock,
     private readonly config: WaitQueuesConfig,
     private readonly onChange: (service: Service) => void,
+    private readonly onLeft: (waiter: Waiter<T>) => void,
     private readonly shares: TokenShares,
   ) {}
 
@@ -156,6 +160,7 @@ export class WaitQueues<T> {
   #left(queue: FairQueue<T>, waiter: Waiter<T>): void {
     const { accountId } = waiter.call.request;
     this.#reported.delete(waiter);
+    this.onLeft(waiter);
     if (queue.size === 0) {
       this.#queues.delete(waiter.call.request);
       this.#reports.get(queue)?.();

@@ -356,7 +356,7 @@ describe("a call that could wait for a faster node", () => {
       const onLease = (lease: Lease) =>
         void Object.assign(asked, { node: lease.node.who.publicId, lease });
       const lease = this.world.lease(call);
-      if (lease instanceof Promise) void lease.then(onLease);
+      if (lease instanceof Promise) void lease.then(onLease, () => {});
       else onLease(lease);
       return asked;
     }
@@ -462,6 +462,17 @@ describe("a call that could wait for a faster node", () => {
     }
     expect(waited).toBeGreaterThan(0);
     expect(waited).toBeLessThan(10);
+  });
+
+  test("says nothing of such waits where its caller leaves: others wait as before", async () => {
+    const speeds = new Uneven();
+    speeds.fill();
+    for (let i = 0; i < 20; i++) {
+      const asked = speeds.ask();
+      expect(asked.node).toBe("");
+      asked.call.stop("caller_gone");
+      await speeds.world.clock.pass(5_100);
+    }
   });
 
   test("asks no other gateway for a slot until its wait is over", async () => {
