@@ -450,10 +450,27 @@ describe("who comes to another gateway", () => {
       const { harness } = isKnown ? network.gateways[0]! : other;
       expect(harness.hub.models()).toEqual(["new"]);
     }
-    const flooding = node.dial(other);
-    node.register(node.ticket, flooding, other);
-    for (let i = 0; i < 40; i++) other.harness.bytes(flooding, text(1, "x".repeat(2_000)));
-    expect(flooding.isTerminated).toBe(true);
+    for (
+      const [count, message] of [[40, text(1, "x".repeat(2_000))], [300, new Uint8Array()]] as const
+    ) {
+      const flooding = node.dial(other);
+      node.register(node.ticket, flooding, other);
+      for (let i = 0; i < count; i++) other.harness.bytes(flooding, message);
+      expect(flooding.isTerminated).toBe(true);
+    }
+  });
+
+  test("and sends pongs that none has asked for costs its gateway nothing", async () => {
+    const { network, holder, other, node } = withCall();
+    node.lose();
+    await node.comeTo(other);
+    holder.harness.links.start();
+    await network.pass(15_100);
+    const { pings } = node.socket;
+    expect(pings).toBeGreaterThan(0);
+    const sent = () => network.sent.filter((message) => message === "gw-1 to gw-0: pong").length;
+    for (let i = 0; i < 1_000; i++) other.harness.pong(node.socket);
+    expect(sent()).toBe(pings);
   });
 
   test("a thousand times costs its gateway a message each, and ends the session", async () => {

@@ -1,6 +1,6 @@
 /** The link of a node that has come to this gateway with the session of another one: its frames are carried there. */
 
-import { encodeJson, type RegisterV2 } from "../../protocol/mod.ts";
+import { encodeJson, MIN_IGNORED_BYTES, type RegisterV2 } from "../../protocol/mod.ts";
 import { type Dialer, Link, type LinkOwner, type Socket } from "./link.ts";
 
 /** Gateways that hold sessions of nodes which may come here instead. */
@@ -39,6 +39,8 @@ export class CarriedLink extends Link<never> {
   /** What has come before the session's gateway has agreed; null: it has. */
   #early: Uint8Array[] | null = [];
   #earlyBytes = 0;
+  /** Pings of either gateway that the node has not answered. */
+  #pings = 0;
   #carrier: Carrier | null = null;
 
   constructor(
@@ -82,8 +84,16 @@ export class CarriedLink extends Link<never> {
     this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
   }
 
+  override ping(text?: string): void {
+    this.#pings++;
+    super.ping(text);
+  }
+
+  /** A pong that was not asked for is not carried: a node could fill the link between the gateways with them. */
   override ponged(text: string): void {
     super.ponged(text);
+    if (this.#pings === 0) return;
+    this.#pings--;
     this.#carrier?.ponged(text);
   }
 
@@ -95,7 +105,8 @@ export class CarriedLink extends Link<never> {
   protected override read(message: string | Uint8Array): void {
     if (typeof message === "string") return this.malformed("text in wire v2");
     if (this.#early === null) return this.#carry(message);
-    this.#earlyBytes += message.byteLength;
+    // Even an empty message takes memory.
+    this.#earlyBytes += Math.max(message.byteLength, MIN_IGNORED_BYTES);
     if (this.#earlyBytes > MAX_EARLY_BYTES) return this.cut();
     this.#early.push(message.slice());
   }
