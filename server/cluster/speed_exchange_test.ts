@@ -93,10 +93,15 @@ test("a peer's speed is taken over as old as it is, and is then the same", async
   if (decoded.is !== "speeds") throw new Error("another message");
   exchange.receive(decoded.speeds);
   expect(adopted).toMatchObject([{ nodeKey: "a", service: SERVICE, measuredMs }]);
-  const restored = new NodeSpeed();
-  restored.adopt(adopted[0]!.speed);
-  expect(restored.record()).toEqual(speed().record());
-  expect(restored.typicalMs).toBe(speed().typicalMs);
+  for (const restored of [new NodeSpeed(), speed(80)]) {
+    restored.adopt(adopted[0]!.speed);
+    expect(restored.record()).toEqual(speed().record());
+    expect(restored.typicalMs).toBe(speed().typicalMs);
+    // As of a node whose answers came in one piece each.
+    restored.adopt({ ...adopted[0]!.speed, fit: null });
+    expect(restored.record().fit).toBeNull();
+    expect(restored.readMs(1_000)).toBe(0);
+  }
 });
 
 test("what is no speed is left out, and the others of the message are taken", () => {

@@ -173,10 +173,9 @@ export class NodeSpeed {
     for (const [level, slowdown] of record.slowdowns.slice(0, LEVELS).entries()) {
       if (slowdown !== null) this.#slowdowns[level] = slowdown;
     }
-    if (record.fit !== null) {
-      const [x, y, xx, xy] = record.fit;
-      this.#fitTo({ x, y, xx, xy });
-    }
+    const [x, y, xx, xy] = record.fit ?? [0, 0, 0, 0];
+    this.#fitTo({ x, y, xx, xy });
+    if (record.fit === null) this.#fit = null;
     this.loadMs = record.load_ms;
     this.hitRate = record.hit_rate;
     this.hitsLooked = record.hits_looked;
