@@ -147,13 +147,13 @@ export class Tunnels {
         link.sendFrame(tunnelled(TO_HOLDER, tunnel, frame));
         return true;
       },
-      ponged: (text) => this.#tell(peer, { is: "tunnel", tunnel, does: "pong", text }),
-      leaving: () => this.#tell(peer, { is: "tunnel", tunnel, does: "leaving" }),
+      ponged: (text) => this.#notify(peer, { is: "tunnel", tunnel, does: "pong", text }),
+      leaving: () => this.#notify(peer, { is: "tunnel", tunnel, does: "leaving" }),
       closed: (code) => this.#leave(peer, tunnel, code),
     };
   }
 
-  #tell(peer: string, message: TunnelMessage): void {
+  #notify(peer: string, message: TunnelMessage): void {
     this.parts.find(peer)?.send(message);
   }
 
@@ -167,7 +167,7 @@ export class Tunnels {
     if (carried === undefined) return;
     carried.cancelTimeout();
     this.#carried.delete(tunnel);
-    this.#tell(peer, { is: "tunnel", tunnel, does: "left", code });
+    this.#notify(peer, { is: "tunnel", tunnel, does: "left", code });
   }
 
   /** The holder ends the tunnel, or is lost. */
@@ -190,7 +190,7 @@ export class Tunnels {
     const sockets = this.#held.get(peer) ?? new Map<number, TunnelSocket>();
     this.#held.set(peer, sockets);
     if (sockets.size >= MAX_TUNNELS) {
-      return this.#tell(peer, { is: "tunnel", tunnel, does: "close", code: LOST, reason: "" });
+      return this.#notify(peer, { is: "tunnel", tunnel, does: "close", code: LOST, reason: "" });
     }
     sockets.get(tunnel)?.terminate();
     const { accountId, keyId, keyFamily, address } = dialer;
@@ -199,7 +199,7 @@ export class Tunnels {
       {
         isOpen: () => sockets.get(tunnel) === socket,
         send: (frame) => this.parts.find(peer)?.sendFrame(tunnelled(TO_NODE, tunnel, frame)),
-        tell: (what) => this.#tell(peer, { is: "tunnel", tunnel, ...what }),
+        notify: (what) => this.#notify(peer, { is: "tunnel", tunnel, ...what }),
         bufferedBytes: () => this.parts.find(peer)?.bufferedBytes ?? 0,
         gone: () => {
           sockets.delete(tunnel);
@@ -240,7 +240,7 @@ export class Tunnels {
 interface TunnelSocketParts {
   isOpen(): boolean;
   send(frame: Uint8Array): void;
-  tell(
+  notify(
     what: { does: "ping"; text: string } | { does: "close"; code: number; reason: string },
   ): void;
   bufferedBytes(): number;
@@ -264,17 +264,17 @@ class TunnelSocket implements NodeSocket {
   }
 
   ping(text = ""): void {
-    if (this.parts.isOpen()) this.parts.tell({ does: "ping", text });
+    if (this.parts.isOpen()) this.parts.notify({ does: "ping", text });
   }
 
   /** The carrier closes the node's socket, and says when it is closed. */
   close(code: number, reason: string): void {
-    if (this.parts.isOpen()) this.parts.tell({ does: "close", code, reason });
+    if (this.parts.isOpen()) this.parts.notify({ does: "close", code, reason });
   }
 
   terminate(): void {
     if (!this.parts.isOpen()) return;
-    this.parts.tell({ does: "close", code: LOST, reason: "" });
+    this.parts.notify({ does: "close", code: LOST, reason: "" });
     this.parts.gone();
   }
 

@@ -106,7 +106,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   #isConfirmed = false;
   /** Whether the node was asked to leave: it keeps the link for its running calls, and does not come back to it. */
   #isLeft = false;
-  /** What the node is told when its link is back; null: nothing. */
+  /** Asks the node to leave, once its link is back; null: it is not to leave. */
   #whenBack: (() => void) | null = null;
   #unacknowledged: number[] = [];
   #unacknowledgedBytes = 0;
@@ -177,13 +177,13 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   override goAway(reason: string, redialWithinMs: number): void {
-    const tell = () => {
+    const leave = () => {
       this.#isLeft = true;
       this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
     };
-    // A node that is away has calls to come back for, and is told then.
-    if (this.#isSuspended) this.#whenBack = tell;
-    else tell();
+    // A node whose connection is lost has calls to come back for, and is asked then.
+    if (this.#isSuspended) this.#whenBack = leave;
+    else leave();
   }
 
   notify(message: string): void {

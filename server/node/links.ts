@@ -122,7 +122,7 @@ const HANDED_OVER_WITHIN_MS = 2_000;
 /** How often a node is looked at whose frames another gateway carries, for how long it is, and when it then dials anew. */
 const CARRIED_LOOK_MS = 1_000;
 const MAX_CARRIED_MS = 5 * 60_000;
-const LEAD_OVER_WITHIN_MS = 2_000;
+const CARRIED_MOVE_WITHIN_MS = 2_000;
 
 interface Peer {
   ws: NodeSocket;
@@ -285,7 +285,7 @@ export class Links implements LinkOwner {
       return false;
     }
     this.#goOn(link, peer, ws, offerOf(register, register));
-    this.#leadOver(link, peer, ws);
+    this.#moveWhenIdle(link, peer, ws);
     return true;
   }
 
@@ -371,14 +371,14 @@ export class Links implements LinkOwner {
    * A node whose frames another gateway carries is asked to dial anew once it has no calls, or after
    * some minutes: what it runs then ends on the link that it has.
    */
-  #leadOver(link: LinkV2, peer: Peer, ws: NodeSocket): void {
+  #moveWhenIdle(link: LinkV2, peer: Peer, ws: NodeSocket): void {
     const { clock } = this.parts;
     const untilMs = clock.monotonic() + MAX_CARRIED_MS;
     const look = () => {
       if (this.#peers.get(link) !== peer || peer.ws !== ws || peer.node === null) return;
       const isDue = !link.hasCalls || clock.monotonic() >= untilMs;
       if (isDue && peer.cancelWait === null) {
-        this.move(peer.node, "its session is at another gateway", LEAD_OVER_WITHIN_MS);
+        this.move(peer.node, "its session is at another gateway", CARRIED_MOVE_WITHIN_MS);
       } else clock.after(CARRIED_LOOK_MS, look);
     };
     clock.after(CARRIED_LOOK_MS, look);

@@ -18,7 +18,7 @@ export interface Waiter<T> {
   readonly onPosition?: ((position: number) => void) | undefined;
 }
 
-/** Calls that are served on paper at once, at most. */
+/** Calls whose order is forecast at once, at most. */
 const MAX_FORECAST = 1_000;
 
 /** What a line is ordered by. */
@@ -140,7 +140,10 @@ export class FairQueue<T> {
     return ahead;
   }
 
-  /** Serves them on paper: each one costs its account what its call is expected to. Null: the call that is asked about. */
+  /**
+   * The order in which they would be served, if each call cost its account what it is expected to cost.
+   * Null: the call that is asked about.
+   */
   *#forecast(entrants: Iterable<Entrant<T>>): Iterable<Waiter<T> | null> {
     const queue = new ShareHeap<Entrant<T>>((a, b) => isBefore(a.rank, b.rank));
     for (const entrant of entrants) queue.add(entrant);
@@ -226,7 +229,7 @@ class Line<T> implements Placed, Ordered, Rank {
   }
 }
 
-/** A line on paper. */
+/** A line in a forecast. */
 interface Entrant<T> extends Placed {
   readonly line: Line<T> | null;
   readonly share: Share | null;
