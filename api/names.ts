@@ -58,7 +58,7 @@ export const ModelSettings = z.strictObject({
   hidden: z.boolean().optional()
     .describe("Whether the lists of models leave it out; who knows its name may call it."),
   groups: z.array(z.string().min(1).max(60)).min(1).max(100).optional()
-    .describe("Ids of the groups whose members alone may call it; absent: everybody may."),
+    .describe("Groups whose members alone may call it, by id or name; absent: everybody may."),
   defaults: described(ModelDefaults, "Inserted into calls that do not say it.").optional(),
 }).meta({ id: "ModelSettings", description: "What administrators say about a model." });
 export type ModelSettings = z.infer<typeof ModelSettings>;

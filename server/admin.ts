@@ -170,7 +170,7 @@ const limits = defineCommand({
   async run({ args }) {
     const change = {
       ...(args.rpm === undefined ? {} : { rpm: rpmOf(args.rpm) }),
-      ...(args.models === undefined ? {} : { models: modelsOf(args.models) }),
+      ...(args.models === undefined ? {} : { models: listOf("models", args.models) }),
       ...(args.budget === undefined ? {} : { budget: await budgetOf(args.budget, "account") }),
       ...(args.weight === undefined
         ? {}
@@ -412,12 +412,17 @@ const model = defineCommand({
     hidden: { type: "string", description: t`yes: lists of models leave it out; or no` },
     temperature: { type: "string", description: t`Sent where a caller says none; none: no longer` },
     "max-tokens": { type: "string", description: t`The same for the longest answer` },
+    groups: {
+      type: "string",
+      description: t`Groups whose members alone may call it, separated by commas; all: everybody`,
+    },
     forget: { type: "boolean", description: t`Remove all settings of the model` },
   },
   run: ({ args }) =>
-    withServices(async ({ names }, note) => {
+    withServices(async ({ names, groups }, note) => {
       const { name } = args;
       await names.refresh();
+      await groups.refresh();
       if (args.forget) {
         await names.removeModel(name);
         await note({ action: "model.changed", target: name });
@@ -433,6 +438,7 @@ const model = defineCommand({
       const after = readModelSettings({
         ...before,
         ...defined({ note: args.note, hidden: yesOf("hidden", args.hidden) }),
+        groups: chosenGroups(args.groups, before.groups, groups),
         defaults,
       });
       if (
@@ -442,9 +448,24 @@ const model = defineCommand({
         const detail = { settings: JSON.stringify(after) };
         await note({ action: "model.changed", target: name, detail });
       }
-      return JSON.stringify(after, null, 2);
+      return JSON.stringify(
+        { ...after, groups: after.groups?.map((id) => groups.nameOf(id) ?? id) },
+        null,
+        2,
+      );
     }),
 });
+
+/** The ids of the groups that `--groups` names; undefined: everybody. Throws `invalid_request`. */
+function chosenGroups(
+  text: string | undefined,
+  before: readonly string[] | undefined,
+  groups: AccountServices["groups"],
+): readonly string[] | undefined {
+  if (text === undefined) return before;
+  const names = listOf("groups", text);
+  return names === null ? undefined : groups.idsOf(names);
+}
 
 /** The commands below `server admin`. */
 export const admin: CommandDef = defineCommand({
@@ -570,6 +591,10 @@ function warnOfUnknown(models: readonly string[], known: readonly string[]): voi
   console.error(t`Note: no node has ever offered ${unknown.join(", ")}; check the spelling`);
 }
 
-function modelsOf(text: string): string[] | null {
-  return text === "all" ? null : namesIn(text);
+/** Names; null: all. An empty list is a typing error that would lock everybody out. */
+function listOf(option: string, text: string): string[] | null {
+  if (text === "all") return null;
+  const names = namesIn(text);
+  if (names.length > 0) return names;
+  throw new UsageError([t`--${option}=${text}: expected names separated by commas, or "all"`]);
 }

@@ -99,6 +99,8 @@ export const chinese: Readonly<Record<string, string>> = {
   "yes: lists of models leave it out; or no": "yes：不出现在模型列表中；或 no",
   "Sent where a caller says none; none: no longer": "调用方没有指定时使用的值；none：取消",
   "The same for the longest answer": "最大输出长度的默认值，同上",
+  "Groups whose members alone may call it, separated by commas; all: everybody":
+    "只有这些组的成员可以调用它，用逗号分隔；all：所有人",
   "Remove all settings of the model": "删除模型的全部设置",
   "{0}: its settings are removed": "{0}：设置已删除",
   "Accounts, from the command line": "在命令行中管理账号",
@@ -109,6 +111,8 @@ export const chinese: Readonly<Record<string, string>> = {
   '{0}: expected names, or a JSON list such as [{"model":"m"}]':
     '{0}：应为名称，或 JSON 列表，例如 [{"model":"m"}]',
   '--{0}={1}: expected a number, or "none"': "--{0}={1}：应为数字，或“none”",
+  '--{0}={1}: expected names separated by commas, or "all"':
+    "--{0}={1}：应为用逗号分隔的名称，或 “all”",
   "--{0}={1}: expected yes or no": "--{0}={1}：应为 yes 或 no",
   "Check what the gateway depends on; each line with a cause and a cure":
     "检查网关依赖的各项，逐项给出原因和解决方法",

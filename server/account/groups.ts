@@ -5,7 +5,8 @@ import type { Clock } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
-import { groupNotFound, type GroupRow } from "../store/groups.ts";
+import { ColinkError } from "../base/error.ts";
+import { groupKey, groupNotFound, type GroupRow } from "../store/groups.ts";
 import { PeriodicTask } from "../store/periodic_task.ts";
 import type { Store } from "../store/store.ts";
 import { randomChars } from "./tokens.ts";
@@ -99,7 +100,29 @@ export class Groups {
 
   /** The id of the group of that name, in any case; null: there is none. */
   idOf(name: string): string | null {
-    return this.#idByName.get(name.toLowerCase()) ?? null;
+    return this.#idByName.get(groupKey(name)) ?? null;
+  }
+
+  /**
+   * The ids of groups that are given by name or id. `kept`: ids that may be of groups which are gone.
+   * Throws `invalid_request` for any other that is none.
+   */
+  idsOf(given: readonly string[], kept: readonly string[] = []): string[] {
+    const ids = given.map((one) => {
+      const id = this.#byId.has(one) || kept.includes(one) ? one : this.idOf(one);
+      if (id !== null) return id;
+      throw new ColinkError(
+        "invalid_request",
+        `Cannot find the group ${JSON.stringify(one)}: expected the name or the id of a group`,
+        { param: "groups" },
+      );
+    });
+    return [...new Set(ids)];
+  }
+
+  /** Null: the group is gone. */
+  nameOf(id: string): string | null {
+    return this.#byId.get(id)?.name ?? null;
   }
 
   /** The account's own weight, else that of the heaviest of its groups; 1 without either. */

@@ -83,7 +83,7 @@ export class GroupTable {
           `Cannot make the group: there are ${MAX_GROUPS}; delete one`,
         );
       }
-      const row = groups.toRow({ ...group, nameKey: keyOf(group.name) });
+      const row = groups.toRow({ ...group, nameKey: groupKey(group.name) });
       const added = await db.insertInto("account_groups").values(row)
         .onConflict((conflict) => conflict.column("name_key").doNothing())
         .returning("id").executeTakeFirst();
@@ -97,11 +97,12 @@ export class GroupTable {
       const { name } = change;
       const set = {
         id: sql.ref<string>("id"),
-        ...groups.toChange({ ...change, ...(name !== undefined && { nameKey: keyOf(name) }) }),
+        ...groups.toChange({ ...change, ...(name !== undefined && { nameKey: groupKey(name) }) }),
       };
       if (name !== undefined) {
         const other = await db.selectFrom("account_groups").select("id")
-          .where("name_key", "=", keyOf(name)).where("id", "<>", storable(id)).executeTakeFirst();
+          .where("name_key", "=", groupKey(name)).where("id", "<>", storable(id))
+          .executeTakeFirst();
         if (other !== undefined) throw nameTaken(name);
       }
       const changed = await db.updateTable("account_groups").set(set)
@@ -170,8 +171,9 @@ export class GroupTable {
 }
 
 /** Names that differ in case alone are one name. */
-function keyOf(name: string): string {
-  return name.toLowerCase();
+/** The same for names that look the same: in any case, and composed or not. */
+export function groupKey(name: string): string {
+  return name.normalize("NFC").toLowerCase();
 }
 
 function nameTaken(name: string): ColinkError {

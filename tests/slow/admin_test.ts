@@ -69,6 +69,8 @@ const mistakes: [words: string[], complaint: string][] = [
   [["limits", "--email", "a@example.com"], "--rpm, --models, --budget or --weight"],
   [["limits", "--email", "a@example.com", "--weight", "0"], "--weight=0"],
   [["limits", "--email", "a@example.com", "--rpm", "many"], "--rpm=many"],
+  [["limits", "--email", "a@example.com", "--models", ","], "--models=,"],
+  [["model", "m", "--groups", "nobodys"], "nobodys"],
   [["limits", "--email", "a@example.com", "--rpn", "3"], "--rpn"],
   [["shut", "--email", "nobody@example.com"], "nobody@example.com"],
   [["shut"], "email"],

@@ -172,7 +172,12 @@ function modelSettingRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.saveModel, async (c) => {
     const admin = await administrator(c, parts);
-    const model = c.req.valid("json");
+    const asked = c.req.valid("json");
+    const before = names.settingsOf(asked.name);
+    const model = {
+      ...asked,
+      ...(asked.groups && { groups: parts.groups.idsOf(asked.groups, before?.groups) }),
+    };
     await names.saveModel(model);
     const { name: target, note = null, hidden = false, groups, defaults = {} } = model;
     const detail = {

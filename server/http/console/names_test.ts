@@ -303,6 +303,28 @@ test("a model for certain groups is called and listed by their members alone, an
   expect(await ids(admin.api_token)).toContain("org/big");
 });
 
+test("a model's groups are given by name or id, and stay when one of them is gone", async () => {
+  const { groups } = app.parts;
+  const [{ id }, gone] = [
+    await groups.create({ name: "R\u00e9seau" }),
+    await groups.create({ name: "Gone" }),
+  ];
+  const put = (...given: string[]) =>
+    app.ask<{ models: { name: string; groups?: string[] }[] }>("PUT /api/admin/models", {
+      token: admin.session,
+      body: { name: "org/big", groups: given },
+    });
+  const saved = async (...given: string[]) =>
+    (await put(...given)).json.models.find(({ name }) => name === "org/big")?.groups;
+  // The same letters, composed otherwise.
+  expect(await saved("RE\u0301SEAU", gone.id)).toEqual([id, gone.id]);
+  expect((await put("Reseau")).status).toBe(400);
+  await groups.remove(gone.id);
+  // Else deleting a group would open the model to everybody.
+  expect(await saved(id, gone.id)).toEqual([id, gone.id]);
+  await app.ask("DELETE /api/admin/models?name=org/big", { token: admin.session });
+});
+
 test("an account's own alias shows as offered what a node lends to that account", async () => {
   const { id } = await app.parts.groups.create({ name: "Lab" });
   await app.parts.groups.change(id, { add: [user.id] });
