@@ -1,6 +1,7 @@
 /** Usage as rows of a table, for spreadsheets and invoices: read and sent piece by piece, however much there is. */
 
 import type { UsageExportColumn, UsageExportFilter } from "../../api/mod.ts";
+import { othersTurn } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import { DAY_MS, TimeZone, wholeHour } from "../base/time_zone.ts";
@@ -144,8 +145,13 @@ export class UsageExport {
     const { usage } = this.options.store;
     const { first, end, step, offsets, span } = calendar;
     const query = { accountIds, by: storedColumns(by), step, ...(offsets && { offsets }) };
-    const page = (part: Span, after: ExportedUsage | null) =>
-      usage.exported({ ...query, ...part, after, limit: PAGE_ROWS } satisfies UsageExportQuery);
+    const page = async (part: Span, after: ExportedUsage | null) => {
+      // SQLite answers within the turn: pages without a pause would hold up every other request.
+      await othersTurn();
+      return await usage.exported(
+        { ...query, ...part, after, limit: PAGE_ROWS } satisfies UsageExportQuery,
+      );
+    };
     // A row for the whole time cannot be read in parts.
     let days = end - first;
     for (let day = first; day < end;) {

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { ErrorView } from "../../../api/mod.ts";
+import { UsageExport } from "../../account/usage_export.ts";
 import { anEntry } from "../../store/testing/store_suite.ts";
 import { type TestAccount, TestApp } from "../testing/test_app.ts";
 import { tableStream } from "./table_stream.ts";
@@ -132,4 +133,42 @@ test("a table that breaks off fails, so that no part is taken for the whole", as
   }
   const stream = await tableStream({ columns: ["n"], pages: pages() }, "csv");
   await expect(new Response(stream).text()).rejects.toThrow();
+});
+
+test("others have their turn before each page of a table", async () => {
+  const row = {
+    accountId: "a",
+    at: 0,
+    keyId: "",
+    model: "m",
+    calls: 1,
+    errors: 0,
+    promptTokens: 1,
+    completionTokens: 1,
+  };
+  const { store, groups, clock } = app.parts;
+  let turns = 0;
+  let next: ReturnType<typeof setImmediate>;
+  const pass = () => {
+    turns++;
+    next = setImmediate(pass);
+  };
+  next = setImmediate(pass);
+  const seen: number[] = [];
+  const exported = ({ limit }: { limit: number }) => {
+    seen.push(turns);
+    // As SQLite does: without waiting for anything.
+    return Promise.resolve(seen.length > 3 ? [] : Array.from({ length: limit }, () => row));
+  };
+  const usage = Object.assign(Object.create(store.usage) as typeof store.usage, { exported });
+  const file = new UsageExport({
+    store: { usage, users: store.users, keys: store.keys },
+    groups,
+    clock,
+  }).file("a", { by: ["model"] });
+  let rows = 0;
+  for await (const page of file.pages) rows += page.length;
+  clearImmediate(next);
+  expect(rows).toBe(6000);
+  expect(new Set(seen).size).toBe(4);
 });
