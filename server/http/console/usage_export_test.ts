@@ -22,7 +22,7 @@ beforeAll(async () => {
   ann = await app.account("=ann@example.org");
   gone = await app.account("gone@example.org");
   const { key } = await app.key(ann, { name: "+1" });
-  const [own] = await app.parts.store.keys.ofAccount(ann.id);
+  const own = (await app.parts.store.keys.ofAccount(ann.id)).find(({ id }) => id !== key.id);
   const call = (accountId: string, keyId: string, model: string, startedAt: number) =>
     anEntry({ accountId, keyId, model, startedAt, promptTokens: 10, completionTokens: 1 });
   await app.parts.store.writeLedger([
