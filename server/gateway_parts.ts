@@ -177,6 +177,7 @@ export async function createParts(config: Config, world: PartsWorld) {
       clock,
       log,
       random,
+      isListed: (model, groups) => services.names.isListed(model, groups),
       ...(remoteWaiters && { remoteWaiters }),
     },
     config,

@@ -193,6 +193,11 @@ export class Names {
     return members === undefined || members.some((id) => groups.includes(id));
   }
 
+  /** Whether lists and hints name the model to members of the groups. */
+  isListed(model: string, groups: GroupIds): boolean {
+    return this.mayUse(model, groups) && this.#models.get(model)?.hidden !== true;
+  }
+
   /** What administrators say about the model; undefined: nothing. */
   settingsOf(model: string): ModelSettings | undefined {
     return this.#models.get(model);

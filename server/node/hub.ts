@@ -274,7 +274,7 @@ export class Hub {
   }
 
   /** The models that the viewer may know of. */
-  *knownModels(viewer: Viewer = STRANGER): Iterable<string> {
+  *knownModels(viewer: Viewer = STRANGER): Generator<string, void> {
     for (const model of this.#known.keys()) {
       if (this.#served.get(model)?.open !== 0) yield model;
     }

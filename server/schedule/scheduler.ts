@@ -38,7 +38,10 @@ export interface SchedulerConfig extends WaitQueuesConfig {
   /** How long a call waits for a faster node while a slower one has a slot free. Default: not at all. */
   fasterWaitMs?: number;
 }
-export type SchedulerParts = SlotsParts;
+export interface SchedulerParts extends SlotsParts {
+  /** Whether hints name the model to the caller; absent: each that it may know of. */
+  isListed?: (model: string, groups: readonly string[]) => boolean;
+}
 
 /** How a call asks for a slot. */
 export interface LeaseRequest {
@@ -486,7 +489,9 @@ export class Scheduler {
     // A node that served the model here a while ago may come back.
     if (offered && !hub.hasSeen(request, viewer)) return endpointNotOffered(request, offered);
     if (hub.knows(model, viewer)) return noNodeOnline(request, this.retryAfterMs(request));
-    return modelNotFound(model, hub.knownModels(viewer));
+    const { isListed = () => true } = this.parts;
+    const known = hub.knownModels(viewer).filter((name) => isListed(name, viewer.groups));
+    return modelNotFound(model, known);
   }
 
   /** How long such a call would wait that came now. */

@@ -40,9 +40,9 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const viewer = viewerOf({ accountId }, parts.memberships);
     for (const [at, model] of hub.models(viewer).entries()) {
       // As in /v1/models: what is hidden, or for other groups.
-      const isListed = names.mayUse(model, viewer.groups) &&
-        names.settingsOf(model)?.hidden !== true;
-      if (isListed) models.push({ ...view(model, viewer), ...speedIn(speeds, model) });
+      if (names.isListed(model, viewer.groups)) {
+        models.push({ ...view(model, viewer), ...speedIn(speeds, model) });
+      }
       if (at % MODELS_PER_TURN === MODELS_PER_TURN - 1) await othersTurn();
     }
     return c.json({ models }, 200);

@@ -278,6 +278,8 @@ describe("what administrators say about a model", () => {
     expect(models.map(({ id }) => id)).not.toContain("llama");
     expect(models).toContainEqual(expect.objectContaining({ id: "qwen", description: "for code" }));
     expect((await call("llama")).status).toBe(200);
+    expect((await call("llamb")).json.error?.message).not.toContain('"llama"');
+    expect((await call("qwem")).json.error?.message).toContain('did you mean "qwen"?');
     await app.ask("DELETE /api/admin/models?name=llama", { token: admin.session });
     expect((await listed()).map(({ id }) => id)).toContain("llama");
     expect(await app.audited("model.changed")).not.toEqual([]);
