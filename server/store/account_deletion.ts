@@ -19,7 +19,7 @@ export interface DeletedAccount {
   sessionIds: string[];
 }
 
-/** The setting whose row makes changes of who is an administrator wait for each other. */
+/** The setting whose row makes deletions wait for each other, so that two administrators cannot both be the last but one. */
 const ADMINISTRATORS = "administrators";
 
 /**
@@ -63,7 +63,7 @@ export async function deleteAccount(
   return { email: found.email, keyIds, sessionIds: await endSessions(id) };
 }
 
-/** An account's address in a list, or in its place that it was deleted. */
+/** An account's address in a list; of a deleted account, the words that it was deleted. */
 export function shownEmail(table: string): RawBuilder<string> {
   const [email, deletedAt] = [sql.ref(`${table}.email`), sql.ref(`${table}.deleted_at`)];
   return sql<string>`case when ${deletedAt} is null then ${email} else ${
@@ -71,7 +71,7 @@ export function shownEmail(table: string): RawBuilder<string> {
   } end`;
 }
 
-/** Within a transaction: from now on it alone decides who is an administrator. */
+/** Within a transaction: until its end no other one deletes an account. */
 async function lockAdministrators(db: Transaction<Schema>): Promise<void> {
   await db.insertInto("settings").values({ name: ADMINISTRATORS, value: "true" })
     .onConflict((conflict) => conflict.column("name").doUpdateSet({ value: "true" })).execute();
@@ -88,6 +88,10 @@ async function expectAnotherAdministrator(db: Transaction<Schema>, id: string): 
   );
 }
 
+/**
+ * Within a transaction: ends the account's keys and clears their names, tokens and limits. Resolves
+ * with the ids of those that worked.
+ */
 export async function endKeys(
   db: Transaction<Schema>,
   accountId: string,

@@ -119,3 +119,9 @@ export function codeOf(error: unknown): string {
   const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
   return typeof code === "string" ? code : "";
 }
+
+/** Whether a change was refused because another row has the same value already, in either database. */
+export function isUniqueViolation(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "23505" || code.startsWith("SQLITE_CONSTRAINT_UNIQUE");
+}

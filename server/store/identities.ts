@@ -34,7 +34,7 @@ export class IdentityTable {
     return identities.fromFound(row);
   }
 
-  /** Null: nobody signs in to the account with that provider. */
+  /** The account's identity at that provider; null: it has none. */
   async ofAccount(accountId: string, issuer: string): Promise<IdentityRow | null> {
     const row = await this.database.read((db) =>
       db.selectFrom("identities").selectAll().where("account_id", "=", accountId)
@@ -43,22 +43,29 @@ export class IdentityTable {
     return identities.fromFound(row);
   }
 
-  /** Links an account whose owner has asked for it. False: the account or the person is linked already. */
+  /** Links an account whose owner has asked for it. False: one of the two is linked already, or the account was deleted. */
   link(identity: IdentityRow): Promise<boolean> {
-    return this.database.transaction((db) => this.add(db, identity));
+    return this.database.transaction(async (db) => {
+      // Locks the account's row: a deletion that comes later removes the link, too.
+      const account = await db.updateTable("accounts").set((column) => ({ id: column.ref("id") }))
+        .where("id", "=", identity.accountId).where("deleted_at", "is", null).returning("id")
+        .executeTakeFirst();
+      return account !== undefined && await this.add(db, identity);
+    });
   }
 
   /**
-   * Links the account that has the person's address, whoever made it: its password, its sessions and
-   * its keys end, whose ids it resolves with, and `fresh` keys take their place. Null, and nothing has
-   * changed: the account or the person is linked already.
+   * Links the account that has the person's address, which another may have made: its password, its
+   * sessions and its keys end, whose ids it resolves with, and `fresh` keys take their place. Null, and
+   * nothing has changed: the account or the person is linked already, or the account was deleted.
    */
   takeOver(identity: IdentityRow, fresh: readonly KeyRow[]): Promise<TakenOver | null> {
     const { accountId: id } = identity;
     return this.database.transaction(async (db) => {
       // The account's row first, as every change of a password does: two of them must not deadlock.
-      await db.updateTable("accounts").set({ password_hash: "" }).where("id", "=", id).execute();
-      if (!await this.add(db, identity)) throw new NothingChanged();
+      const account = await db.updateTable("accounts").set({ password_hash: "" })
+        .where("id", "=", id).where("deleted_at", "is", null).returning("id").executeTakeFirst();
+      if (account === undefined || !await this.add(db, identity)) throw new NothingChanged();
       await db.deleteFrom("password_resets").where("account_id", "=", id).execute();
       await db.updateTable("keys").set({ is_default: 0 }).where("account_id", "=", id).execute();
       const keyIds = await endKeys(db, id, this.database.now);

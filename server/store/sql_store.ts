@@ -4,7 +4,7 @@ import type { Kysely, Transaction } from "kysely";
 import { ColinkError } from "../base/error.ts";
 import { deleteAccount, type DeletedAccount } from "./account_deletion.ts";
 import { AuditTable } from "./audit.ts";
-import type { Backend } from "./backend.ts";
+import { type Backend, isUniqueViolation } from "./backend.ts";
 import { CallTable } from "./calls.ts";
 import { Database } from "./database.ts";
 import { GroupTable } from "./groups.ts";
@@ -166,15 +166,13 @@ export class SqlStore implements Store {
 
   setEmail(accountId: string, email: string): Promise<boolean> {
     return this.#database.transaction(async (db) => {
-      const holder = await db.selectFrom("accounts").select("id").where("email", "=", email)
-        .executeTakeFirst();
-      if (holder !== undefined && holder.id !== accountId) {
-        throw emailTaken("Cannot change the e-mail address: another account has it already");
-      }
       const changed = await db.updateTable("accounts").set({ email })
         .where("id", "=", accountId).where("deleted_at", "is", null).returning("id")
         .executeTakeFirst();
       return changed !== undefined;
+    }).catch((error) => {
+      if (!isUniqueViolation(error)) throw error;
+      throw emailTaken("Cannot change the e-mail address: another account has it already");
     });
   }
 

@@ -35,6 +35,20 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
     return account;
   }
 
+  test("of two accounts that take an address at once, one gets it and the other is refused", async () => {
+    for (let round = 0; round < 10; round++) {
+      const [one, two] = [await added(), await added()];
+      const email = `${crypto.randomUUID()}@example.org`;
+      const outcomes = await Promise.allSettled(
+        [one, two].map(({ id }) => store.setEmail(id, email)),
+      );
+      const refusals = outcomes.flatMap((outcome) =>
+        outcome.status === "rejected" ? [outcome.reason.code] : []
+      );
+      expect(refusals).toEqual(["email_taken"]);
+    }
+  });
+
   describe("accounts that are deleted", () => {
     const deleted = async (change: Partial<AccountRow> = {}) => {
       const account = await added(change);
@@ -81,6 +95,25 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       await store.passwordResets.put(code);
       expect(await store.passwordResets.emailOf(id)).toBeNull();
       expect(await store.resetPassword(id, "hash")).toBeNull();
+    });
+
+    test("leave no weight, and can be linked with no person of the provider", async () => {
+      const { id } = await deleted({ weight: 300 });
+      const { weights } = await store.groups.snapshot();
+      expect(weights.filter(({ accountId }) => accountId === id)).toEqual([]);
+      const identity: IdentityRow = {
+        issuer: "https://id.example",
+        subject: id,
+        accountId: id,
+        createdAt: DAY,
+        given: { groups: [], isAdmin: false },
+        sealedGrant: "",
+        dueAt: null,
+        suspendedAt: null,
+      };
+      expect(await store.identities.link(identity)).toBe(false);
+      expect(await store.identities.takeOver(identity, [])).toBeNull();
+      expect(await store.identities.find(identity)).toBeNull();
     });
 
     test("leave their invites to those who have them, under no name", async () => {
