@@ -30,9 +30,10 @@ export const label = (maxChars: number) => note(maxChars).min(1);
 /** Names of models. */
 export const modelList = z.array(z.string().min(1).max(256)).min(1).max(1000);
 
-/** Calls per minute. */
-/** Of an account or a group, in what is scarce. */
+/** The part of an account or a group in what is scarce; 1 for most. */
 export const weight = z.number().min(0.01).max(1000);
+
+/** Calls per minute. */
 export const rpm = z.int().min(0).max(1_000_000);
 
 /** A member that is null where there is nothing: unlike `nullable()`, refers to a named shape in OpenAPI. */

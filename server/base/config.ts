@@ -261,7 +261,7 @@ const settings = {
     "COLINK_OIDC_ONLY",
     "off",
     "on|off",
-    "Whether nobody signs in or registers with a password",
+    "Whether sign-in and registration with a password are off",
     onOff,
   ),
   oidcLabel: setting(

@@ -38,7 +38,7 @@ export function isAnthropicSdk(headers: Headers): boolean {
 
 /**
  * The content of one of the gateway's own errors. `publicUrl`: the gateway's address, null where it is
- * not set: what the caller's request names may be a proxy's, and a program shows the link to somebody else.
+ * not set: what the caller's request names may be a proxy's, and a program shows the link to other people.
  */
 export function contentOf(error: ColinkError, publicUrl: string | null): ErrorContent {
   const { code, message, param, kind: { status, type } } = error;

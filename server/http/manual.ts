@@ -136,8 +136,8 @@ function filledIn(file: string, text: string, url: string): Served {
 
 /**
  * With its compressed form, which is made when a page is asked for again at the same address: else
- * whoever asks for a large page under ever new names of the host would have each compressed. At the
- * level that makes a page a twentieth larger in half the time of the usual one.
+ * requests for a large page under ever new names of the host would have each compressed. The level
+ * makes a page a twentieth larger than the usual one does, in half the time.
  */
 function compressed(asset: Served): Served {
   const identity = asset.bytes?.identity;

@@ -1,4 +1,4 @@
-/** Requests to the sign-in provider: bounded in time, in bytes and in number, so that a slow or huge answer costs nobody else anything. */
+/** Requests to the sign-in provider: bounded in time, in bytes and in number, so that a slow or huge answer costs other requests nothing. */
 
 import type { Budget } from "../../base/budgets.ts";
 

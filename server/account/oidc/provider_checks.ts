@@ -29,7 +29,7 @@ export interface ProviderChecksOptions {
 const EVERY_MS = 5_000;
 /** A person of whom nothing could be learned is asked for again after this time. */
 const RETRY_MS = 30_000;
-/** Another gateway takes up what one that crashed had claimed. Longer than a check can take. */
+/** After this time, another gateway takes up what a crashed gateway had claimed. Longer than a check can take. */
 const LEASE_MS = 60_000;
 /** So few that the last of them is asked for well before the lease ends, however slow the provider is. */
 const CLAIMED_AT_ONCE = 16;
@@ -44,7 +44,7 @@ export class ProviderChecks {
    * was used up must not be used again.
    */
   readonly #unsaved = new Map<string, { identity: IdentityRow; vouched: Vouched }>();
-  /** Whether the provider failed last: said once, not for every person. */
+  /** Whether the last check found the provider away; the log has one line for this, not one for each person. */
   #isFailing = false;
 
   constructor(options: ProviderChecksOptions) {
@@ -70,7 +70,7 @@ export class ProviderChecks {
     return this.#task.close();
   }
 
-  /** Asks for everybody who is due; several gateways share the work. */
+  /** Asks for each person who is due; several gateways share the work. */
   async run(): Promise<void> {
     const { store, config, clock } = this.#options;
     const issuer = issuerKey(config);
@@ -145,7 +145,7 @@ export class ProviderChecks {
     });
   }
 
-  /** Nobody loses access because the provider is away, or because this gateway's client is set up wrongly. */
+  /** Postpones the check: no person loses access because the provider is away, or because this gateway's client is set up wrongly. */
   async #later(identity: IdentityRow, error: unknown): Promise<void> {
     const { store, clock, log } = this.#options;
     if (!this.#isFailing) {

@@ -25,14 +25,14 @@ import {
   type Vouch,
 } from "./sign_in_provider.ts";
 
-/** An attempt to sign in, kept in a cookie of the browser that began it: nobody else can end it. */
+/** An attempt to sign in, kept in a cookie of the browser that began it: no other browser can end it. */
 interface Attempt extends AttemptSecrets {
   /** Where the provider sends the browser back to. */
   redirectUri: string;
   /** A path of the console. */
   next: string;
   invite: string | null;
-  /** The account of the person who links it with the provider; null: nobody was signed in. */
+  /** The account of the person who links it with the provider; null: no account was signed in. */
   linkTo: string | null;
   /** UTC milliseconds. */
   expiresAt: number;
@@ -216,7 +216,7 @@ export class ProviderSignIn {
       await this.#options.store.identities.ofAccount(accountId, this.#issuer) !== null;
   }
 
-  /** For operators: whoever signs in with the account's address next is linked with it. False: nobody was. */
+  /** For operators: the person who signs in with the account's address next is linked with it. False: no person was. */
   unlink(accountId: string): Promise<boolean> {
     return this.#options.store.identities.unlink(accountId);
   }
@@ -281,7 +281,7 @@ export class ProviderSignIn {
     if (attempt.linkTo !== null) {
       const identity = identityOf(attempt.linkTo);
       const account = await this.#expectEnabled(identity);
-      // Otherwise somebody could keep another's address, and with it that person's way in.
+      // Otherwise an account could keep another person's address, and with it that person's way in.
       if (account.email !== this.#verifiedEmail(vouch.claims)) {
         throw refused("your address here is not yours at the provider; change it under Settings");
       }
@@ -296,7 +296,7 @@ export class ProviderSignIn {
     }
     if (account.disabledAt !== null) throw accountDisabled();
     const identity = identityOf(account.id);
-    // Whoever made the account may not be who has the address: nothing of theirs opens it any more.
+    // The account may have been made by another than the address's owner: no key or session of before opens it any more.
     const ended = await store.identities.takeOver(identity, accounts.replacementKeys(account.id));
     if (ended === null) throw linkedAlready();
     keyring.revoked(ended.keyIds);

@@ -64,7 +64,7 @@ const FRESH_SECONDS = 5 * 60;
 /** For how long a logout token can be valid, at most. */
 export const LOGOUT_TOKEN_MS = (FRESH_SECONDS + 2 * LEEWAY_SECONDS) * 1000;
 
-/** Signatures that nobody but the provider can make: a shared secret, or none, proves nothing. */
+/** Signatures that only the provider can make: a shared secret, or none, proves nothing. */
 const ALGORITHMS = [
   ..."RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519".split(" "),
 ];
@@ -273,7 +273,7 @@ export class SignInProvider {
       return await ask();
     } catch (error) {
       if (error instanceof client.ResponseBodyError) {
-        // Nothing but this says that the person is the matter: a wrong secret must suspend nobody.
+        // Only this code is about the person: a wrong client secret must suspend no account.
         throw error.error === "invalid_grant"
           ? new ProviderRefused("invalid_grant", { cause: error })
           : new ProviderUnreachable(`it answered ${quoted(error.error)}`, { cause: error });

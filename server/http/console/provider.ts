@@ -14,7 +14,7 @@ import { audit } from "./visitor.ts";
 
 const CALLBACK = "/api/auth/oidc/callback";
 
-/** Of one network. A provider sends one for every session that ends there. */
+/** Logout tokens from one network: a provider sends one for every session that ends there. */
 const LOGOUTS_PER_MINUTE = 600;
 
 const MAX_NEXT_CHARS = 1000;
@@ -148,7 +148,7 @@ function cookieName(state: string): string {
   return `colink_oidc_${state.replaceAll(/[^A-Za-z0-9_-]/g, "").slice(0, 16)}`;
 }
 
-/** A path of the console: anybody can write a link to the sign-in, and must not choose another site by it. */
+/** A path of the console: a stranger can write a link to the sign-in, and must not choose another site by it. */
 function consolePath(next: string | undefined, base: string): string {
   const isPath = next !== undefined && /^\/(?![/\\])[^\\\s]*$/.test(next) &&
     (next === base || next.startsWith(`${base}/`)) && !next.startsWith(`${base}/api/`);
