@@ -98,7 +98,7 @@ export class RedisMeters implements MeterBook {
   }
 
   close(meters: readonly Meter[], callId: string, spent: Spent): void {
-    const { own, isAway, onFailure } = this.options;
+    const { own, isAway } = this.options;
     const isOwn = this.#ownCalls.delete(callId);
     if (isOwn) own.close(meters, callId, spent);
     // Counted here as well: this gateway's share of a budget while Redis is away.
@@ -108,26 +108,27 @@ export class RedisMeters implements MeterBook {
       isOwn && meter.kind === "requests" ? 0 : changeAtEnd(meter, spent)
     );
     if (isAway()) return this.#miss({ meters, callId, changes });
-    this.#end({ meters, callId, changes }).catch((error) => {
-      onFailure(error);
-      // It may have been counted, and its slot is given back once more.
-      this.#miss({ meters, callId, changes: meters.map(() => 0) });
-    });
+    this.#end({ meters, callId, changes });
   }
 
   /** Redis counts again: it is notified of the calls that have ended meanwhile. */
   returned(): void {
-    for (const ending of this.#missed.splice(0)) this.#end(ending).catch(this.options.onFailure);
+    for (const ending of this.#missed.splice(0)) this.#end(ending);
   }
 
-  #end({ meters, callId, changes }: Ending): Promise<unknown> {
-    const now = this.options.clock.now();
+  #end({ meters, callId, changes }: Ending): void {
+    const { redis, clock, onFailure } = this.options;
+    const now = clock.now();
     const args = meters.flatMap((meter, at) => [
       meter.kind,
       changes[at]!,
       this.#ttlMs(meter, now),
     ]);
-    return this.options.redis.eval(CLOSE, meters.length, ...namesOf(meters), callId, ...args);
+    redis.eval(CLOSE, meters.length, ...namesOf(meters), callId, ...args).catch((error) => {
+      onFailure(error);
+      // Redis may have counted the call: only its slots are given back once more.
+      this.#miss({ meters, callId, changes: meters.map(() => 0) });
+    });
   }
 
   #miss(ending: Ending): void {

@@ -36,6 +36,7 @@ import { audit, limitRate, signedIn } from "./visitor.ts";
 
 /** Per account. */
 const ROTATIONS_PER_MINUTE = 10;
+const EMAIL_CHANGES_PER_MINUTE = 10;
 
 const routes = {
   setup: createRoute({
@@ -276,6 +277,8 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.email, async (c) => {
     const visitor = await signedIn(c, parts);
+    // Refusals say which addresses have an account.
+    await limitRate(parts, "email", visitor.accountId, EMAIL_CHANGES_PER_MINUTE);
     const { email: wanted, password } = c.req.valid("json");
     await accounts.confirmOwner(visitor, { password, address: origin(c).address });
     if (await providerSignIn.isLinked(visitor.accountId)) {

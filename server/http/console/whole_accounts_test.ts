@@ -97,6 +97,24 @@ test("an administrator signs an account out everywhere, and it itself: its keys 
   expect((await app.ask("GET /api/user/me", { token: dan.session })).status).toBe(401);
 });
 
+test("an account cannot ask for one address after another whether it is taken", async () => {
+  const mallory = await app.account("mallory@example.org");
+  const refusals = [];
+  for (let tries = 0; tries <= 10; tries++) {
+    const body = { email: admin.email };
+    const { json } = await app.ask<ErrorView>("POST /api/user/email", {
+      token: mallory.session,
+      body,
+    });
+    refusals.push(json.error.code);
+  }
+  expect(refusals).toEqual([...Array(10).fill("email_taken"), "rate_limit_exceeded"]);
+  const bystander = await app.account("not-mallory@example.org");
+  const body = { email: "renamed@example.org" };
+  const change = await app.ask("POST /api/user/email", { token: bystander.session, body });
+  expect(change.status).toBe(200);
+});
+
 /** Deletes the account through its own session, which has just begun. */
 function deleteOwn({ session }: TestAccount, body: object = {}) {
   return app.ask<ErrorView>("POST /api/user/delete", { token: session, body });
