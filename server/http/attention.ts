@@ -5,6 +5,7 @@ import { freeBytes, MIN_FREE_BYTES } from "../base/free_space.ts";
 import { LAST_BACKUP } from "../base/last_backup.ts";
 import type { Node } from "../node/node.ts";
 import type { Penalty } from "../node/penalty.ts";
+import { isStoreUnavailable } from "../store/backend.ts";
 import type { AppParts } from "./parts.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -17,18 +18,23 @@ const AGENT = "co-link/";
 type Named = Attention["nodes"][number];
 type Finding = Pick<Attention, "kind" | "severity"> & Partial<Attention>;
 
-/** Reads the database; what cannot be read while that is away is left out, and said by `store`. */
+/** Reads the database; while that is away, findings that need it are left out, and `store` is one. */
 export async function attention(parts: AppParts): Promise<Attention[]> {
   const found = [
     ...ofServices(parts),
     ...await ofDisk(parts),
     ...ofCertificate(parts),
     ...ofNodes(parts),
-    ...await ofStored(parts).catch((): Finding[] => []),
+    ...await ofStored(parts).catch(nothingWhileAway),
   ];
   return found
     .map((finding) => ({ count: 1, code: null, at: null, detail: null, nodes: [], ...finding }))
     .sort((a, b) => urgency(a) - urgency(b));
+}
+
+function nothingWhileAway(error: unknown): Finding[] {
+  if (isStoreUnavailable(error)) return [];
+  throw error;
 }
 
 function urgency({ severity }: Attention): number {

@@ -1,6 +1,8 @@
 /** `/api/admin/overview`: agrees with /metrics, names causes and what needs attention, and is administrators' only. */
 
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import { storeUnavailable } from "../../store/backend.ts";
+import { attention } from "../attention.ts";
 import type { OverviewView } from "../../../api/mod.ts";
 import { LAST_BACKUP } from "../../base/last_backup.ts";
 import { type Script, type TestAccount, TestApp } from "../testing/test_app.ts";
@@ -157,4 +159,17 @@ test("a node that vanished within a day is named, one that was shut down is not"
   }
   const { attention } = await overview();
   expect(attention).toMatchObject([{ kind: "lost", count: 1, nodes: [{ name: "gone" }] }]);
+});
+
+test("a database that is away leaves findings out, and a fault of another kind is not hidden", async () => {
+  const { users } = app.parts.store;
+  const oldestAt = spyOn(users, "oldestAt");
+  try {
+    oldestAt.mockRejectedValueOnce(storeUnavailable("no answer"));
+    expect(await attention(app.parts)).toBeArray();
+    oldestAt.mockRejectedValueOnce(new Error("no such column"));
+    await expect(attention(app.parts)).rejects.toThrow("no such column");
+  } finally {
+    oldestAt.mockRestore();
+  }
 });

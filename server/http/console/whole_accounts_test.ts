@@ -98,21 +98,14 @@ test("an administrator signs an account out everywhere, and it itself: its keys 
 });
 
 test("an account cannot ask for one address after another whether it is taken", async () => {
+  const body = { email: admin.email };
+  const ask = async ({ session }: TestAccount) =>
+    (await app.ask<ErrorView>("POST /api/user/email", { token: session, body })).json.error.code;
   const mallory = await app.account("mallory@example.org");
   const refusals = [];
-  for (let tries = 0; tries <= 10; tries++) {
-    const body = { email: admin.email };
-    const { json } = await app.ask<ErrorView>("POST /api/user/email", {
-      token: mallory.session,
-      body,
-    });
-    refusals.push(json.error.code);
-  }
+  for (let tries = 0; tries <= 10; tries++) refusals.push(await ask(mallory));
   expect(refusals).toEqual([...Array(10).fill("email_taken"), "rate_limit_exceeded"]);
-  const bystander = await app.account("not-mallory@example.org");
-  const body = { email: "renamed@example.org" };
-  const change = await app.ask("POST /api/user/email", { token: bystander.session, body });
-  expect(change.status).toBe(200);
+  expect(await ask(await app.account("not-mallory@example.org"))).toBe("email_taken");
 });
 
 /** Deletes the account through its own session, which has just begun. */
