@@ -5,7 +5,7 @@ import { freeBytes, MIN_FREE_BYTES } from "../base/free_space.ts";
 import { LAST_BACKUP } from "../base/last_backup.ts";
 import type { Node } from "../node/node.ts";
 import type { Penalty } from "../node/penalty.ts";
-import { isStoreUnavailable } from "../store/backend.ts";
+import { ColinkError } from "../base/error.ts";
 import type { AppParts } from "./parts.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -33,7 +33,7 @@ export async function attention(parts: AppParts): Promise<Attention[]> {
 }
 
 function nothingWhileAway(error: unknown): Finding[] {
-  if (isStoreUnavailable(error)) return [];
+  if (error instanceof ColinkError && error.code === "store_unavailable") return [];
   throw error;
 }
 
