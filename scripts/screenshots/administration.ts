@@ -3,8 +3,11 @@
 import type {
   AdminNodeView,
   AdminUserView,
+  AliasView,
   AuditEntry,
+  GroupView,
   InviteView,
+  ModelSettings,
   NodeView,
   OverviewView,
   SettingsView,
@@ -35,7 +38,7 @@ export function users(nowMs: number): AdminUserView[] {
   });
   return [
     user("you@quickstart.local", { role: "admin", total_api_calls: 21_930, nodes: 4 }),
-    user("lin@lab.example", { rpm: 120, models: ["llama3.2"] }),
+    user("lin@lab.example", { rpm: 120, models: ["llama3.2"], groups: ["lab"] }),
     user("somebody.with.a.very.long.address@department.university.example", { nodes: 0 }),
     user("gone@lab.example", { disabled_at: nowMs - DAY_MS, total_api_calls: 12 }),
   ];
@@ -48,7 +51,7 @@ export function invites(nowMs: number): InviteView[] {
     state,
     used_by,
     created_at: nowMs - 2 * DAY_MS,
-    expires_at: nowMs + 5 * DAY_MS,
+    expires_at: nowMs + (state === "expired" ? -1 : 5) * DAY_MS,
     created_by: "you@quickstart.local",
   });
   return [
@@ -57,6 +60,41 @@ export function invites(nowMs: number): InviteView[] {
     invite("workshop", "expired"),
   ];
 }
+
+export function groups(nowMs: number): GroupView[] {
+  const group = (name: string, changes: Partial<GroupView> = {}): GroupView => ({
+    id: name,
+    name,
+    weight: 1,
+    members_see_nodes: false,
+    budget: null,
+    created_at: nowMs - 12 * DAY_MS,
+    members: 2,
+    ...changes,
+  });
+  const lab = { members: 14, weight: 2, members_see_nodes: true };
+  return [group("lab", { ...lab, budget: { tokens_per_day: 5_000_000 } }), group("guests")];
+}
+
+export const aliases: AliasView[] = [
+  {
+    name: "fast",
+    targets: [{ model: "llama3.2", prefer: "loaded", max_wait_s: 5 }, { model: "phi4" }],
+    leads_to: [{ model: "llama3.2", offered: true }, { model: "phi4", offered: true }],
+    problem: null,
+  },
+  {
+    name: "gpt-4*",
+    targets: [{ model: "mistral-large", needs: ["tools"] }],
+    leads_to: [{ model: "mistral-large", offered: false }],
+    problem: null,
+  },
+];
+
+export const modelSettings: ModelSettings[] = [
+  { name: "deepseek-r1:32b", note: "Slow but thorough", groups: ["lab"] },
+  { name: "qwq", hidden: true, defaults: { temperature: 0.6, max_tokens: 4096 } },
+];
 
 export const settings: SettingsView = {
   registration: { value: "invite", fallback: "open", is_set: true },
@@ -110,10 +148,12 @@ export function audit(nowMs: number): AuditEntry[] {
 export function overview(nodes: readonly NodeView[], usage: UsageView): OverviewView {
   const { by_key, model_series: _, side: __, ...rest } = usage;
   const names = ["you@quickstart.local", "lin@lab.example", "chen@lab.example"];
-  const refused = nodes.filter(({ penalties }) => penalties.length > 0).slice(0, 2);
+  const refused = nodes.filter(({ penalties }) =>
+    penalties.some(({ code }) => code === "upstream_auth")
+  );
   return {
     at: usage.to,
-    version: "0.2.0",
+    version: "0.1.0",
     gateways: 1,
     nodes: nodes.length,
     models: new Set(nodes.flatMap((node) => node.supported_models)).size,
@@ -121,7 +161,11 @@ export function overview(nodes: readonly NodeView[], usage: UsageView): Overview
     waiting: 3,
     usage: {
       ...rest,
-      by_account: by_key.slice(0, names.length).map((share, i) => ({ ...share, name: names[i]! })),
+      by_account: by_key.slice(0, names.length).map((share, i) => ({
+        ...share,
+        id: names[i]!,
+        name: names[i]!,
+      })),
       by_group: by_key.slice(0, 1).map((share) => ({ ...share, id: "lab", name: "lab" })),
     },
     causes: [
@@ -134,7 +178,7 @@ export function overview(nodes: readonly NodeView[], usage: UsageView): Overview
       {
         kind: "provider_key",
         severity: "bad",
-        count: Math.max(1, refused.length),
+        count: refused.length,
         code: null,
         at: null,
         detail: null,

@@ -3,6 +3,7 @@
 import type { NodeView, OwnNodeView } from "../../api/mod.ts";
 
 const MINUTE_MS = 60_000;
+const KEY_REFUSED = "the node's provider refused the node's own key";
 
 /** As the gateway would list them at `nowMs`. */
 export function crowd(nowMs: number): NodeView[] {
@@ -26,14 +27,20 @@ export function crowd(nowMs: number): NodeView[] {
     share_with: null,
     ...changes,
   });
-  const penalty = (model: string | null, code: string, leftMs: number) => ({
+  const penalty = (model: string | null, code: string, reason: string, leftMs: number) => ({
     model,
     code,
-    reason: code,
+    reason,
     until: nowMs + leftMs,
   });
   return [
-    node({ name: "studio-pc", active_tasks: 1, max_parallel: 4, mine: true }),
+    node({
+      name: "studio-pc",
+      active_tasks: 1,
+      max_parallel: 4,
+      mine: true,
+      share_with: ["everyone"],
+    }),
     node({
       name: "lab-rack-3",
       active_tasks: 17,
@@ -46,7 +53,9 @@ export function crowd(nowMs: number): NodeView[] {
         "phi4",
         "qwq",
       ],
-      penalties: [penalty("gemma3:27b", "upstream_error", 4 * MINUTE_MS)],
+      penalties: [
+        penalty("gemma3:27b", "upstream_error", "the node's model server failed", 4 * MINUTE_MS),
+      ],
       connected_at: nowMs - 26 * 60 * MINUTE_MS,
     }),
     node({ name: "old-laptop", state: "busy", active_tasks: 1, max_parallel: 1, agent: null }),
@@ -57,17 +66,18 @@ export function crowd(nowMs: number): NodeView[] {
     node({
       name: "cloud-key",
       mine: true,
+      share_with: ["group:lab"],
       supported_models: ["gpt-5-mini"],
       state: "penalized",
-      penalties: [penalty("gpt-5-mini", "upstream_auth", MINUTE_MS)],
+      penalties: [penalty("gpt-5-mini", "upstream_auth", KEY_REFUSED, MINUTE_MS)],
       penalized: true,
-      penalty_reason: "the node's provider refused the node's own key",
+      penalty_reason: KEY_REFUSED,
       penalized_until: nowMs + MINUTE_MS,
     }),
     node({
       name: "attic",
       state: "probing",
-      penalties: [penalty(null, "node_lost", -MINUTE_MS)],
+      penalties: [penalty(null, "node_lost", "the node's connection was lost", -MINUTE_MS)],
     }),
     node({
       name: "nas",
@@ -79,22 +89,34 @@ export function crowd(nowMs: number): NodeView[] {
   ];
 }
 
-/** One of the reader's own that is away. */
-export function ownNodes(nowMs: number): OwnNodeView[] {
-  return [{
-    id: "garage",
-    name: "garage",
+/** The reader's own of `nodes`, and one that is away. */
+export function ownNodes(nodes: readonly NodeView[], nowMs: number): OwnNodeView[] {
+  return [
+    ...nodes.filter(({ mine }) => mine).map((live) => ownNode(live, nowMs)),
+    {
+      ...ownNode(null, nowMs),
+      last_seen_at: nowMs - 47 * MINUTE_MS,
+      gone: { at: nowMs - 47 * MINUTE_MS, code: "lost", close_code: 1006 },
+    },
+  ];
+}
+
+/** As its owner sees a node that has been there for long; the one that is away without `live`. */
+export function ownNode(live: NodeView | null, nowMs: number): OwnNodeView {
+  return {
+    id: live?.id ?? "garage",
+    name: live?.name ?? "garage",
     label: null,
-    live: null,
-    models: ["phi4"],
-    max_parallel: 1,
+    live,
+    models: live?.supported_models ?? ["phi4"],
+    max_parallel: live?.max_parallel ?? 1,
     agent: "co-link/0.1.0",
     first_seen_at: nowMs - 90 * 24 * 60 * MINUTE_MS,
-    last_seen_at: nowMs - 47 * MINUTE_MS,
-    gone: { at: nowMs - 47 * MINUTE_MS, code: "lost", close_code: 1006 },
+    last_seen_at: nowMs,
+    gone: null,
     paused_at: null,
     paused_until: null,
     approved_at: null,
     key_id: "key-1",
-  }];
+  };
 }

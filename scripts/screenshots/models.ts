@@ -1,8 +1,10 @@
 /** The made-up crowd's models, and one of its nodes in full. */
 
-import type { ModelView, NodeDetail, NodeEvent, NodeView } from "../../api/mod.ts";
+import type { LentDayView, ModelView, NodeDetail, NodeEvent, NodeView } from "../../api/mod.ts";
+import { ownNode } from "./crowd.ts";
 
 const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** As the gateway would list them. */
 export function models(nodes: readonly NodeView[]): ModelView[] {
@@ -20,7 +22,7 @@ export function models(nodes: readonly NodeView[]): ModelView[] {
       free_slots: free,
       waiting: id === "llama3.2" ? 3 : 0,
       capabilities: {
-        endpoints: ["/v1/chat/completions", ...(isVision ? ["/v1/responses"] : [])],
+        endpoints: ["/v1/chat/completions", "/v1/responses", "/v1/messages"],
         context_length: isVision ? 128_000 : 32_768,
         max_output_tokens: null,
         tools: /llama|gpt|Qwen/.test(id),
@@ -53,35 +55,21 @@ export function nodeDetail(live: NodeView | null, nowMs: number): NodeDetail {
     until: null,
     ...more,
   });
+  const model = live?.supported_models[0] ?? "phi4";
   return {
     live,
-    own: {
-      id: live?.id ?? "garage",
-      name: live?.name ?? "garage",
-      label: null,
-      live,
-      models: live?.supported_models ?? ["phi4"],
-      max_parallel: 4,
-      agent: "co-link/0.1.0",
-      first_seen_at: nowMs - 90 * 24 * 60 * MINUTE_MS,
-      last_seen_at: nowMs,
-      gone: null,
-      paused_at: null,
-      paused_until: null,
-      approved_at: null,
-      key_id: "key-1",
-    },
+    own: live?.mine === false ? null : ownNode(live, nowMs),
     timeline: [
       event(3, "connected"),
       event(5, "disconnected", { code: "lost" }),
-      event(64, "recovered", { model: "llama3.2" }),
-      event(66, "penalized", { code: "upstream_error", model: "llama3.2" }),
+      event(64, "recovered", { model }),
+      event(66, "penalized", { code: "upstream_error", model }),
       event(400, "resumed"),
       event(700, "paused"),
       event(1500, "connected"),
     ],
     measured: [{
-      model: "phi4",
+      model,
       endpoint: "/v1/chat/completions",
       answers: 212,
       measured_at: nowMs - MINUTE_MS,
@@ -93,7 +81,7 @@ export function nodeDetail(live: NodeView | null, nowMs: number): NodeDetail {
       end_error: 0.08,
     }],
     speed: [{
-      model: "llama3.2",
+      model,
       calls: 403,
       errors: 3,
       first_token_p50_ms: 412,
@@ -101,4 +89,22 @@ export function nodeDetail(live: NodeView | null, nowMs: number): NodeDetail {
       tokens_per_second: 41.3,
     }],
   };
+}
+
+/** What a node gave in the last three days. */
+export function lent(nowMs: number): LentDayView[] {
+  const today = Math.floor(nowMs / DAY_MS) * DAY_MS;
+  const served = (calls: number) => ({
+    calls,
+    prompt_tokens: calls * 412,
+    completion_tokens: calls * 188,
+  });
+  return [0, 1, 2].map((ago) => ({
+    day: today - ago * DAY_MS,
+    open_s: 3600 * (ago === 0 ? 9.5 : 21),
+    closed: ago === 1 ? [{ reason: "paused", seconds: 9000 }] : [],
+    refused: ago === 2 ? 4 : 0,
+    energy_j: null,
+    served: { own: served(31 + 9 * ago), group: served(ago * 4), any: served(212 - 40 * ago) },
+  }));
 }

@@ -1,10 +1,21 @@
 /** What the gateway seems to answer while pictures are taken: the scene's own words where it has some. */
 
 import type { BrowserContext, Route } from "playwright-core";
-import { adminNodes, audit, invites, overview, settings, users } from "./administration.ts";
+import type { NodeView } from "../../api/mod.ts";
+import {
+  adminNodes,
+  aliases,
+  audit,
+  groups,
+  invites,
+  modelSettings,
+  overview,
+  settings,
+  users,
+} from "./administration.ts";
 import { crowd, ownNodes } from "./crowd.ts";
-import { models, nodeDetail } from "./models.ts";
-import { calls, keys, sessions } from "./records.ts";
+import { lent, models, nodeDetail } from "./models.ts";
+import { budgets, callDetail, calls, keys, sessions } from "./records.ts";
 import type { Scene } from "./scene.ts";
 import { usage } from "./usage.ts";
 
@@ -19,11 +30,13 @@ export async function pretend(
   scene: Scene,
   speechUrl: string,
 ): Promise<void> {
-  const nodes = scene.nodes ?? crowd(Date.now());
+  const listed = scene.nodes ?? crowd(Date.now());
+  const nodes = scene.isUser ? listed : listed.map(asVisitor);
+  const counts = { nodes: nodes.length, models: models(nodes).length };
   const json = (body: unknown) => (route: Route) => route.fulfill({ json: body });
   const answers: Record<string, (route: Route) => Promise<void>> = {
     "**/api/nodes": json({ nodes }),
-    "**/api/nodes/mine": json({ nodes: nodes.length > 0 ? ownNodes(Date.now()) : [] }),
+    "**/api/nodes/mine": json({ nodes: nodes.length > 0 ? ownNodes(nodes, Date.now()) : [] }),
     "**/api/usage*": (route) => {
       const query = new URL(route.request().url()).searchParams;
       const side = query.get("side") === "provided" ? "provided" : "made";
@@ -43,6 +56,7 @@ export async function pretend(
         json: usage("provided", Number(query.get("from")), Number(query.get("to")), overviewModels),
       });
     },
+    "**/api/nodes/*/lent*": json({ days: lent(Date.now()) }),
     "**/api/models": json({ models: models(nodes) }),
     "**/api/nodes/*": (route) => {
       const id = route.request().url().split("/").at(-1);
@@ -58,8 +72,17 @@ export async function pretend(
       const shown = isFailed ? all.filter(({ cause }) => cause !== null) : all;
       return route.fulfill({ json: { calls: shown, next_cursor: null, looked_to: null } });
     },
+    "**/api/calls/*": (route) => {
+      const id = route.request().url().split("/").at(-1);
+      const call = calls(Date.now()).find((one) => one.id === id);
+      return call ? route.fulfill({ json: { call: callDetail(call) } }) : route.fallback();
+    },
+    "**/api/user/budgets": json({ budgets: nodes.length > 0 ? budgets(Date.now()) : [] }),
     "**/api/user/sessions": json({ sessions: sessions(Date.now()) }),
     "**/api/admin/users*": json({ users: users(Date.now()), next_cursor: null }),
+    "**/api/admin/groups": json({ groups: groups(Date.now()) }),
+    "**/api/admin/aliases": json({ aliases }),
+    "**/api/admin/models": json({ models: modelSettings }),
     "**/api/admin/invites": json({ invites: invites(Date.now()) }),
     "**/api/admin/settings": json(settings),
     "**/api/admin/nodes": json({ nodes: adminNodes(Date.now()) }),
@@ -68,7 +91,13 @@ export async function pretend(
     "**/api/live*": (route) => route.fulfill({ status: 503, body: "" }),
     "**/api/info": async (route) => {
       const answer = await route.fetch();
-      const info = { ...await answer.json(), nodes: 6, models: 9, setup: false, ...scene.info };
+      const info = {
+        ...await answer.json(),
+        ...counts,
+        version: "0.1.0",
+        setup: false,
+        ...scene.info,
+      };
       await route.fulfill({ json: info });
     },
     "**/v1/chat/completions": (route) => route.continue({ url: speechUrl }),
@@ -84,4 +113,8 @@ export async function pretend(
   for (const [pattern, answer] of Object.entries({ ...answers, ...scene.answers })) {
     await context.route(pattern, answer);
   }
+}
+
+function asVisitor(node: NodeView): NodeView {
+  return { ...node, mine: false, share_with: null };
 }

@@ -1,6 +1,13 @@
 /** Made-up keys, calls and sessions: short and long names, good ends and bad ones. */
 
-import type { AttemptView, CallView, KeyView, SessionView } from "../../api/mod.ts";
+import type {
+  AttemptView,
+  BudgetUse,
+  CallDetail,
+  CallView,
+  KeyView,
+  SessionView,
+} from "../../api/mod.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -22,10 +29,14 @@ export function keys(nowMs: number): KeyView[] {
     ...changes,
   });
   return [
+    // The account's own two have no name.
+    key({ name: "", id: "key-0", is_default: true }),
+    key({ name: "", id: "key-1", kind: "client", hint: "client-Hw…4tQs", is_default: true }),
     key({ name: "laptop" }),
     key({
       name: "ci",
       rpm: 60,
+      budget: { tokens_per_day: 200_000 },
       models: ["llama3.2", "Qwen/Qwen3-8B"],
       expires_at: nowMs + 5 * DAY_MS,
     }),
@@ -114,8 +125,65 @@ export function calls(nowMs: number): CallView[] {
     key_name: "rack in the cellar, second shelf",
     node_name: "node-with-a-name-that-somebody-made-far-too-long-for-any-table",
   };
-  const kinds = [{}, failedOver, {}, {}, failed, left, {}, rejected, long, {}, {}, {}];
+  const own: Partial<CallView> = { key_id: "key-0", key_name: "" };
+  const kinds = [{}, failedOver, {}, own, failed, left, {}, rejected, long, {}, {}, {}];
   return kinds.map(call);
+}
+
+/** With why its node was chosen. */
+export function callDetail(call: CallView): CallDetail {
+  const candidate = (node: string, expected_first_ms: number, expected_end_ms: number) => ({
+    node,
+    node_name: node,
+    chosen: node === call.node,
+    expected_first_ms,
+    expected_end_ms,
+    load_ms: 0,
+    held_chars: 0,
+    free_slots: 3,
+    measured: true,
+  });
+  if (call.attempts.length === 0) return { ...call, choice: null };
+  return {
+    ...call,
+    choice: {
+      trial: false,
+      real_first_ms: 346,
+      real_end_ms: call.outcome === "ok" ? 4896 : null,
+      candidates: [candidate(call.node ?? "", 390, 4700), candidate("old-laptop", 840, 9100)],
+    },
+  };
+}
+
+/** Of an account, its group and one of its keys; the key's is nearly used up. */
+export function budgets(nowMs: number): BudgetUse[] {
+  const opens_at = (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
+  const perDay = (used: number, limit: number) => [
+    { name: "tokens_per_day" as const, used, limit, opens_at },
+  ];
+  const rest = { max_tokens: null, models: null };
+  return [
+    { ...rest, of: "account", id: "you", name: null, limits: perDay(412_300, 1_000_000) },
+    {
+      ...rest,
+      of: "group",
+      id: "lab",
+      name: "lab",
+      limits: [
+        ...perDay(1_830_000, 5_000_000),
+        { name: "calls_at_once", used: 3, limit: 8, opens_at: null },
+      ],
+      models: ["llama3.2", "Qwen/Qwen3-8B"],
+    },
+    {
+      ...rest,
+      of: "key",
+      id: "ci",
+      name: "ci",
+      limits: perDay(171_200, 200_000),
+      max_tokens: 4096,
+    },
+  ];
 }
 
 export function sessions(nowMs: number): SessionView[] {

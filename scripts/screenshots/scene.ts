@@ -1,7 +1,7 @@
 /** What there is to see in the console: one scene a page and state of it. */
 
 import type { Page, Route } from "playwright-core";
-import type { InfoView, NodeView } from "../../api/mod.ts";
+import type { InfoView, JoinRequestView, NodeView } from "../../api/mod.ts";
 import { keys } from "./records.ts";
 
 export interface Scene {
@@ -84,8 +84,20 @@ export const scenes: readonly Scene[] = [
   { name: "keys-created", path: "/keys?create=1", isUser: true, act: createKey, isCropped: true },
   { name: "calls", path: "/calls", isUser: true, act: openCall },
   { name: "calls-empty", path: "/calls", isUser: true, nodes: [] },
+  { name: "budgets", path: "/budgets", isUser: true },
+  { name: "budgets-empty", path: "/budgets", isUser: true, nodes: [] },
+  { name: "reset", path: "/reset#reset-Ab3kZr7TqLw9xYz4mNpQ" },
+  {
+    name: "join",
+    path: "/join?code=7KQ4-M2XP",
+    isUser: true,
+    answers: { "**/api/join/requests/*": joinRequest },
+  },
   { name: "settings", path: "/settings", isUser: true },
   { name: "admin", path: "/admin", isUser: true, isAdmin: true },
+  { name: "admin-groups", path: "/admin?tab=groups", isUser: true, isAdmin: true },
+  { name: "admin-aliases", path: "/admin?tab=aliases", isUser: true, isAdmin: true },
+  { name: "admin-models", path: "/admin?tab=models", isUser: true, isAdmin: true },
   { name: "admin-invites", path: "/admin?tab=invites", isUser: true, isAdmin: true },
   { name: "admin-nodes", path: "/admin?tab=nodes", isUser: true, isAdmin: true },
   { name: "admin-settings", path: "/admin?tab=settings", isUser: true, isAdmin: true },
@@ -190,6 +202,18 @@ async function invite(page: Page): Promise<void> {
   });
   await page.locator("[type=submit]").click();
   await page.locator("[data-part=invite-link]").waitFor();
+}
+
+function joinRequest(route: Route): Promise<void> {
+  const created_at = Date.now() - 40_000;
+  const request: JoinRequestView = {
+    machine: "studio-pc",
+    address: "192.168.1.34",
+    created_at,
+    expires_at: created_at + 15 * 60_000,
+    state: "open",
+  };
+  return route.fulfill({ json: { request } });
 }
 
 /** What is asked for does not come. */

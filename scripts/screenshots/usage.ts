@@ -8,6 +8,9 @@ const STEPS: readonly [name: UsageView["step"], stepMs: number, maxRangeMs: numb
   ["day", 86_400_000, Infinity],
 ];
 
+/** Of the calls, by model. */
+const PARTS = [0.5, 0.3, 0.2];
+
 /** As the gateway would tell it of that time; without models there were no calls. */
 export function usage(side: Side, from: number, to: number, models: readonly string[]): UsageView {
   const [step, step_ms] = STEPS.find(([, , maxRangeMs]) => to - from <= maxRangeMs) ?? STEPS[2]!;
@@ -37,16 +40,16 @@ export function usage(side: Side, from: number, to: number, models: readonly str
     total: figures(calls, 0.8),
     before: figures(Math.round(calls * 0.87), 0.9),
     series,
-    by_model: models.map((model, i) => share(model, [0.48, 0.31, 0.14, 0.07][i] ?? 0.01)),
+    by_model: models.map((model, i) => share(model, PARTS[i] ?? 0)),
     by_key: side === "made"
-      ? [share("laptop", 0.72), share("ci", 0.21), share("Default key", 0.07)]
+      ? [share("laptop", 0.72), share("ci", 0.21), { ...share("key-1", 0.07), name: "" }]
       : [],
     by_node: [share("lab-rack-3", 0.6), share("studio-pc", 0.33), share("cloud-key", 0.07)],
     model_series: models.slice(0, 3).map((id, i) => ({
       id,
       points: series.map(({ at, calls, completion_tokens }) => ({
         at,
-        calls: Math.round(calls * ([0.5, 0.3, 0.2][i] ?? 0)),
+        calls: Math.round(calls * (PARTS[i] ?? 0)),
         completion_tokens,
       })),
     })),

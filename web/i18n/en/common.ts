@@ -41,7 +41,8 @@ export const common = {
     s: (n: number) => `${number.format(n)} s`,
     min: (n: number) => `${number.format(n)} min`,
   },
-  retryAfter: (failure: string, seconds: number) => `${failure} Try again in ${wait(seconds)}.`,
+  retryAfter: (failure: string, seconds: number) =>
+    `${failure.replace(/ Try again in a (moment|minute)\.$/, "")} Try again in ${wait(seconds)}.`,
   lost: (age: string) => `Connection to the gateway lost. What you see is from ${age}; retrying.`,
   otherVersion: "This page cannot be loaded: the gateway was updated, or cannot be reached.",
   reload: "Reload",

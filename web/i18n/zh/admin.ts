@@ -35,7 +35,7 @@ export const admin: Messages["admin"] = {
     since: "注册于",
     made: "发起的调用",
     provided: "贡献的调用",
-    tokens: "30 天 token",
+    tokens: "30 天 Token",
     keys: "密钥",
     nodes: "节点",
     rpm: "次/分钟",

@@ -40,7 +40,8 @@ export const common: Common = {
     s: (n) => `${number.format(n)} 秒`,
     min: (n) => `${number.format(n)} 分钟`,
   },
-  retryAfter: (failure, seconds) => `${failure}请在 ${wait(seconds)}后重试。`,
+  retryAfter: (failure, seconds) =>
+    `${failure.replace(/，请稍后重试。$/, "。")}请在 ${wait(seconds)}后重试。`,
   lost: (age) => `与网关的连接已中断，当前显示的是${age}的数据，正在重试。`,
   otherVersion: "无法加载此页：网关已更新，或暂时无法连接。",
   reload: "重新加载",

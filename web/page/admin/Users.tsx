@@ -114,7 +114,9 @@ function Row({ user, onChange, onDeleted }: Changes & { user: AdminUserView }) {
         {user.disabled_at !== null && <span class={chipStyle.soft}>{t.disabled}</span>}
         {user.groups.length > 0 && <div class="hint">{user.groups.join(", ")}</div>}
       </th>
-      <td data-label={t.userColumns.since}>{formatDay(user.created_at)}</td>
+      <td data-label={t.userColumns.since} class={tableStyle.unbroken}>
+        {formatDay(user.created_at)}
+      </td>
       <td data-label={t.userColumns.made} class={tableStyle.number}>
         {formatNumber(user.total_api_calls)}
       </td>

@@ -69,10 +69,10 @@ function Row({ entry, use, onTool }: RowProps) {
         {name} {kind === "client" && <span class={chipStyle.soft}>{t.kinds.client}</span>}
         {state === "replaced" && <span class={chipStyle.soft}>{t.replaced}</span>}
       </th>
-      <td data-label={t.columns.token}>
+      <td data-label={t.columns.token} class={tableStyle.unbroken}>
         <code>{hint}</code>
       </td>
-      <td data-label={t.columns.lastUsed}>
+      <td data-label={t.columns.lastUsed} class={tableStyle.unbroken}>
         {last_used_at === null ? t.never : formatAge(Math.max(0, nowMs - last_used_at))}
       </td>
       <td data-label={t.columns.models}>{models === null ? t.allModels : models.join(", ")}</td>
@@ -82,7 +82,7 @@ function Row({ entry, use, onTool }: RowProps) {
       <td data-label={messages.value.budgets.budget}>
         {entry.budget === null ? t.noLimit : <Fullest use={use} />}
       </td>
-      <td data-label={t.columns.expires}>
+      <td data-label={t.columns.expires} class={tableStyle.unbroken}>
         {expires_at === null ? t.noEnd : <Expiry atMs={expires_at} nowMs={nowMs} />}
       </td>
       <td class={tableStyle.tight}>
