@@ -291,10 +291,13 @@ export class Accounts {
     await this.#options.store.users.change(id, { ...limits, ...weight });
   }
 
-  /** For operators: disables or enables an account. Throws `not_found`. */
+  /** For operators: disables an account, which ends its sessions, or enables it. Throws `not_found`. */
   async setDisabled(email: string, isDisabled: boolean): Promise<void> {
     const { id } = await this.#byEmail(email);
-    await this.#options.store.users.change(id, { isDisabled });
+    const { store, sessions } = this.#options;
+    await store.users.change(id, { isDisabled });
+    // Enabled again, the account must not have them back.
+    if (isDisabled) await sessions.endOthers(id, null);
   }
 
   /** False: the password to replace is no longer the account's. */

@@ -62,6 +62,9 @@ export function renderError(
   );
 }
 
+/** SDKs wait no longer than this for a retry: told a later time, they try again at once, and in vain. */
+const SDKS_WAIT_MS = 60_000;
+
 /** An error as a complete answer. */
 export function errorResponse(error: ColinkError, recipient: Recipient): Response {
   const { kind } = error;
@@ -72,7 +75,10 @@ export function errorResponse(error: ColinkError, recipient: Recipient): Respons
     headers["retry-after"] = String(Math.ceil(retryAfterMs / 1000));
   }
   // Clients go by the status unless this header decides.
-  if (isRetried(kind.status)) headers["x-should-retry"] = String(isRetryable(kind));
+  if (isRetried(kind.status)) {
+    const isSoon = (retryAfterMs ?? 0) <= SDKS_WAIT_MS;
+    headers["x-should-retry"] = String(isRetryable(kind) && isSoon);
+  }
   const status = kind.status === 499 ? 400 : kind.status;
   return new Response(errorBody(error, recipient), { status, headers });
 }

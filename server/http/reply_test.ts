@@ -44,6 +44,16 @@ describe("an error", () => {
     });
   }
 
+  test("has x-should-retry false where the time for it is later than SDKs wait", () => {
+    for (const [retryAfterMs, isWorthIt] of [[60_000, "true"], [60_001, "false"]] as const) {
+      const { headers } = errorResponse(
+        new ColinkError("budget_exceeded", "x", { retryAfterMs }),
+        recipient,
+      );
+      expect(headers.get("x-should-retry")).toBe(isWorthIt);
+    }
+  });
+
   test("links to the manual's entry for its code where the gateway's address is known", async () => {
     const full = new ColinkError("queue_full", "x");
     for (const format of [openAi, openAiResponses, anthropic]) {

@@ -77,6 +77,15 @@ test("a link ends when it expires, when the password is changed otherwise, and w
   expect(await status(shut)).toBe(200);
 });
 
+test("an account that was disabled by the command line has no session any more when it is enabled again", async () => {
+  const dan = await app.account("disabled@example.org");
+  const me = async () => (await app.ask("GET /api/user/me", { token: dan.session })).status;
+  expect(await me()).toBe(200);
+  await app.parts.accounts.setDisabled(dan.email, true);
+  await app.parts.accounts.setDisabled(dan.email, false);
+  expect(await me()).toBe(401);
+});
+
 test("an administrator signs an account out everywhere, and it itself: its keys go on", async () => {
   const cleo = await app.account("cleo@example.org");
   const me = async () => (await app.ask("GET /api/user/me", { token: cleo.session })).status;
