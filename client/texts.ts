@@ -136,11 +136,11 @@ export const chinese: Readonly<Record<string, string>> = {
   "Which models shall this machine share?": "这台机器共享哪些模型？",
   "{0} GB": "{0} GB",
   "{0} tokens of context": "上下文 {0} Token",
-  "How many calls may run at the same time?": "最多同时运行多少个调用？",
+  "How many calls may run at the same time?": "最多同时运行多少次调用？",
   "  {0} more were not tried, to save time": "  为节省时间，另有 {0} 个未测试",
   ", {0} tok/s": "，{0} Token/秒",
   "  ✓ {0} answered in {1} s{2}": "  ✓ {0} 用 {1} 秒完成回答{2}",
-  "Shares {0} {1}, up to {2} calls at a time: {3}": "共享 {0} {1}，最多同时 {2} 个调用：{3}",
+  "Shares {0} {1}, up to {2} calls at a time: {3}": "共享 {0} {1}，最多同时 {2} 次调用：{3}",
   "model": "个模型",
   "models": "个模型",
   'The configuration file (default: {0} in the current folder, else the one that "join" made)':

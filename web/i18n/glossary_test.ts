@@ -3,8 +3,8 @@ import { Glob } from "bun";
 import { join } from "node:path";
 import { at } from "../../scripts/root.ts";
 
-/** Words that say in Chinese what another word says already, or something else than is meant. */
-const otherWords: readonly (readonly [wrong: RegExp, right: string])[] = [
+/** Words that say in Chinese what another word says already, or something else than is meant; `except`: where it is right. */
+const otherWords: readonly (readonly [wrong: RegExp, right: string, except?: string])[] = [
   [/词元/, "Token"],
   [/供应商/, "提供商"],
   [/管理者|操作员|运营者/, "管理员"],
@@ -13,27 +13,34 @@ const otherWords: readonly (readonly [wrong: RegExp, right: string])[] = [
   [/暂停分配/, "冷却中"],
   [/正在退出/, "正在下线"],
   [/首字节|首字时间/, "首字延迟"],
-  [/配置文件(?! ?config\.yaml|（config\.yaml）)/, "环境变量，或配置文件 config.yaml"],
+  [/配置文件(?! ?config\.yaml|（config\.yaml）)/, "环境变量，或配置文件 config.yaml", "client/"],
   [/请求编号/, "请求 ID"],
   [/用户组/, "分组"],
   [/永不到期|从不到期|不会到期/, "永不过期"],
   [/令牌数|令牌\/秒/, "Token"],
   [/账户(?!余额)/, "账号"],
   [/内网穿透(?!。|、|，)/, "主动连出"],
+  [/登录提供[方商]|统一登录/, "登录服务"],
+  [/机主|主人/, "所有者"],
+  [/载入/, "加载"],
+  [/期限/, "超时上限，或有效期"],
+  [/[\d几多少}一两三] ?个调用(?!方|者)/, "次调用"],
+  [/[一-龥，；、] ?token(?![\w-])|(?<![\w-])token ?[一-龥]/, "Token"],
 ];
 
 const files = [
   ...[...new Glob("web/i18n/zh/*.ts").scanSync(at("."))],
   ...[...new Glob("{docs/*.zh.md,README.zh-CN.md}").scanSync(at("."))],
+  ...[...new Glob("{client,server,service}/texts.ts").scanSync(at("."))],
 ].sort();
 
-test("one thing has one Chinese word in the console and in the documents", async () => {
+test("one thing has one Chinese word in the console, the documents and the programs", async () => {
   const found: string[] = [];
   for (const path of files) {
     const lines = (await Bun.file(join(at("."), path)).text()).split("\n");
     for (const [i, line] of lines.entries()) {
-      for (const [wrong, right] of otherWords) {
-        if (wrong.test(line)) {
+      for (const [wrong, right, except] of otherWords) {
+        if (wrong.test(line) && !(except && path.startsWith(except))) {
           found.push(`${path}:${i + 1} ${wrong.source} → ${right}: ${line.trim()}`);
         }
       }

@@ -13,9 +13,9 @@ export const budgets: Messages["budgets"] = {
   ofKey: (name) => `密钥 ${name}`,
   names: {
     requests_per_minute: "每分钟调用次数",
-    tokens_per_minute: "每分钟 token 数",
-    tokens_per_day: "每天 token 数",
-    tokens_per_month: "每月 token 数",
+    tokens_per_minute: "每分钟 Token 数",
+    tokens_per_day: "每天 Token 数",
+    tokens_per_month: "每月 Token 数",
     calls_at_once: "同时进行的调用数",
     max_tokens: "单次调用的最大 max_tokens",
   },

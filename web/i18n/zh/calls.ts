@@ -66,7 +66,7 @@ export const calls: Messages["calls"] = {
   },
   more: "更早的调用",
   emptyTitle: "还没有调用",
-  emptyText: "每次调用结束后一秒内会出现在这里。试验场可以完成第一次调用。",
+  emptyText: "调用记录会在一秒内显示在这里。可以先在试验场试一次。",
   noneTitle: "没有符合条件的调用",
   noneText: "去掉一个筛选条件试试。",
 };

@@ -6,7 +6,7 @@ import { number, wait } from "./words.ts";
 export const common: Common = {
   languageSwitch: { label: "English", lang: "en" },
   skipToContent: "跳到正文",
-  loading: "正在载入…",
+  loading: "正在加载…",
   tryAgain: "重试",
   cancel: "取消",
   close: "关闭",

@@ -63,8 +63,8 @@ export const dashboard: Messages["dashboard"] = {
   },
   export: "导出",
   exportText: {
-    own: "每天按密钥和模型统计的调用与 token，CSV 格式",
-    all: "每天按账号、分组和模型统计的调用与 token，CSV 格式",
+    own: "每天按密钥和模型统计的调用与 Token，CSV 格式",
+    all: "每天按账号、分组和模型统计的调用与 Token，CSV 格式",
   },
   asTable: "表格",
   time: "时间",

@@ -22,7 +22,7 @@ export const node: Messages["node"] = {
     model: "模型",
     calls: "调用",
     errors: "错误",
-    p50: "首字延迟 P50",
+    p50: "首字延迟 p50",
     p95: "p95",
     rate: "速度",
     perSecond: (tokens) => `${tokens} Token/秒`,

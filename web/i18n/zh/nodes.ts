@@ -6,7 +6,7 @@ import { number, wait } from "./words.ts";
 export const nodes: Messages["nodes"] = {
   title: "节点",
   lead: "共享模型的机器及其实时状态。",
-  search: "节点、模型、机主或版本",
+  search: "节点、模型、所有者或版本",
   view: "显示",
   views: { all: "全部", working: "正常", attention: "需关注", mine: "我的" },
   sort: "排序",
@@ -28,7 +28,7 @@ export const nodes: Messages["nodes"] = {
   sharing: {
     everyone: "对所有人开放",
     you: "仅限你自己",
-    owner: "仅限机主",
+    owner: "仅限所有者",
     names: (names) => `对 ${names} 开放`,
   },
   connected: (age) => `${age}接入`,
@@ -59,7 +59,7 @@ export const nodes: Messages["nodes"] = {
     "the machine runs on battery": "这台机器正在使用电池。",
     "the owner uses the machine": "所有者正在使用这台机器。",
     "the owner's own programs come first": "所有者自己的程序优先。",
-    "today's tokens are used up": "所有者今天出借的 token 已用完。",
+    "today's tokens are used up": "所有者今天出借的 Token 已用完。",
     "this hour's calls are used up": "所有者这一小时出借的调用次数已用完。",
     "the owner has paused the node": "所有者已暂停此节点。",
     "another program of the owner's asks for a pause": "所有者的另一个程序要求暂停。",

@@ -25,7 +25,7 @@ export const overview: Messages["overview"] = {
   noQueues: "没有调用在排队。",
   queue: (waiting) => `${number.format(waiting)} 次排队中`,
   slots: (running, slots) => `并发名额 ${number.format(running)} / ${number.format(slots)}`,
-  more: (names, others) => others === 0 ? names : `${names} 等 ${number.format(others)} 个以上`,
+  more: (names, others) => others === 0 ? names : `${names}，另有 ${number.format(others)} 个`,
   separator: "、",
   attention: {
     store: {
@@ -54,7 +54,7 @@ export const overview: Messages["overview"] = {
       action: "",
     },
     certificate: {
-      title: ({ at, detail }) => at === "" ? `没有证书：${detail}` : `证书到期时间：${at}`,
+      title: ({ at, detail }) => at === "" ? `没有证书：${detail}` : `证书过期时间：${at}`,
       next: "请确认域名指向本机、80 和 443 端口可访问；自备证书请更换文件。",
       action: "",
     },
@@ -64,7 +64,7 @@ export const overview: Messages["overview"] = {
       action: "查看节点",
     },
     penalized: {
-      title: ({ count, names }) => `有 ${number.format(count)} 个节点调用受限：${names}`,
+      title: ({ count, names }) => `有 ${number.format(count)} 个节点正在冷却：${names}`,
       next: "这些节点上有调用失败，原因见各节点页面。",
       action: "查看节点",
     },
@@ -81,7 +81,7 @@ export const overview: Messages["overview"] = {
     plain_http: {
       title: () => "公网地址未加密",
       next:
-        "密钥、提示词和回答可能在途中被读取。请用 --domain 启动网关，或在前面部署支持 HTTPS 的代理。",
+        "链路上的任何人都能读到密钥、提示词和回答。请用 --domain 启动网关，或在前面部署支持 HTTPS 的代理。",
       action: "",
     },
     gateway_version: {

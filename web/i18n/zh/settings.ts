@@ -9,7 +9,7 @@ export const settings: Messages["settings"] = {
   theme: "主题",
   themes: { system: "跟随系统", light: "浅色", dark: "深色" },
   freshSignIn: "此账号没有密码。若被拒绝，请退出后重新登录，并在五分钟内操作。",
-  providerTitle: "统一登录",
+  providerTitle: "登录服务",
   providerText: "关联后可从那里登录，现有密钥保持不变。",
   zone: "时区",
   zoneHint: "时间按此时区显示，用量按此时区的零点划分每一天。",
