@@ -156,7 +156,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     announced = announcementOf(catalogue, world.log);
     // Models come into memory and leave it all day long.
     if (withoutLoaded(announced) !== before) {
-      world.log.info({ models: announced.models }, "offers other models, or knows more of them");
+      world.log.info({ models: announced.models }, "model list updated");
     }
     session.announceOffer();
   };

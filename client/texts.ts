@@ -43,7 +43,7 @@ export const chinese: Readonly<Record<string, string>> = {
   "runs with an older configuration, because this one cannot be used: {0}":
     "正在使用旧的配置，因为新的无法使用：{0}",
   "fix the file; the node then uses it at once": "请修正该文件，节点会立即使用它",
-  "connected, {0} models": "已连接，{0} 个模型",
+  "connected, {0}": "已连接，{0}",
   "not connected yet": "尚未连接",
   "see below": "见下文",
   "{0} is {1}": "{0} 解析为 {1}",
@@ -95,8 +95,8 @@ export const chinese: Readonly<Record<string, string>> = {
   "the node gets calls": "节点可以接到调用",
   "it has no list of models": "它没有模型列表",
   "is it running? Are base_url and api_key right?": "它在运行吗？base_url 和 api_key 是否正确？",
-  "lists {0} models": "列出 {0} 个模型",
-  "has all {0} models": "全部 {0} 个模型都在",
+  "lists {0}": "列出 {0}",
+  "has all that are configured: {0}": "配置的模型都在：{0}",
   "does not list {0}": "没有列出 {0}",
   "load it there, or remove it: {0} init": "请在那里加载它，或将其移除：{0} init",
   '"{0}" is no address of a gateway; give it as https://gateway.example':
@@ -140,7 +140,7 @@ export const chinese: Readonly<Record<string, string>> = {
   "  {0} more were not tried, to save time": "  为节省时间，另有 {0} 个未测试",
   ", {0} tok/s": "，{0} Token/秒",
   "  ✓ {0} answered in {1} s{2}": "  ✓ {0} 用 {1} 秒完成回答{2}",
-  "Shares {0} {1}, up to {2} calls at a time: {3}": "共享 {0} {1}，最多同时 {2} 次调用：{3}",
+  "Shares {0}, up to {1} calls at a time: {2}": "共享 {0}，最多同时 {1} 次调用：{2}",
   "model": "个模型",
   "models": "个模型",
   'The configuration file (default: {0} in the current folder, else the one that "join" made)':
@@ -182,7 +182,7 @@ export const chinese: Readonly<Record<string, string>> = {
   "The node runs in this terminal instead, until you press Ctrl-C.":
     "节点将改为在此终端运行，直到按下 Ctrl-C。",
   "Keep it running after a logout and a reboot?": "退出登录和重启后继续运行吗？",
-  "Connected to {0}, {1} models.": "已连接到 {0}，{1} 个模型。",
+  "Connected to {0}, {1}.": "已连接到 {0}，{1}。",
   "The node runs but is not connected yet; see why: {0} doctor":
     "节点在运行，但尚未连接；查看原因：{0} doctor",
   "Show what the node that runs here does": "显示本机节点的状态",
@@ -280,3 +280,8 @@ export const chinese: Readonly<Record<string, string>> = {
 };
 
 export const t = textsOf(chinese);
+
+/** "1 model", "2 models" */
+export function modelCount(models: number): string {
+  return `${models} ${models === 1 ? t`model` : t`models`}`;
+}

@@ -133,7 +133,7 @@ const signOut = defineCommand({
     withServices(async ({ accounts, sessions }, note) => {
       const ended = await sessions.endOthers(await accounts.idOf(args.email), null);
       await note({ action: "session.ended", target: args.email, detail: { ended } });
-      return t`${args.email} is signed out everywhere: ${ended} sessions ended`;
+      return t`${args.email} is signed out everywhere; sessions ended: ${ended}`;
     }),
 });
 
@@ -189,10 +189,30 @@ const limits = defineCommand({
         target: args.email,
         detail: models === undefined ? detail : { ...detail, models: models?.join(", ") ?? null },
       });
-      return t`${args.email}: ${JSON.stringify(change)}, within seconds on every gateway`;
+      return t`${args.email}: ${changeText(change)}; in force within seconds on every gateway`;
     });
   },
 });
+
+/** What a change of limits sets, in words. */
+function changeText(
+  { name, rpm, models, weight, budget }: {
+    name?: string | undefined;
+    rpm?: number | null;
+    models?: readonly string[] | null;
+    weight?: number | null | undefined;
+    budget?: GroupBudget | null | undefined;
+  },
+): string {
+  const parts = [
+    name === undefined ? null : t`name: ${name}`,
+    rpm === undefined ? null : t`calls per minute: ${rpm ?? t`the default`}`,
+    models === undefined ? null : t`models: ${models?.join(", ") ?? t`all`}`,
+    weight === undefined ? null : t`weight: ${weight ?? t`as its groups say`}`,
+    budget === undefined ? null : t`budget: ${budgetText(budget) ?? t`none`}`,
+  ];
+  return parts.filter((part) => part !== null).join("; ");
+}
 
 const shut = defineCommand({
   meta: {
@@ -252,7 +272,7 @@ const group = defineCommand({
         withServices(async ({ groups }) => {
           await groups.refresh();
           const lines = groups.list().map(({ name, members, weight }) =>
-            `${name}\t${members} members\tweight ${weight}`
+            `${name}\t${t`members: ${members}`}\t${t`weight: ${weight}`}`
           );
           return lines.join("\n") || t`There are no groups`;
         }),
@@ -327,7 +347,7 @@ function changeGroup(name: string, change: GroupChange): Promise<void> {
     const { name: renamed, weight, budget } = change;
     const detail = defined({ name: renamed, weight, budget: budgetText(budget) });
     await note({ action: "group.changed", target: group.name, detail });
-    return t`${group.name}: ${JSON.stringify(change)}, within seconds on every gateway`;
+    return t`${group.name}: ${changeText(change)}; in force within seconds on every gateway`;
   });
 }
 
@@ -337,7 +357,9 @@ function changeMember(name: string, email: string, way: "add" | "remove"): Promi
     const group = await groups.change(id, { [way]: [await accounts.idOf(email)] });
     const detail = way === "add" ? { added: email } : { removed: email };
     await note({ action: "group.changed", target: group.name, detail });
-    return t`${email} is ${way === "add" ? t`now` : t`no longer`} a member of "${group.name}"`;
+    return way === "add"
+      ? t`${email} is now a member of "${group.name}"`
+      : t`${email} is no longer a member of "${group.name}"`;
   });
 }
 
@@ -368,7 +390,7 @@ const aliasSet = defineCommand({
       await names.save(alias);
       const to = alias.targets.map(({ model }) => model).join(", ");
       await note({ action: "alias.saved", target: name, detail: { to } });
-      return t`${name} → ${to}, within seconds on every gateway`;
+      return t`${name}: ${to}; in force within seconds on every gateway`;
     });
   },
 });

@@ -9,7 +9,7 @@ export const chinese: Readonly<Record<string, string>> = {
   "The group's name": "分组名称",
   "1 is an account alone; 0.01 to 1000": "1 相当于单独一个账号；0.01 到 1000",
   "As in tokens_per_day=2000000,calls_at_once=2; none: no budget":
-    "例如 tokens_per_day=2000000,calls_at_once=2；none：没有预算",
+    "例如 tokens_per_day=2000000,calls_at_once=2；none：不设额度",
   "Create an administrator; the password is read from standard input":
     "创建管理员；密码从标准输入读取",
   "{0} is an administrator: sign in at the console{1}": "{0} 已是管理员，请在控制台登录{1}",
@@ -33,7 +33,8 @@ export const chinese: Readonly<Record<string, string>> = {
   "How long it is valid": "有效小时数",
   "--hours={0}: expected a number above 0, at most 168": "--hours={0}：应为大于 0、不超过 168 的数",
   "End all of an account's sessions; its keys stay": "让账号在所有设备上退出登录；密钥保留",
-  "{0} is signed out everywhere: {1} sessions ended": "{0} 已在所有设备上退出登录：共 {1} 个会话",
+  "{0} is signed out everywhere; sessions ended: {1}":
+    "{0} 已在所有设备上退出登录：共 {1} 个登录会话",
   "Delete an account permanently; its calls stay on record": "永久删除账号；调用记录保留",
   "Confirms the deletion, which cannot be undone": "确认删除，无法撤销",
   "--yes: is needed to delete {0}, with its keys and nodes":
@@ -48,7 +49,17 @@ export const chinese: Readonly<Record<string, string>> = {
     "排队时的权重，0.01 到 1000；default：按所在分组",
   "--rpm, --models, --budget or --weight: one of them is needed":
     "--rpm、--models、--budget、--weight：至少需要一个",
-  "{0}: {1}, within seconds on every gateway": "{0}：{1}，几秒内在所有网关上生效",
+  "{0}: {1}; in force within seconds on every gateway": "{0}：{1}；几秒内在所有网关上生效",
+  "name: {0}": "名称：{0}",
+  "calls per minute: {0}": "每分钟调用次数：{0}",
+  "the default": "默认值",
+  "models: {0}": "模型：{0}",
+  "all": "全部",
+  "weight: {0}": "权重：{0}",
+  "as its groups say": "按所在分组",
+  "budget: {0}": "额度：{0}",
+  "none": "无",
+  "members: {0}": "成员：{0}",
   "Disable an account: its keys, calls and nodes end within seconds":
     "停用账号：其密钥、调用和节点几秒内失效",
   '{0} is disabled; "admin reopen" enables it again': "{0} 已停用；“admin reopen”可重新启用",
@@ -78,16 +89,14 @@ export const chinese: Readonly<Record<string, string>> = {
   "The group has no members": "分组没有成员",
   "Add an account to a group": "把账号加入分组",
   "Remove an account from a group": "把账号移出分组",
-  '{0} is {1} a member of "{2}"': "{0} {1}分组“{2}”的成员",
-  "now": "现在是",
-  "no longer": "不再是",
+  '{0} is now a member of "{1}"': "{0} 现在是分组“{1}”的成员",
+  '{0} is no longer a member of "{1}"': "{0} 不再是分组“{1}”的成员",
   '--name={0}: no group has that name; "admin group list" prints all':
     "--name={0}：没有这个分组；“admin group list”列出所有分组",
   "The name": "名称",
   "Let a name lead to models": "让一个名称指向模型",
   "Models separated by commas, or targets with conditions as a JSON list":
     "用逗号分隔的模型，或带条件的 JSON 列表",
-  "{0} → {1}, within seconds on every gateway": "{0} → {1}，几秒内在所有网关上生效",
   "Remove an alias": "删除别名",
   "{0} is no alias any more": "{0} 不再是别名",
   "List the aliases and what they lead to": "列出别名及其指向",

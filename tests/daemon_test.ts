@@ -227,7 +227,7 @@ test("the doctors name cause and cure, and say nothing that is secret", async ()
   const { machine, node } = await aNode({ models: ["one"], name: "patient" });
   const well = await machine.run(["doctor", "--report"]);
   expect(well.output).toContain("✓ WebSocket and token: accepted");
-  expect(well.output).toMatch(/✓ node: connected, 1 models/);
+  expect(well.output).toMatch(/✓ node: connected, 1 model$/m);
   await node.stop();
   const path = join(machine.home, "config.yaml");
   const broken = readFileSync(path, "utf8")

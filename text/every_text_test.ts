@@ -28,6 +28,52 @@ for (const [room, chinese] of rooms) {
   });
 }
 
+/** Files whose words all go to a person at a terminal; others have words for logs, reports and the gateway too. */
+const terminalFiles = [
+  "server/admin.ts",
+  "client/setup/start.ts",
+  "client/setup/init.ts",
+];
+
+test("no text of a command is left out of translation", () => {
+  const untagged = terminalFiles.flatMap((file) => {
+    const source = readFileSync(join(root, file), "utf8");
+    const found: string[] = [];
+    collectUntagged(
+      parse(source, { sourceType: "module", plugins: ["typescript"] }).program,
+      found,
+    );
+    return found.map((text) => `${file}: ${text}`);
+  });
+  expect(untagged).toEqual([]);
+});
+
+/** Collects the strings with two words or more that are not in t`…`. */
+function collectUntagged(node: unknown, found: string[]): void {
+  if (typeof node !== "object" || node === null) return;
+  if (Array.isArray(node)) return node.forEach((one) => collectUntagged(one, found));
+  const { type, tag, quasi, value } = node as {
+    type?: string;
+    tag?: { name?: string };
+    quasi?: { expressions: unknown[] };
+    value?: string | { cooked: string };
+  };
+  if (type === "TaggedTemplateExpression" && tag?.name === "t") {
+    return collectUntagged(quasi!.expressions, found);
+  }
+  const text = type === "StringLiteral"
+    ? value as string
+    : type === "TemplateElement"
+    ? (value as { cooked: string }).cooked
+    : "";
+  if (/[a-z]{2,}[ \t]+[a-z]{2,}/i.test(text) || /[ \t][a-z]{3,}[ \t]*$/i.test(text)) {
+    found.push(text);
+  }
+  for (const [key, child] of Object.entries(node)) {
+    if (key !== "loc" && key !== "extra") collectUntagged(child, found);
+  }
+}
+
 /** What stands in t`…`, as the tables name it. */
 function textsIn(room: string): Set<string> {
   const found = new Set<string>();

@@ -100,7 +100,7 @@ test("a list that changes is announced by a second REGISTER in v1, and one that 
   list.ids = ["b"];
   await minute();
   expect((await gateway.registered(before + 1)).models).toEqual(["b"]);
-  expect(said).toContain("offers other models, or knows more of them");
+  expect(said).toContain("model list updated");
   expect(gateway.registers.at(-1)).not.toHaveProperty("capabilities");
 });
 

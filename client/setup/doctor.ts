@@ -35,7 +35,7 @@ import { realWorld, silentLog } from "../world.ts";
 import { Gateway, printable } from "./gateway.ts";
 import { configPathOf, instanceFlags } from "./instance.ts";
 import { programName } from "./program_name.ts";
-import { t } from "../texts.ts";
+import { modelCount, t } from "../texts.ts";
 
 const WITHIN_MS = 10_000;
 /** A gateway that speaks v2 says so at once. */
@@ -173,7 +173,7 @@ async function running(path: string, as: string | undefined, env: Env): Promise<
       t`fix the file; the node then uses it at once`,
     );
   }
-  if (status.state === "connected") return ok(t`connected, ${status.models.length} models`);
+  if (status.state === "connected") return ok(t`connected, ${modelCount(status.models.length)}`);
   return warning(`${status.state}: ${status.lastProblem ?? t`not connected yet`}`, t`see below`);
 }
 
@@ -383,9 +383,11 @@ async function models(provider: ProviderConfig): Promise<Finding[]> {
       t`is it running? Are base_url and api_key right?`,
     )];
   }
-  if (!Array.isArray(provider.models)) return [ok(t`lists ${listed.size} models`)];
+  if (!Array.isArray(provider.models)) return [ok(t`lists ${modelCount(listed.size)}`)];
   const missing = provider.models.filter(({ local }) => !listed.has(local));
-  if (missing.length === 0) return [ok(t`has all ${provider.models.length} models`)];
+  if (missing.length === 0) {
+    return [ok(t`has all that are configured: ${modelCount(provider.models.length)}`)];
+  }
   return missing.map(({ local }) =>
     warning(
       t`does not list ${printable(local)}`,
@@ -403,7 +405,9 @@ function reportHead(path: string, config: NodeConfig | ConfigError): string[] {
   if (config instanceof ConfigError) return [...head, `Configuration: ${path}, unusable`, ""];
   const providers = config.providers.map(({ type, base_url, models }) => {
     const where = base_url === undefined ? "" : ` at ${URL.parse(base_url)?.origin}`;
-    return `  ${type}${where}: ${Array.isArray(models) ? models.length : "all its"} models`;
+    return `  ${type}${where}: ${
+      Array.isArray(models) ? modelCount(models.length) : "all its models"
+    }`;
   });
   return [
     ...head,

@@ -11,7 +11,7 @@ import { printable } from "./gateway.ts";
 import { programName } from "./program_name.ts";
 import { Terminal } from "./terminal.ts";
 import { type Trial, tryModel } from "./trial.ts";
-import { t } from "../texts.ts";
+import { modelCount, t } from "../texts.ts";
 
 export const initFlags = {
   yes: { type: "boolean", alias: "y", description: t`Ask nothing: share what is suggested` },
@@ -218,9 +218,7 @@ function report(
   const count = choices.reduce((sum, { chosen }) => sum + chosen.length, 0);
   if (json !== true) {
     console.log(
-      t`Shares ${count} ${
-        count === 1 ? t`model` : t`models`
-      }, up to ${maxParallel} calls at a time: ${file.path}`,
+      t`Shares ${modelCount(count)}, up to ${maxParallel} calls at a time: ${file.path}`,
     );
     return;
   }

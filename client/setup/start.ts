@@ -8,7 +8,7 @@ import { CommandError } from "./command_error.ts";
 import { programName } from "./program_name.ts";
 import { runService } from "./service.ts";
 import { Terminal } from "./terminal.ts";
-import { t } from "../texts.ts";
+import { modelCount, t } from "../texts.ts";
 
 export const startFlags = {
   start: { type: "boolean", default: true, negativeDescription: t`Set up only: do not start` },
@@ -81,7 +81,7 @@ async function reportConnection(configPath: string, env: Env): Promise<number> {
   while (performance.now() < endMs) {
     const status = await statusOf(configPath, env);
     if (status?.state === "connected") {
-      console.log(t`Connected to ${status.server}, ${status.models.length} models.`);
+      console.log(t`Connected to ${status.server}, ${modelCount(status.models.length)}.`);
       return 0;
     }
     await Bun.sleep(LOOK_EVERY_MS);

@@ -390,7 +390,7 @@ export class Accounts {
 function gone(): ColinkError {
   return new ColinkError(
     "session_required",
-    "Cannot go on: this account is gone or was disabled; ask who runs this gateway",
+    "Cannot continue: this account was deleted or disabled; ask your administrator",
   );
 }
 

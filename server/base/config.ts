@@ -59,7 +59,7 @@ const settings = {
     "PORT",
     "",
     "port",
-    "Listen here; 0 takes a free one; unset: 8080, or 443 with a certificate",
+    "Port to listen on; 0: any free port; unset: 8080, or 443 with a certificate",
     optional(whole(0, 65535)),
   ),
   host: setting("COLINK_HOST", "0.0.0.0", "address", "Listen on this address", text),
@@ -92,7 +92,7 @@ const settings = {
     "JWT_SECRET",
     "",
     "text",
-    "Signs sessions and seals tokens, 32 bytes or more; unset: made once and kept in the data folder (required with PostgreSQL)",
+    "Signs sessions and encrypts stored keys, 32 bytes or more; unset: made once and kept in the data folder (required with PostgreSQL)",
     text,
   ),
   dataDir: setting(

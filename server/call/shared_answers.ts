@@ -385,7 +385,7 @@ export function expectModel(models: readonly string[] | null, model: string): vo
   if (models === null || models.includes(model)) return;
   throw new ColinkError(
     "model_not_allowed",
-    `Cannot give the answer of "${model}": this key may not use it; ask the key's owner`,
+    `Cannot give the answer of "${model}": this key or its account may not use it; GET /v1/models lists what it may use`,
     { param: "model" },
   );
 }

@@ -55,7 +55,7 @@ export function readCall(
   if (found === null && !mayCall(key, model, parts)) {
     throw new ColinkError(
       "model_not_allowed",
-      `Cannot call "${model}": this key may not use it; ask the key's owner`,
+      `Cannot call "${model}": this key or its account may not use it; GET /v1/models lists what it may use`,
       { param: "model" },
     );
   }

@@ -83,8 +83,12 @@ describe("a call", () => {
 
   test("may use only the models of its key", () => {
     expect(request({ messages }, { models: ["n", "m"] }).model).toBe("m");
-    expect(() => read({ messages }, { models: ["n"] })).toThrow("this key may not use it");
-    expect(() => read({ messages }, { models: [] })).toThrow("this key may not use it");
+    expect(() => read({ messages }, { models: ["n"] })).toThrow(
+      "this key or its account may not use it",
+    );
+    expect(() => read({ messages }, { models: [] })).toThrow(
+      "this key or its account may not use it",
+    );
   });
 
   const usages: [what: string, body: object, endpoint: Endpoint, wantsUsage: boolean][] = [

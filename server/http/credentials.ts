@@ -41,7 +41,7 @@ async function missingKey({ refusals }: KeyCheckParts, address: () => string): P
   await refusals.count(address());
   throw new ColinkError(
     "missing_api_key",
-    "Cannot tell who is asking: send the header Authorization: Bearer sk-colink-…; the console shows your key",
+    "Missing API key: send Authorization: Bearer sk-colink-…; your key is on the console's dashboard",
   );
 }
 

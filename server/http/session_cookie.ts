@@ -52,6 +52,6 @@ export function refuseForgery(c: AppContext): void {
   if (c.req.method === "GET" || c.req.header(CSRF_HEADER)) return;
   throw new ColinkError(
     "origin_refused",
-    `Cannot change anything by cookie alone: send the header ${CSRF_HEADER}`,
+    `Missing CSRF header: send ${CSRF_HEADER}, or use Authorization: Bearer instead of the cookie`,
   );
 }

@@ -208,5 +208,5 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 }
 
 function unknownNode(): ColinkError {
-  return new ColinkError("not_found", "Cannot find the node: none of that id is connected");
+  return new ColinkError("not_found", "Cannot find the node: no connected node has that id");
 }

@@ -41,7 +41,7 @@ export async function limitRate(
   if (allowed) return;
   throw new ColinkError(
     "rate_limit_exceeded",
-    `Cannot do this now: it was done ${perMinute} times within a minute; try again later`,
+    `Too many requests of this kind: at most ${perMinute} per minute; try again later`,
     { retryAfterMs },
   );
 }
