@@ -99,7 +99,7 @@ test(
       0,
     );
     expect((await admin(["group", "members", "--name", "Lab"])).output).toContain(account.email);
-    expect((await admin(["group", "list"])).output).toMatch(/Lab\s+1 members\s+weight 2/);
+    expect((await admin(["group", "list"])).output).toMatch(/Lab\s+members: 1\s+weight: 2/);
     const wrong = await admin(["group", "join", "--name", "nowhere", "--email", account.email]);
     expect([wrong.code, wrong.output]).toEqual([
       2,
