@@ -79,7 +79,7 @@ test("a provider that is down at the start does not stop the node, and is offere
   await minute();
   expect((await gateway.registered(2)).models).toEqual(["a", "b"]);
   expect(node.status.models).toEqual(["a", "b"]);
-  expect(said.filter((line) => line.includes("list"))).toEqual([
+  expect(said.filter((line) => line.includes("its models"))).toEqual([
     "providers[0] openai does not list its models: The provider answered HTTP 503; nothing of it is offered until it does",
     "providers[0] openai lists its models again",
   ]);
