@@ -6,7 +6,7 @@ export const Role = z.enum(["user", "admin"]);
 export type Role = z.infer<typeof Role>;
 
 export const RegistrationMode = z.enum(["open", "invite", "closed"])
-  .describe("Who may make an account: everybody, holders of an invite, or only administrators.");
+  .describe("Who may create an account: everybody, holders of an invite, or only administrators.");
 export type RegistrationMode = z.infer<typeof RegistrationMode>;
 
 export const UserView = z.object({
@@ -46,7 +46,7 @@ export const FirstAdmin = Credentials.extend({
     "`setup-…`, from the gateway's terminal or `server admin setup`; valid for half an hour.",
   ),
   registration: RegistrationMode.optional()
-    .describe("Who may make an account from now on; absent: as configured."),
+    .describe("Who may create an account from now on; absent: as configured."),
 }).meta({ id: "FirstAdmin" });
 export type FirstAdmin = z.infer<typeof FirstAdmin>;
 

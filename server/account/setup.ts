@@ -57,7 +57,7 @@ export class Setup {
     if (!this.#isValid(code.trim())) {
       throw new ColinkError(
         "setup_refused",
-        "Cannot set up: the code is wrong or too old; print a new link with: server admin setup",
+        "Cannot set up: the code is wrong or has expired; print a new link with: server admin setup",
         { param: "code" },
       );
     }

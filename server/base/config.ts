@@ -181,7 +181,7 @@ const settings = {
     "COLINK_REGISTRATION",
     "open",
     "open|invite|closed",
-    "Who may make an account",
+    "Who may create an account",
     choice("open", "invite", "closed"),
   ),
   /** Null: people sign in with passwords only. */
@@ -310,21 +310,21 @@ const settings = {
     "COLINK_LEDGER_DAYS",
     "365",
     "days",
-    "Single calls are kept this long; 0: for ever",
+    "Single calls are kept this long; 0: without limit",
     days(0, 36_500),
   ),
   minutesMs: setting(
     "COLINK_MINUTE_ROLLUP_DAYS",
     "7",
     "days",
-    "Figures by the minute are kept this long; 0: for ever",
+    "Figures by the minute are kept this long; 0: without limit",
     days(0, 36_500),
   ),
   auditMs: setting(
     "COLINK_AUDIT_DAYS",
     "365",
     "days",
-    "The audit log is kept this long; 0: for ever",
+    "The audit log is kept this long; 0: without limit",
     days(0, 36_500),
   ),
   rememberedNodes: setting(

@@ -116,7 +116,7 @@ function refusedBy(
   }
   return new ColinkError(
     "rate_limit_exceeded",
-    `Cannot call: this ${whose}'s limit of ${verdict.limit} calls a minute is used up; try again later`,
+    `Cannot call: this ${whose}'s limit of ${verdict.limit} calls per minute is used up; try again later`,
     { retryAfterMs: verdict.retryAfterMs },
   );
 }

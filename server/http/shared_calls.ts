@@ -271,7 +271,7 @@ function unknownKey(): ColinkError {
   return new ColinkError(
     "replay_gone",
     "Cannot go on behind that event: no answer is kept for this Idempotency-Key, or not any more; " +
-      "send the request without Last-Event-ID to run it anew",
+      "send the request without Last-Event-ID to run it again",
     { param: "Last-Event-ID" },
   );
 }

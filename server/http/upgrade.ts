@@ -18,7 +18,7 @@ export function upgrade(parts: AppParts) {
     if (parts.isDraining()) {
       throw new ColinkError(
         "shutting_down",
-        "Cannot connect: this gateway is restarting; dial again",
+        "Cannot connect: this gateway is restarting; connect again",
         {
           retryAfterMs: 2000,
         },

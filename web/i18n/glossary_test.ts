@@ -28,11 +28,47 @@ const otherWords: readonly (readonly [wrong: RegExp, right: string, except?: str
   [/[一-龥，；、] ?token(?![\w-])|(?<![\w-])token ?[一-龥]/, "Token"],
 ];
 
+/** English words that name what another word names already, or that no one in the field says. */
+const otherEnglish: readonly (readonly [wrong: RegExp, right: string])[] = [
+  [/Client-Token(?!:)|client token/, "node token"],
+  [/[Cc]alls? a minute/, "calls per minute"],
+  [/\bmak(e|es|ing) an account/, "create an account"],
+  [/\bfor ever\b/, "permanently, indefinitely"],
+  [/\bwhoever runs\b|\bwho runs this gateway\b/, "the administrator"],
+  [/\banybody on the way\b/, "anyone on the network"],
+  [/\bwaiting line\b/, "queue"],
+  [/\bdials? again\b/, "reconnect"],
+  [/\bnot mend\b/, "fix"],
+  [/[Pp]enalised"/, "Cooling down"],
+];
+
+const englishFiles = [
+  ...[...new Glob("web/i18n/en/*.ts").scanSync(at("."))],
+  "README.md",
+  ..."administration api clients configuration console deployment errors getting-started joining sharing troubleshooting"
+    .split(" ").map((page) => `docs/${page}.md`),
+];
+
 const files = [
   ...[...new Glob("web/i18n/zh/*.ts").scanSync(at("."))],
   ...[...new Glob("{docs/*.zh.md,README.zh-CN.md}").scanSync(at("."))],
   ...[...new Glob("{client,server,service}/texts.ts").scanSync(at("."))],
 ].sort();
+
+test("one thing has one English word in the console and the manual", async () => {
+  const found: string[] = [];
+  for (const path of englishFiles) {
+    const lines = (await Bun.file(join(at("."), path)).text()).split("\n");
+    for (const [i, line] of lines.entries()) {
+      for (const [wrong, right] of otherEnglish) {
+        if (wrong.test(line)) {
+          found.push(`${path}:${i + 1} ${wrong.source} → ${right}: ${line.trim()}`);
+        }
+      }
+    }
+  }
+  expect(found).toEqual([]);
+});
 
 test("one thing has one Chinese word in the console, the documents and the programs", async () => {
   const found: string[] = [];

@@ -4,7 +4,7 @@ import { count } from "./words.ts";
 
 export const admin = {
   title: "Administration",
-  lead: "The people, machines and rules of this gateway.",
+  lead: "Users, nodes and settings of this gateway.",
   notAdmin: "Administrators only.",
   tabs: {
     users: "Users",
@@ -104,20 +104,20 @@ export const admin = {
     "Model names separated by commas, in order. The name may have a star: claude-*.",
   saveAlias: "Save the alias",
   removeAlias: (name: string) => `Remove the alias ${name}`,
-  noModelSettingsTitle: "Nothing is said about any model",
+  noModelSettingsTitle: "No model has settings yet",
   noModelSettingsText:
     "A model can have a note, be hidden, be for groups alone, and have defaults.",
   modelName: "Model",
   setModel: "Set up",
   modelGroups: "Who may call it",
-  modelGroupsHint: "Nothing ticked: everyone.",
+  modelGroupsHint: "None selected: everyone.",
   modelDefaults: "Defaults",
-  modelDefaultsHint: "Sent where the caller says none. Empty: nothing is added.",
+  modelDefaultsHint: "Used when the caller sends none. Empty: nothing is added.",
   modelSettingsText: "In force on every gateway within seconds.",
   modelNoteHint: "Shown beside the model.",
   hidden: "hidden",
   hideModel: "Leave it out of lists; who knows its name may call it",
-  forgetModel: "Say nothing about it",
+  forgetModel: "Remove the settings",
   everyone: "everyone",
   noGroupsTitle: "No groups",
   noGroupsText: "Nodes can be lent to a group, and groups can share what is scarce by weight.",
@@ -130,7 +130,7 @@ export const admin = {
   deleteGroup: "Delete group",
   deleteGroupText: (name: string) =>
     `Nodes that are lent to “${name}” are no longer for its members. The accounts stay.`,
-  noMembers: "Nobody yet.",
+  noMembers: "No members yet.",
   memberEmail: "E-mail of an account",
   addMember: "Add member",
   remove: "Remove",

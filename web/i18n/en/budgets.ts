@@ -16,7 +16,7 @@ export const budgets = {
     tokens_per_minute: "Tokens per minute",
     tokens_per_day: "Tokens per day",
     tokens_per_month: "Tokens per month",
-    calls_at_once: "Calls at a time",
+    calls_at_once: "Concurrent calls",
     max_tokens: "Largest max_tokens of a call",
   },
   models: "Models",

@@ -70,7 +70,7 @@ export const nodes = {
       "Another program of its owner’s asks for a pause.",
   },
   reconnectingFor: (seconds: number) =>
-    `Reconnecting, ${wait(seconds)}: its connection is lost; its calls wait for it so long.`,
+    `Reconnecting, ${wait(seconds)} left: the connection was lost, and running calls wait for it.`,
   pausedUntil: (why: string, until: string) => `${why} Expected back ${until}.`,
   away: (why: string, seconds: number) => `${why} No calls for another ${wait(seconds)}.`,
   tried: (why: string) =>

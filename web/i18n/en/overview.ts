@@ -69,7 +69,7 @@ export const overview = {
     },
     disk: {
       title: ({ detail }) => `Only ${detail} are free on the data folder’s disk`,
-      next: "Make room: ended calls wait there while the database is away.",
+      next: "Make room: ended calls wait there while the database is unavailable.",
       action: "",
     },
     certificate: {
@@ -86,7 +86,7 @@ export const overview = {
       action: "See the nodes",
     },
     penalized: {
-      title: ({ count: n, names }) => `${count(n, "node gets", "nodes get")} fewer calls: ${names}`,
+      title: ({ count: n, names }) => `${count(n, "node is", "nodes are")} cooling down: ${names}`,
       next: "Calls failed on them; each page says why.",
       action: "See the nodes",
     },
@@ -98,14 +98,14 @@ export const overview = {
     },
     lost: {
       title: ({ count: n, names }) =>
-        `${count(n, "node", "nodes")} vanished within a day: ${names}`,
-      next: "Check whether the machines are asleep or offline; nodes reconnect by themselves.",
+        `${count(n, "node", "nodes")} went offline within a day: ${names}`,
+      next: "Check whether the machines are asleep or offline; nodes reconnect automatically.",
       action: "See the nodes",
     },
     plain_http: {
       title: () => "The public address is not encrypted",
       next:
-        "Keys, prompts and answers can be read on the way. Start the gateway with --domain NAME, or put a proxy with HTTPS before it.",
+        "Anyone on the network can read keys, prompts and answers. Start the gateway with --domain NAME, or put a proxy with HTTPS before it.",
       action: "",
     },
     gateway_version: {

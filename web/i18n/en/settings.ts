@@ -28,7 +28,7 @@ export const settings = {
   deletionText:
     "Your keys, sessions, nodes, groups and aliases end at once, on every gateway. Calls stay on record without your name. Nothing brings the account back.",
   typeAddress: (email: string) => `Type ${email} to confirm`,
-  deleteAccount: "Delete the account for ever",
+  deleteAccount: "Delete the account permanently",
   sessions: "Sessions",
   sessionsText: "Where you are signed in.",
   unknownProgram: "Unknown program",
