@@ -50,7 +50,7 @@ const routes = {
   register: createRoute({
     method: "post",
     path: "/auth/register",
-    description: "`{email, password, invite?}`: makes an account",
+    description: "`{email, password, invite?}`: creates an account",
     request: body(Registration),
     responses: answers(MessageView),
   }),

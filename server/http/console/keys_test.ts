@@ -70,7 +70,7 @@ test("keys are created and rotated thirty times a minute at most, by each accoun
     body: { name: "k" },
   });
   expect([status, json.error.code]).toEqual([429, "rate_limit_exceeded"]);
-  expect(json.error.message).toContain("30 times within a minute");
+  expect(json.error.message).toContain("at most 30 per minute");
   expect((await app.key(other)).key.id).toBeString();
 });
 

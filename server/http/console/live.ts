@@ -27,7 +27,7 @@ const route = createRoute({
       description:
         "Events by the names of LiveEvents, each with its `data` as JSON. The first is " +
         "`snapshot`, unless the events since `Last-Event-ID` are still known: then only those are " +
-        "sent. The stream ends with its session, or when it is read too slowly; dial again then. " +
+        "sent. The stream ends with its session, or when it is read too slowly; connect again then. " +
         "What was loaded before a `snapshot` may be out of date.",
       content: { "text/event-stream": { schema: z.string() } },
     },
