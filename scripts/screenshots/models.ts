@@ -102,7 +102,7 @@ export function lent(nowMs: number): LentDayView[] {
   return [0, 1, 2].map((ago) => ({
     day: today - ago * DAY_MS,
     open_s: 3600 * (ago === 0 ? 9.5 : 21),
-    closed: ago === 1 ? [{ reason: "paused", seconds: 9000 }] : [],
+    closed: ago === 1 ? [{ reason: "the owner has paused the node", seconds: 9000 }] : [],
     refused: ago === 2 ? 4 : 0,
     energy_j: null,
     served: { own: served(31 + 9 * ago), group: served(ago * 4), any: served(212 - 40 * ago) },

@@ -155,8 +155,8 @@ export function callDetail(call: CallView): CallDetail {
   };
 }
 
-/** Of an account, its group and one of its keys; the key's is nearly used up. */
-export function budgets(nowMs: number): BudgetUse[] {
+/** Of an account, its group and one of its keys, which has used `usedByKey` of 200,000 tokens. */
+export function budgets(nowMs: number, usedByKey = 124_000): BudgetUse[] {
   const opens_at = (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
   const perDay = (used: number, limit: number) => [
     { name: "tokens_per_day" as const, used, limit, opens_at },
@@ -180,7 +180,7 @@ export function budgets(nowMs: number): BudgetUse[] {
       of: "key",
       id: "ci",
       name: "ci",
-      limits: perDay(171_200, 200_000),
+      limits: perDay(usedByKey, 200_000),
       max_tokens: 4096,
     },
   ];

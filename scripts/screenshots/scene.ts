@@ -2,7 +2,7 @@
 
 import type { Page, Route } from "playwright-core";
 import type { InfoView, JoinRequestView, NodeView } from "../../api/mod.ts";
-import { keys } from "./records.ts";
+import { budgets, keys } from "./records.ts";
 
 export interface Scene {
   name: string;
@@ -85,6 +85,15 @@ export const scenes: readonly Scene[] = [
   { name: "calls", path: "/calls", isUser: true, act: openCall },
   { name: "calls-empty", path: "/calls", isUser: true, nodes: [] },
   { name: "budgets", path: "/budgets", isUser: true },
+  {
+    name: "budgets-short",
+    path: "/budgets",
+    isUser: true,
+    answers: {
+      "**/api/user/budgets": (route) =>
+        route.fulfill({ json: { budgets: budgets(Date.now(), 171_200) } }),
+    },
+  },
   { name: "budgets-empty", path: "/budgets", isUser: true, nodes: [] },
   { name: "reset", path: "/reset#reset-Ab3kZr7TqLw9xYz4mNpQ" },
   {

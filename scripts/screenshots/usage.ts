@@ -26,11 +26,19 @@ export function usage(side: Side, from: number, to: number, models: readonly str
       calls > 0
     );
   const calls = series.reduce((sum, point) => sum + point.calls, 0);
-  const share = (id: string, part: number): UsageShare => ({
+  const share = (id: string, part: number, of = Math.round(calls * part)): UsageShare => ({
     id,
     name: id,
-    ...figures(Math.round(calls * part), 0.4 + part),
+    ...figures(of, 0.4 + part),
   });
+  const lines = models.slice(0, PARTS.length).map((id, i) => ({
+    id,
+    points: series.map(({ at, calls: all, completion_tokens }) => ({
+      at,
+      calls: Math.floor(all * (PARTS[i] ?? 0)),
+      completion_tokens,
+    })),
+  }));
   return {
     side,
     step,
@@ -40,19 +48,14 @@ export function usage(side: Side, from: number, to: number, models: readonly str
     total: figures(calls, 0.8),
     before: figures(Math.round(calls * 0.87), 0.9),
     series,
-    by_model: models.map((model, i) => share(model, PARTS[i] ?? 0)),
+    by_model: lines.map(({ id, points }, i) =>
+      share(id, PARTS[i] ?? 0, points.reduce((sum, { calls }) => sum + calls, 0))
+    ),
     by_key: side === "made"
       ? [share("laptop", 0.72), share("ci", 0.21), { ...share("key-1", 0.07), name: "" }]
       : [],
     by_node: [share("lab-rack-3", 0.6), share("studio-pc", 0.33), share("cloud-key", 0.07)],
-    model_series: models.slice(0, 3).map((id, i) => ({
-      id,
-      points: series.map(({ at, calls, completion_tokens }) => ({
-        at,
-        calls: Math.round(calls * (PARTS[i] ?? 0)),
-        completion_tokens,
-      })),
-    })),
+    model_series: lines,
   };
 }
 

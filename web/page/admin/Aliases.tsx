@@ -44,12 +44,14 @@ export function Aliases() {
             <tr key={name}>
               <th scope="row">{name}</th>
               <td data-label={t.aliasColumns.targets}>
-                {problem ?? leads_to.map(({ model, offered }, i) => (
-                  <span key={model}>
-                    {i > 0 && ", "}
-                    {offered ? model : <s>{model}</s>}
-                  </span>
-                ))}
+                <span>
+                  {problem ?? leads_to.map(({ model, offered }, i) => (
+                    <span key={model}>
+                      {i > 0 && ", "}
+                      {offered ? model : <s>{model}</s>}
+                    </span>
+                  ))}
+                </span>
               </td>
               <td class={tableStyle.tight}>
                 <button
@@ -87,7 +89,7 @@ function NewAliasForm({ onChange }: { onChange: () => void }) {
   };
   return (
     <div class={panelStyle.panel}>
-      <form class={style.create} noValidate onSubmit={submit}>
+      <form class={style.createPair} noValidate onSubmit={submit}>
         <Field
           label={t.aliasColumns.name}
           name="name"

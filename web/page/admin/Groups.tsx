@@ -47,8 +47,8 @@ export function Groups() {
           {data.groups.map((group) => (
             <tr key={group.id}>
               <th scope="row">{group.name}</th>
-              <td data-label={t.groupColumns.members}>{group.members}</td>
-              <td data-label={t.groupColumns.weight}>{group.weight}</td>
+              <td data-label={t.groupColumns.members} class={tableStyle.number}>{group.members}</td>
+              <td data-label={t.groupColumns.weight} class={tableStyle.number}>{group.weight}</td>
               <td class={tableStyle.tight}>
                 <button
                   type="button"
@@ -89,7 +89,7 @@ function NewGroupForm({ onChange }: { onChange: () => void }) {
   };
   return (
     <div class={panelStyle.panel}>
-      <form class={style.create} noValidate onSubmit={submit}>
+      <form class={style.createNamed} noValidate onSubmit={submit}>
         <Field
           label={t.groupColumns.name}
           name="name"

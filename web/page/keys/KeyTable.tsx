@@ -7,7 +7,13 @@ import { Table } from "../../part/Table.tsx";
 import { paths } from "../../route.ts";
 import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
-import { formatAge, formatMoment, formatNumber, messages } from "../../state/locale.ts";
+import {
+  formatAge,
+  formatMoment,
+  formatNumber,
+  formatShort,
+  messages,
+} from "../../state/locale.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as chipStyle from "../../part/chip.module.css";
 import * as tableStyle from "../../part/Table.module.css";
@@ -102,7 +108,7 @@ function Fullest({ use }: { use: BudgetUse | null }) {
     <a href={paths.budgets} title={t.names[name]}>
       <Meter
         label={t.names[name]}
-        text={t.usedOf(formatNumber(used), formatNumber(limit))}
+        text={t.usedOf(formatShort(used), formatShort(limit))}
         value={used}
         max={limit}
       />
