@@ -304,7 +304,7 @@ async function limitKey(page: Page): Promise<void> {
 }
 
 async function createKey(page: Page): Promise<void> {
-  const key = keys(Date.now())[0];
+  const key = keys(Date.now()).find(({ name }) => name === "laptop");
   const token = "sk-colink-Ab3kZr7TqLw9xYz4mNpQ";
   await page.route("**/api/keys", (route) => {
     const isMade = route.request().method() === "POST";

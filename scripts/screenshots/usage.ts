@@ -35,7 +35,7 @@ export function usage(side: Side, from: number, to: number, models: readonly str
     id,
     points: series.map(({ at, calls: all, completion_tokens }) => ({
       at,
-      calls: Math.floor(all * (PARTS[i] ?? 0)),
+      calls: partOf(all, i),
       completion_tokens,
     })),
   }));
@@ -57,6 +57,12 @@ export function usage(side: Side, from: number, to: number, models: readonly str
     by_node: [share("lab-rack-3", 0.6), share("studio-pc", 0.33), share("cloud-key", 0.07)],
     model_series: lines,
   };
+}
+
+/** All parts together are `calls`. */
+function partOf(calls: number, i: number): number {
+  const upTo = (n: number) => Math.round(calls * PARTS.slice(0, n).reduce((a, b) => a + b, 0));
+  return upTo(i + 1) - upTo(i);
 }
 
 /** Between 0 and 1.3: quiet nights, a rush before noon and one in the evening, and some noise. */

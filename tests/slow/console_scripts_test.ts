@@ -66,6 +66,13 @@ const stages: readonly Stage[] = [
   },
 ];
 
+/** By the navigation, which a narrow screen folds into a menu. */
+async function visit(page: Page, name: string): Promise<void> {
+  const menu = page.locator("header [aria-controls]");
+  if (await menu.isVisible()) await menu.click();
+  await page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
+}
+
 let browser: Browser;
 beforeAll(async () => {
   browser = await startBrowser();
@@ -108,7 +115,7 @@ describe.each(stages)("on $database", (stage) => {
         await fill(page, { email: freshEmail(), password: PASSWORD });
         await submit(page);
         await page.waitForURL("/dashboard");
-        await page.goto("/keys");
+        await visit(page, t.nav.pages.keys);
         await button(page.getByRole("main"), t.keys.create).click();
         await fill(page, { name: "laptop" });
         await submit(page);
@@ -117,6 +124,10 @@ describe.each(stages)("on $database", (stage) => {
         await button(dialog, `${t.copy}: curl`).click();
         expect(await runCurl(await tab.clipboard())).toContain("Gladly.");
         await dialog.getByText(t.keys.received).waitFor();
+        await button(dialog, t.keys.saved).click();
+        await visit(page, t.nav.pages.dashboard);
+        await page.getByRole("heading", { name: t.dashboard.by.key }).waitFor();
+        await page.getByRole("main").getByText("laptop").first().waitFor();
       });
     },
   );
