@@ -115,6 +115,8 @@ const routes: Route[] = [
   bySession("GET /api/nodes/mine"),
   bySession("GET /api/nodes/{id}", 404),
   bySession("GET /api/nodes/{id}/lent", 404),
+  bySession("GET /api/nodes/{id}/usage", 404),
+  bySession("DELETE /api/nodes/{id}", 404),
   bySession("PATCH /api/nodes/{id}", 404, { paused: true }),
   bySession("POST /api/nodes/{id}/drain", 404),
   bySession("POST /api/nodes/{id}/rotate-token", 404, {}),
