@@ -136,6 +136,8 @@ async function aNode(name: string) {
     endAfterTests(() => started.kill());
     return started;
   };
+  // A program that was taken back is started by the update, and by itself from then on.
+  endAfterTests(() => void Bun.spawnSync(["pkill", "-f", program]));
   const node = start([]);
   await until("it is connected", () => agentOf(name));
   const update = async () => {
