@@ -315,7 +315,7 @@ codex`
       en:
         "The web search that it offers to every model is left out where the model's provider has none. `model_context_window` sets a context length that Codex does not know.",
       "zh-CN":
-        "Codex 会向所有模型提供网页搜索；模型的提供方没有这项功能时，会自动略去。Codex 不知道的上下文长度用 `model_context_window` 设置。",
+        "Codex 会向所有模型提供网页搜索；模型服务没有这项功能时，会自动略去。Codex 不知道的上下文长度用 `model_context_window` 设置。",
     },
   },
   {

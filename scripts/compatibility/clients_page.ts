@@ -90,7 +90,7 @@ version: [compatibility.md](compatibility.md#programs).
 
 各个客户端的设置方法。\`${values.address}\` 是网关的地址；请把 \`${values.key}\` 换成你的 API 密钥，\`${values.model}\` 换成 \`GET /v1/models\` 列出的某个模型。在控制台新建密钥时，以及在每个模型旁边，都能看到已填好这些值的同样代码。
 
-任何客户端都可以使用任何模型：无论模型的提供方支持哪种接口，网关都会转换。支持多种接口的客户端，按这里的设置使用第一种。哪些版本经过实测，见 [compatibility.zh.md](compatibility.zh.md#程序)。
+任何客户端都可以使用任何模型：无论模型服务支持哪种接口，网关都会转换。支持多种接口的客户端，按这里的设置使用第一种。哪些版本经过实测，见 [compatibility.zh.md](compatibility.zh.md#程序)。
 
 [English](clients.md)`,
     programs: "程序",
