@@ -381,7 +381,7 @@ cline`
     note: {
       en:
         "In an editor, choose the provider “OpenAI Compatible” and give it the same three values.",
-      "zh-CN": "在编辑器里，提供方选“OpenAI Compatible”，再填入这三个值。",
+      "zh-CN": "在编辑器里，提供商选“OpenAI Compatible”，再填入这三个值。",
     },
   },
   {
