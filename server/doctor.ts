@@ -1,5 +1,6 @@
 /** `server doctor`: looks at what a gateway depends on, and says of each whether it is well, or cause and cure. */
 
+import { isLoopback } from "./base/loopback.ts";
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type CommandDef, defineCommand } from "citty";
@@ -199,7 +200,7 @@ function tls(config: Config): Finding {
   const { publicUrl, host } = config;
   if (speaksTls(config)) return ok(t`the gateway speaks HTTPS by itself`);
   if (publicUrl?.startsWith("https:")) return ok(t`the public address is encrypted`);
-  const isLocal = /^(127\.|localhost$|::1$)/.test(host) && publicUrl === null;
+  const isLocal = isLoopback(host) && publicUrl === null;
   return isLocal ? ok(t`listens on this machine only`) : warning(
     t`others reach this gateway without encryption: keys, prompts and answers can be read on the way`,
     t`server --domain NAME serves HTTPS by itself; docs/deployment.md has proxies`,

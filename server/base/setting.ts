@@ -1,5 +1,6 @@
 /** Readers of settings: each turns a setting's text into a value, or says which text it expects. */
 
+import { isLoopback } from "./loopback.ts";
 import { isIP } from "node:net";
 import { homedir } from "node:os";
 
@@ -80,7 +81,7 @@ export const issuer: Reader<string | null> = (given) => {
   if (read === null) return null;
   const { protocol, hostname, search, hash } = new URL(read);
   if (search !== "" || hash !== "") return unexpected("expected an issuer without ? and #");
-  const isHere = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  const isHere = isLoopback(hostname);
   return protocol === "https:" || isHere ? read : unexpected("expected https://…");
 };
 

@@ -1,5 +1,6 @@
 /** How two gateways prove to each other that they share the secret, before any other message. */
 
+import { isLoopback } from "../base/loopback.ts";
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
 import { FrameCipher } from "./frame_cipher.ts";
 
@@ -99,8 +100,7 @@ export class Handshake {
 /** Whether nobody on the way can read along: TLS, or an address of this machine alone. */
 function isPrivate(url: string): boolean {
   const { protocol, hostname } = new URL(url);
-  return protocol === "https:" || hostname === "localhost" || hostname === "[::1]" ||
-    /^127\.\d+\.\d+\.\d+$/.test(hostname);
+  return protocol === "https:" || isLoopback(hostname);
 }
 
 function derive(secret: string | Uint8Array, salt: string, about: string, bytes: number) {

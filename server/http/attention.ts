@@ -1,5 +1,6 @@
 /** What an administrator should look at first: one finding for each kind of trouble, the most urgent first. */
 
+import { isLoopback } from "../base/loopback.ts";
 import type { Attention, AttentionKind } from "../../api/mod.ts";
 import { freeBytes, MIN_FREE_BYTES } from "../base/free_space.ts";
 import { LAST_BACKUP } from "../base/last_backup.ts";
@@ -72,7 +73,7 @@ function troubleOf(kind: AttentionKind, trouble: string | null): Finding[] {
 function isPlain(publicUrl: string | null): boolean {
   if (publicUrl === null || !URL.canParse(publicUrl)) return false;
   const { protocol, hostname } = new URL(publicUrl);
-  return protocol === "http:" && !/^(127\.|localhost$|\[::1\]$)/.test(hostname);
+  return protocol === "http:" && !isLoopback(hostname);
 }
 
 async function ofDisk({ config }: AppParts): Promise<Finding[]> {

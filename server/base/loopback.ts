@@ -1,0 +1,4 @@
+/** Whether a host's name, as it stands in an address or alone, is this machine's own and nobody can reach it from outside. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d+){3}|::1|\[::1\])$/i.test(host);
+}
