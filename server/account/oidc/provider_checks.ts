@@ -11,7 +11,7 @@ import type { AuditLog } from "../audit_log.ts";
 import type { SessionBook } from "../session_book.ts";
 import type { Entitlements } from "./entitlements.ts";
 import { GrantSeal } from "./grant_seal.ts";
-import { ProviderRefused, type SignInProvider } from "./sign_in_provider.ts";
+import { InvalidProof, ProviderRefused, type SignInProvider } from "./sign_in_provider.ts";
 import { causeOf, CHECK_EVERY_MS, issuerKey } from "./provider_sign_in.ts";
 
 export interface ProviderChecksOptions {
@@ -148,13 +148,21 @@ export class ProviderChecks {
   /** Postpones the check: no person loses access because the provider is away, or because this gateway's client is set up wrongly. */
   async #later(identity: IdentityRow, error: unknown): Promise<void> {
     const { store, clock, log } = this.#options;
-    if (!this.#isFailing) {
-      log.warn(
-        { cause: causeOf(error) },
-        "the sign-in provider cannot be asked for its people: they keep what they have",
+    // An answer that is not valid for one person says nothing of the others, who must not wait for it.
+    if (error instanceof InvalidProof) {
+      log.info(
+        { account: identity.accountId, cause: causeOf(error) },
+        "the sign-in provider's answer about an account is not valid: it keeps what it has",
       );
+    } else {
+      if (!this.#isFailing) {
+        log.warn(
+          { cause: causeOf(error) },
+          "the sign-in provider cannot be asked for its people: they keep what they have",
+        );
+      }
+      this.#isFailing = true;
     }
-    this.#isFailing = true;
     const { given, sealedGrant } = identity;
     const dueAt = clock.now() + RETRY_MS;
     await store.identities.checked(identity, { given, sealedGrant, dueAt });
