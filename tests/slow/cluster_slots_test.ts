@@ -169,7 +169,7 @@ test("a limit counts the calls of all gateways together, exactly", async () => {
 }, 60_000);
 
 test(
-  "aliases and budgets are alike at all gateways within 5 s, and budgets count all their calls together",
+  "aliases and budgets are alike at all gateways within 7.5 s, and budgets count all their calls together",
   async () => {
     const spender = await createAccount(gateways[1]!);
     const node = await join(gateways[1]!, "spent", 100);
