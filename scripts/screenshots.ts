@@ -1,7 +1,8 @@
 /**
- * Pictures of every page of the console, to be looked at: `bun run screenshots [SCENE…]`. Both
- * themes, both languages, a phone's width and a desk's, into data/screenshots/. With `--docs`, those
- * that the documentation shows, into docs/screenshots/.
+ * Pictures of every page of the console, to be looked at: `bun run screenshots [SCENE…] [LOOK…]`.
+ * Both themes, both languages, from a phone's width to a wide desk's, into data/screenshots/; a LOOK
+ * (`--360`, `--light`, `--zh-CN`) leaves out the others of its kind. With `--docs`, those that the
+ * documentation shows, into docs/screenshots/.
  */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -27,11 +28,22 @@ interface Look {
   language: "en" | "zh-CN";
 }
 
-const looks: readonly Look[] = [360, 1280].flatMap((width) =>
-  (["light", "dark"] as const).flatMap((theme) =>
-    (["en", "zh-CN"] as const).map((language) => ({ width, theme, language }))
-  )
-);
+const widths = [360, 768, 1280, 1680] as const;
+const themes = ["light", "dark"] as const;
+const languages = ["en", "zh-CN"] as const;
+
+/** Of each kind those that `args` name, or all where it names none. */
+function looksOf(args: readonly string[]): Look[] {
+  const chosen = <T extends string | number>(all: readonly T[]): readonly T[] => {
+    const named = all.filter((one) => args.includes(`--${one}`));
+    return named.length > 0 ? named : all;
+  };
+  return chosen(widths).flatMap((width) =>
+    chosen(themes).flatMap((theme) =>
+      chosen(languages).map((language) => ({ width, theme, language }))
+    )
+  );
+}
 
 /** What the documentation shows, by scene. */
 const shown: readonly (readonly [scene: string, theme: Look["theme"]])[] = [
@@ -64,7 +76,11 @@ async function main(args: readonly string[]): Promise<void> {
     await steps.run(
       "take the pictures",
       () =>
-        withStage(url, account, (stage) => isForDocs ? takeShown(stage) : takeAll(stage, chosen)),
+        withStage(
+          url,
+          account,
+          (stage) => isForDocs ? takeShown(stage) : takeAll(stage, chosen, looksOf(args)),
+        ),
     );
   } finally {
     await stack.stop();
@@ -98,7 +114,11 @@ async function withStage(
   }
 }
 
-async function takeAll(stage: Stage, chosen: readonly Scene[]): Promise<string> {
+async function takeAll(
+  stage: Stage,
+  chosen: readonly Scene[],
+  looks: readonly Look[],
+): Promise<string> {
   mkdirSync(at(OUTPUT), { recursive: true });
   for (const scene of chosen) {
     // Most of a picture's time is waiting, so all looks of a scene are taken at once.
