@@ -33,6 +33,24 @@ export const NodePenalty = z.object({
 });
 export type NodePenalty = z.infer<typeof NodePenalty>;
 
+export const NodeMachine = z.object({
+  os: z.string().nullable().describe("The operating system and its version."),
+  arch: z.string().nullable().describe("The processor's architecture, such as `x64`."),
+  gpus: z.array(z.object({
+    name: z.string(),
+    memory_bytes: z.number().nullable()
+      .describe("Its memory, or what it shares with the processor; null: not known."),
+  })),
+}).meta({
+  id: "NodeMachine",
+  description: "What a node tells of the machine that it runs on, in its own words.",
+});
+export type NodeMachine = z.infer<typeof NodeMachine>;
+
+const machine = orNull(NodeMachine).describe(
+  "Null where the node tells nothing, and for all but its owner and administrators.",
+);
+
 export const NodeView = z.object({
   id: z.string().describe("Random; unrelated to the node's token and address."),
   name: z.string(),
@@ -57,6 +75,7 @@ export const NodeView = z.object({
     "Whose calls it takes: `everyone`, `me` for its owner, or names such as `group:lab`. " +
       "Null for all but its owner and administrators.",
   ),
+  machine,
 }).meta({ id: "Node", description: "A connected node, as those may see it whose calls it takes." });
 export type NodeView = z.infer<typeof NodeView>;
 
@@ -80,6 +99,7 @@ export const OwnNodeView = z.object({
   models: z.array(z.string()).describe("The models that it offered last."),
   max_parallel: z.number(),
   agent: z.string().nullable(),
+  machine,
   first_seen_at: z.number(),
   last_seen_at: z.number().describe("When it was connected last; now, while it is."),
   gone: orNull(NodeGone)

@@ -15,12 +15,13 @@ import {
 } from "./policy/gate.ts";
 import { Lent } from "./policy/lent.ts";
 import type { Machine } from "./policy/machine.ts";
+import { machineFacts } from "./policy/machine_facts.ts";
 import { machineHere } from "./policy/machine_here.ts";
 import { ModelWatch } from "./run/model_watch.ts";
 import { modelScope } from "./run/provider.ts";
 import { type FailedCall, Runner, type RunningCall } from "./run/runner.ts";
 import { Session, type SessionState, type SessionTarget } from "./link/session.ts";
-import { mayCome, type ShareWith } from "../protocol/mod.ts";
+import { type MachineFacts, mayCome, type ShareWith } from "../protocol/mod.ts";
 import { buildFacts } from "../release/mod.ts";
 import { realWorld, type World } from "./world.ts";
 
@@ -129,6 +130,8 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   });
   let announced = announcementOf(catalogue, world.log);
   let announcedPause: Pause | null = null;
+  // Null: the node does not tell, or the system's tools have not answered yet.
+  let described: MachineFacts | null = null;
   const session = new Session({
     ...targetOf(config),
     register: () => ({
@@ -139,6 +142,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       name: nameOf(current),
       agent: `co-link/${buildFacts.version}`,
       share_with: shareWithOf(current),
+      ...(described && { machine: described }),
     }),
     runner,
     world,
@@ -172,6 +176,12 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     const manner = current.policy?.yield ?? "finish";
     if (manner !== "finish") runner.giveWay(manner === "stop");
   };
+  const describe = async () => {
+    const facts = reportsMachine(current) ? await machineFacts(machine) : null;
+    // The configuration may have changed meanwhile.
+    described = reportsMachine(current) ? facts : null;
+    session.announceMachine(described ?? {});
+  };
   let modelWatch = new ModelWatch(catalogue, world, announceOffer);
   const takeProviders = async (next: NodeConfig) => {
     await catalogue.reconfigure(next, AbortSignal.timeout(LIST_WITHIN_MS));
@@ -184,6 +194,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       // A policy may be closed from the beginning, which is no change.
       void gate.start().then(policyChanged);
       session.start();
+      if (reportsMachine(current)) void describe();
       lent.start();
       modelWatch.start();
     },
@@ -206,6 +217,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       const isOtherOffer = maxParallelOf(before) !== maxParallelOf(next) ||
         !isSame(shareWithOf(before), shareWithOf(next));
       if (hasOtherProviders || isOtherOffer) announceOffer();
+      if (reportsMachine(before) !== reportsMachine(next)) void describe();
       if (!isSame(identityOf(before), identityOf(next))) session.move(targetOf(next));
     },
     pause: (untilMs) => gate.pauseUntil(untilMs),
@@ -279,6 +291,10 @@ function targetOf(config: NodeConfig): SessionTarget {
 
 function shareWithOf({ share_with = "everyone" }: NodeConfig): ShareWith {
   return share_with;
+}
+
+function reportsMachine({ report_machine = true }: NodeConfig): boolean {
+  return report_machine;
 }
 
 function nameOf({ name }: NodeConfig): string {

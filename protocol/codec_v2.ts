@@ -20,6 +20,7 @@ import {
 } from "./frame_v2.ts";
 import { nestsDeeperThan } from "./json_text.ts";
 import { MAX_JSON_DEPTH } from "./limits.ts";
+import { machineProblem } from "./machine_facts.ts";
 import { capabilitiesProblem, registerProblem } from "./register.ts";
 import { shareWithProblems } from "./share_with.ts";
 
@@ -318,7 +319,7 @@ type Fields = Record<string, unknown>;
 const problems: Record<JsonType, (data: Fields) => string | null> = {
   register: (data) =>
     registerProblem(data) ?? capabilitiesProblem(data.capabilities) ?? shareProblem(data) ??
-      resumeProblem(data.resume),
+      machineProblem(data.machine) ?? resumeProblem(data.resume),
   status: statusProblem,
   welcome: (data) =>
     isText(data.session) && isCount(data.window_bytes) && isCount(data.silence_ms) &&
@@ -360,7 +361,8 @@ function statusProblem(data: Fields): string | null {
     return "resumes_in_ms must be a count of milliseconds";
   }
   return registerProblem({ max_parallel: 1, models: [], ...data }) ??
-    capabilitiesProblem(data.capabilities) ?? shareProblem(data) ?? lentProblem(data.lent);
+    capabilitiesProblem(data.capabilities) ?? shareProblem(data) ?? machineProblem(data.machine) ??
+    lentProblem(data.lent);
 }
 
 function shareProblem({ share_with: shareWith }: Fields): string | null {

@@ -12,6 +12,7 @@
  */
 
 import type { FailureKind, RegisterData, UpstreamErrorData } from "./frame.ts";
+import type { MachineFacts } from "./machine_facts.ts";
 import type { ShareWith } from "./share_with.ts";
 
 /** The WebSocket subprotocol that negotiates v2. */
@@ -102,6 +103,8 @@ export interface RegisterV2 extends RegisterData {
   capabilities?: Record<string, ModelCapabilities>;
   /** Whose calls may come. Absent: everyone's. */
   share_with?: ShareWith;
+  /** The machine that the node runs on. */
+  machine?: MachineFacts;
   /** Present: the node can resume a session, and asks for one; with the members of the last WELCOME, for that one. */
   resume?: ResumeRequest;
 }
@@ -152,6 +155,8 @@ export interface Status {
   models?: string[];
   capabilities?: Record<string, ModelCapabilities>;
   share_with?: ShareWith;
+  /** Replaces the whole; an empty object: the node tells nothing of its machine any more. */
+  machine?: MachineFacts;
   /** `draining`: no new calls; running ones end. `paused`: no new calls until `serving`. */
   state?: "serving" | "draining" | "paused";
   /** Why, for people. */

@@ -14,6 +14,7 @@ export * from "./limits.ts";
 export * from "./name_pattern.ts";
 export * from "./owned_bytes.ts";
 export * from "./liveness_watch.ts";
+export * from "./machine_facts.ts";
 export * from "./shared_facts.ts";
 export * from "./share_with.ts";
 export * from "./upstream_fault.ts";

@@ -30,9 +30,14 @@ export function nodeObserverOf(
       const { hold } = register.standing({ id: node.who.publicId, connectedAt: node.connectedAt });
       if (hold === "unapproved") node.connection.notify?.(AWAITS_APPROVAL);
     },
-    changed(node) {
+    changed(node, before) {
       register.seen(sightingOf(node));
       const { models, maxParallel } = node.offer;
+      // The machine is described once its tools have answered, which is no news.
+      const isDescribed = node.offer.machine !== before.offer.machine &&
+        node.pause === before.pause && node.isDraining === before.isDraining &&
+        models === before.offer.models && maxParallel === before.offer.maxParallel;
+      if (isDescribed) return;
       const offered = models.length === 1 ? "1 model" : `${models.length} models`;
       const detail = `${offered}, ${maxParallel} at once`;
       register.addEvent(node.who.publicId, { kind: "offer", detail });
@@ -107,6 +112,7 @@ function sightingOf({ who, offer }: Node) {
     keyId: who.keyId,
     name: offer.name,
     agent: offer.agent,
+    machine: offer.machine ?? null,
     models: [...offer.models],
     maxParallel: offer.maxParallel,
   };

@@ -30,3 +30,21 @@ test("a node that waits for approval is told so when it connects, another is not
   });
   expect(notices).toEqual([[expect.stringContaining("administrator's approval")], []]);
 });
+
+test("a node whose machine is described is written down, which is no event of its timeline", () => {
+  const seen: unknown[] = [];
+  const events: unknown[] = [];
+  const register = {
+    seen: ({ machine }: { machine: unknown }) => void seen.push(machine),
+    addEvent: (_: string, event: unknown) => void events.push(event),
+  } as unknown as NodeRegister;
+  const observer = nodeObserverOf(register, { reported() {} });
+  const offer = { name: "n", agent: null, maxParallel: 1, models: ["m"] };
+  const before = { offer, pause: null, isDraining: false };
+  const machine = { os: "macOS 15.1", arch: "arm64", gpus: [] };
+  const node = { who: {}, ...before, offer: { ...offer, machine } } as unknown as Node;
+  observer.changed(node, before);
+  expect([seen, events]).toEqual([[machine], []]);
+  observer.changed({ ...node, offer: { ...offer, maxParallel: 2 } } as Node, before);
+  expect(events).toHaveLength(1);
+});

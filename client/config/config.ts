@@ -61,6 +61,8 @@ export interface NodeConfig {
   policy?: PolicyConfig | undefined;
   /** Whose calls may come. Default: everyone's. */
   share_with?: ShareWith | undefined;
+  /** Whether to tell the gateway the system, the processor and the graphics processors. Default: yes. */
+  report_machine?: boolean | undefined;
   /** Whether to look once a day for a newer program at the gateway. Default: yes. */
   check_updates?: boolean | undefined;
   /** Certificate authorities (PEM) that are trusted besides the system's: for the link and for providers. */

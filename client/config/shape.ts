@@ -101,6 +101,7 @@ const shape = z.strictObject({
     .optional(),
   policy: policyShape.optional(),
   share_with: shareWithShape.optional(),
+  report_machine: z.boolean().optional(),
   check_updates: z.boolean().optional(),
   ca_file: z.string().optional(),
   client_cert_file: z.string().optional(),

@@ -1,6 +1,12 @@
 /** Keeps a node connected until it is stopped: dials, serves, backs off, dials again, drains. */
 
-import { CloseCode, type LentReport, type RegisterV2, type Status } from "../../protocol/mod.ts";
+import {
+  CloseCode,
+  type LentReport,
+  type MachineFacts,
+  type RegisterV2,
+  type Status,
+} from "../../protocol/mod.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import type { Pause } from "../policy/gate.ts";
@@ -121,6 +127,11 @@ export class Session {
   /** Tells the node's owner something, in the gateway's console; without a connection nothing is sent. */
   notifyOwner(reason: string): void {
     this.#connection?.announceStatus({ reason });
+  }
+
+  /** Tells the gateway of the machine; where it is not registered yet, the next REGISTER does. */
+  announceMachine(machine: MachineFacts): void {
+    this.#connection?.announceStatus({ machine });
   }
 
   /** Tells the node's owner what was given since the last report. */

@@ -1,10 +1,10 @@
 /** The probes of Linux: its /sys and /proc, logind, X and the graphics drivers. */
 
-import { readdir, readFile, readlink } from "node:fs/promises";
+import { readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { output } from "./command.ts";
-import type { CpuTime, GpuMemory, Machine, Power, Program } from "./machine.ts";
-import { nvidiaMemory, nvidiaWatts } from "./nvidia.ts";
+import type { CpuTime, Gpu, GpuMemory, Machine, Power, Program } from "./machine.ts";
+import { nvidiaGpus, nvidiaMemory, nvidiaWatts } from "./nvidia.ts";
 
 /** `root` holds `sys` and `proc`, `nvidiaSmi` is the driver's tool: tests bring their own. */
 export function linuxMachine(root = "/", nvidiaSmi = "nvidia-smi"): Machine {
@@ -17,6 +17,12 @@ export function linuxMachine(root = "/", nvidiaSmi = "nvidia-smi"): Machine {
       await nvidiaMemory(own, nvidiaSmi) ?? await amdMemory(own, at("sys/class/drm"), at("proc")),
     cpuTime: (own) => cpuTime(own, at("proc")),
     gpuWatts: async () => await nvidiaWatts(nvidiaSmi) ?? await amdWatts(at("sys/class/drm")),
+    system: async () => systemIn(await read(at("etc/os-release"))),
+    gpus: async () => {
+      const found = [await nvidiaGpus(nvidiaSmi), await amdGpus(at("sys/class/drm"))].flat();
+      const gpus = found.filter((gpu) => gpu !== null);
+      return gpus.length === 0 ? null : gpus;
+    },
   };
 }
 
@@ -111,6 +117,36 @@ async function statOf(
   if (text === null) return null;
   const [start, end] = [text.indexOf("("), text.lastIndexOf(")")];
   return { name: text.slice(start + 1, end), fields: text.slice(end + 2).split(" ") };
+}
+
+/** The name in os-release(5), which is shell text. */
+function systemIn(text: string | null): string | null {
+  const found = /^PRETTY_NAME=(.*)$/m.exec(text ?? "")?.[1]?.trim();
+  return found?.replace(/^(["'])(.*)\1$/, "$2") || null;
+}
+
+/** As AMD's driver reports them, which rarely knows a name; those of other makers report no memory. */
+async function amdGpus(drm: string): Promise<Gpu[]> {
+  const cards = (await list(drm)).filter((name) => /^card\d+$/.test(name)).sort();
+  const found = await Promise.all(cards.map(async (card) => {
+    const device = join(drm, card, "device");
+    const memory = await read(join(device, "mem_info_vram_total"));
+    if (memory === null) return [];
+    const name = await read(join(device, "product_name")) || await pciName(device) || "AMD GPU";
+    return [{ name, memoryBytes: Number(memory) || null }];
+  }));
+  return found.flat();
+}
+
+/** From the list of devices that `lspci` knows; null: it is not installed. */
+async function pciName(device: string): Promise<string | null> {
+  const slot = (await realpath(device).catch(() => "")).split("/").at(-1)!;
+  const printed = /^[\da-f]{4}:[\da-f]{2}:[\da-f]{2}\.\d$/.test(slot)
+    ? await output("lspci", "-mm", "-s", slot)
+    : null;
+  // 03:00.0 "VGA compatible controller" "Advanced Micro Devices, Inc. [AMD/ATI]" "Navi 31 [Radeon RX 7900 XTX]" …
+  const name = [...(printed ?? "").matchAll(/"([^"]*)"/g)][2]?.[1];
+  return name?.replace(/^.*\[(.+)\]$/, "AMD $1") ?? null;
 }
 
 /** As AMD's driver reports it; null: there is no such processor. */

@@ -143,3 +143,37 @@ describe("graphics memory", () => {
     expect(await linuxMachine(rootOf({}), "/none/nvidia-smi").gpuMemory(new Set())).toBeNull();
   });
 });
+
+describe("the description of the machine", () => {
+  const GIB = 2 ** 30;
+
+  test("names the system as os-release does", async () => {
+    const named = 'NAME="Ubuntu"\nPRETTY_NAME="Ubuntu 24.04.1 LTS"\nID=ubuntu';
+    expect(await linuxMachine(rootOf({ "etc/os-release": named })).system())
+      .toBe("Ubuntu 24.04.1 LTS");
+    expect(await linuxMachine(rootOf({ "etc/os-release": "PRETTY_NAME=Arch" })).system())
+      .toBe("Arch");
+    expect(await linuxMachine(rootOf({})).system()).toBeNull();
+  });
+
+  test("names NVIDIA's and AMD's processors with their memory", async () => {
+    const printed = "24564, NVIDIA GeForce RTX 4090\n[N/A], NVIDIA GB10\n";
+    const root = rootOf({
+      "nvidia-smi": `#!/bin/sh\nprintf '${printed}'`,
+      "sys/class/drm/card0/device/vendor": "0x8086",
+      "sys/class/drm/card1/device/mem_info_vram_total": String(16 * GIB),
+      "sys/class/drm/card1/device/product_name": "AMD Radeon PRO W6800",
+      "sys/class/drm/card2/device/mem_info_vram_total": String(8 * GIB),
+      "sys/class/drm/card1-DP-1/device/mem_info_vram_total": "1",
+    });
+    const tool = join(root, "nvidia-smi");
+    chmodSync(tool, 0o755);
+    expect(await linuxMachine(root, tool).gpus()).toEqual([
+      { name: "NVIDIA GeForce RTX 4090", memoryBytes: 24564 * 2 ** 20 },
+      { name: "NVIDIA GB10", memoryBytes: null },
+      { name: "AMD Radeon PRO W6800", memoryBytes: 16 * GIB },
+      { name: "AMD GPU", memoryBytes: 8 * GIB },
+    ]);
+    expect(await linuxMachine(rootOf({}), "/none/nvidia-smi").gpus()).toBeNull();
+  });
+});

@@ -29,6 +29,13 @@ export interface CpuTime {
   own: number;
 }
 
+/** A graphics processor. */
+export interface Gpu {
+  name: string;
+  /** Its memory, or what it shares with the processor; null: not known. */
+  memoryBytes: number | null;
+}
+
 /** The probes of one system. A probe resolves with null where it cannot work; it never rejects. */
 export interface Machine {
   power(): Promise<Power | null>;
@@ -40,6 +47,9 @@ export interface Machine {
   cpuTime(own: ReadonlySet<number>): Promise<CpuTime | null>;
   /** What all graphics processors together draw now. */
   gpuWatts(): Promise<number | null>;
+  /** The system's name and version, such as `Ubuntu 24.04.1 LTS`. */
+  system(): Promise<string | null>;
+  gpus(): Promise<readonly Gpu[] | null>;
 }
 
 /** The names of model servers' programs: what they use is not another program's. */

@@ -13,6 +13,8 @@ const unknownMachine: Machine = {
   gpuMemory: () => Promise.resolve(null),
   cpuTime: () => Promise.resolve(null),
   gpuWatts: () => Promise.resolve(null),
+  system: () => Promise.resolve(null),
+  gpus: () => Promise.resolve(null),
 };
 
 export function machineHere(platform: string = globalThis.process?.platform): Machine {

@@ -1,7 +1,7 @@
 /** The probes of macOS: pmset, ioreg and ps. */
 
 import { output } from "./command.ts";
-import type { CpuTime, Machine, Power, Program } from "./machine.ts";
+import type { CpuTime, Gpu, Machine, Power, Program } from "./machine.ts";
 import { cpuTotals } from "./cpu_totals.ts";
 
 export const macosMachine: Machine = {
@@ -12,6 +12,10 @@ export const macosMachine: Machine = {
   gpuMemory: () => Promise.resolve(null),
   cpuTime: async (own) => cpuTimeOf(own, await output("ps", "-axo", "pid=,time=")),
   gpuWatts: () => Promise.resolve(null),
+  system: async () => systemOf(await output("sw_vers", "-productVersion")),
+  gpus: async () =>
+    appleGpuOf(await output("sysctl", "-n", "machdep.cpu.brand_string", "hw.memsize")) ??
+      displaysOf(await output("system_profiler", "-json", "SPDisplaysDataType")),
 };
 
 /** Of `pmset -g batt`. */
@@ -50,3 +54,38 @@ export function cpuTimeOf(own: ReadonlySet<number>, text: string | null): CpuTim
   }
   return { ...cpuTotals(), own: ownMs };
 }
+
+/** Of `sw_vers -productVersion`. */
+export function systemOf(text: string | null): string | null {
+  const version = text?.trim() ?? "";
+  return version === "" ? null : `macOS ${version}`;
+}
+
+/** Of `sysctl -n machdep.cpu.brand_string hw.memsize`; null: the processor is not Apple's. */
+export function appleGpuOf(text: string | null): Gpu[] | null {
+  const [name = "", bytes] = text?.split("\n").map((line) => line.trim()) ?? [];
+  return name.startsWith("Apple ") ? [{ name, memoryBytes: Number(bytes) || null }] : null;
+}
+
+/** Of `system_profiler -json SPDisplaysDataType`, whose sizes are texts such as `8 GB`. */
+export function displaysOf(text: string | null): Gpu[] | null {
+  const found = cardsIn(text).flatMap(({ sppci_model: name, spdisplays_vram: memory }) => {
+    if (typeof name !== "string" || name === "") return [];
+    const [, size, unit] = /^(\d+) ([MG])B$/.exec(String(memory)) ?? [];
+    const memoryBytes = size === undefined ? null : Number(size) * (unit === "G" ? GIB : MIB);
+    return [{ name, memoryBytes }];
+  });
+  return found.length === 0 ? null : found;
+}
+
+function cardsIn(text: string | null): Record<string, unknown>[] {
+  try {
+    const { SPDisplaysDataType: cards } = JSON.parse(text ?? "{}");
+    return Array.isArray(cards) ? cards : [];
+  } catch {
+    return [];
+  }
+}
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;

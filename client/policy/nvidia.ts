@@ -1,7 +1,7 @@
 /** The memory and the power of NVIDIA's graphics processors, as their driver's own tool prints them. */
 
 import { output } from "./command.ts";
-import type { GpuMemory } from "./machine.ts";
+import type { Gpu, GpuMemory } from "./machine.ts";
 
 const MIB = 2 ** 20;
 
@@ -31,6 +31,20 @@ export async function nvidiaWatts(tool = "nvidia-smi"): Promise<number | null> {
   const text = await output(tool, "--query-gpu=power.draw", "--format=csv,noheader,nounits");
   const watts = (text ?? "").split("\n").map(Number.parseFloat).filter(Number.isFinite);
   return watts.length === 0 ? null : watts.reduce((sum, one) => sum + one, 0);
+}
+
+/** Null: there is no such driver. */
+export async function nvidiaGpus(tool = "nvidia-smi"): Promise<Gpu[] | null> {
+  const text = await output(tool, "--query-gpu=memory.total,name", "--format=csv,noheader,nounits");
+  const found = (text ?? "").split("\n").flatMap((line) => {
+    const [, memory, name] = /^\s*([^,]+),\s*(\S.*)$/.exec(line) ?? [];
+    const mib = Number(memory);
+    // Processors that share the machine's memory print `[N/A]`.
+    return name === undefined
+      ? []
+      : [{ name: name.trim(), memoryBytes: Number.isFinite(mib) ? mib * MIB : null }];
+  });
+  return found.length === 0 ? null : found;
 }
 
 /** The lines that hold two numbers; others, such as `[N/A]`, are left out. */

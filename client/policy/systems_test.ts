@@ -2,12 +2,15 @@
 
 import { expect, test } from "bun:test";
 import {
+  appleGpuOf,
   cpuTimeOf,
+  displaysOf,
   idleMsOf,
   powerOf as macosPowerOf,
   programsOf as macosPrograms,
+  systemOf,
 } from "./macos.ts";
-import { powerOf as windowsPowerOf, programsOf as windowsPrograms } from "./windows.ts";
+import { gpusOf, powerOf as windowsPowerOf, programsOf as windowsPrograms } from "./windows.ts";
 
 test("pmset tells the supply and the charge", () => {
   const battery = `Now drawing from 'Battery Power'
@@ -54,4 +57,35 @@ test("Windows lists programs with their parents", () => {
     { pid: 4, parentPid: 0, name: "System" },
     { pid: 1234, parentPid: 4, name: "steam.exe" },
   ]);
+});
+
+test("macOS tells its version and its graphics processors, Apple's with the memory that they share", () => {
+  expect(systemOf("15.1.1\n")).toBe("macOS 15.1.1");
+  expect(systemOf(null)).toBeNull();
+  expect(appleGpuOf("Apple M2 Max\n68719476736\n"))
+    .toEqual([{ name: "Apple M2 Max", memoryBytes: 64 * 2 ** 30 }]);
+  expect(appleGpuOf("Intel(R) Core(TM) i7-9750H CPU @ 2.60GHz\n17179869184\n")).toBeNull();
+  expect(appleGpuOf(null)).toBeNull();
+  const displays = {
+    SPDisplaysDataType: [
+      { _name: "kHW_IntelUHDGraphics630Item", sppci_model: "Intel UHD Graphics 630" },
+      {
+        _name: "kHW_AMDRadeonPro5300MItem",
+        sppci_model: "AMD Radeon Pro 5300M",
+        spdisplays_vram: "4 GB",
+      },
+    ],
+  };
+  expect(displaysOf(JSON.stringify(displays))).toEqual([
+    { name: "Intel UHD Graphics 630", memoryBytes: null },
+    { name: "AMD Radeon Pro 5300M", memoryBytes: 4 * 2 ** 30 },
+  ]);
+  expect([null, "", "no JSON", '{"SPDisplaysDataType":7}'].map(displaysOf))
+    .toEqual([null, null, null, null]);
+});
+
+test("Windows tells its graphics processors by their drivers, not those without memory", () => {
+  expect(gpusOf("25757220864 AMD Radeon RX 7900 XTX\r\n Microsoft Remote Display Adapter\r\n"))
+    .toEqual([{ name: "AMD Radeon RX 7900 XTX", memoryBytes: 25_757_220_864 }]);
+  expect(gpusOf(null)).toBeNull();
 });

@@ -1,9 +1,10 @@
 /** The probes of Windows: PowerShell and nvidia-smi. */
 
+import { release, version } from "node:os";
 import { output } from "./command.ts";
 import { cpuTotals } from "./cpu_totals.ts";
-import type { CpuTime, Machine, Power, Program } from "./machine.ts";
-import { nvidiaMemory, nvidiaWatts } from "./nvidia.ts";
+import type { CpuTime, Gpu, Machine, Power, Program } from "./machine.ts";
+import { nvidiaGpus, nvidiaMemory, nvidiaWatts } from "./nvidia.ts";
 
 export const windowsMachine: Machine = {
   power: async () => powerOf(await powershell(POWER)),
@@ -12,6 +13,8 @@ export const windowsMachine: Machine = {
   gpuMemory: (own) => nvidiaMemory(own),
   cpuTime: async (own) => cpuTimeOf(own, await powershell(CPU)),
   gpuWatts: () => nvidiaWatts(),
+  system: () => Promise.resolve(`${version()} ${release()}`.trim() || null),
+  gpus: async () => await nvidiaGpus() ?? gpusOf(await powershell(GPUS)),
 };
 
 const POWER = "Add-Type -AssemblyName System.Windows.Forms; " +
@@ -29,6 +32,12 @@ const PROGRAMS = "Get-CimInstance Win32_Process | " +
 
 const CPU =
   'Get-Process | ForEach-Object { "$($_.Id) $([int64]$_.TotalProcessorTime.TotalMilliseconds)" }';
+
+/** The drivers' own entries: Win32_VideoController cuts sizes at 4 GiB. */
+const GPUS =
+  "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Class\\{4d36e968-e325-11ce-bfc1-08002be10318}\\0*' " +
+  "-ErrorAction SilentlyContinue | " +
+  `ForEach-Object { "$($_.'HardwareInformation.qwMemorySize') $($_.DriverDesc)" }`;
 
 function powershell(script: string): Promise<string | null> {
   return output("powershell.exe", "-NoProfile", "-NonInteractive", "-Command", script);
@@ -66,4 +75,13 @@ function cpuTimeOf(own: ReadonlySet<number>, text: string | null): CpuTime | nul
 function numberOf(text: string | null): number | null {
   const number = Number(text?.trim() || NaN);
   return Number.isFinite(number) ? number : null;
+}
+
+/** Of lines such as `25757220864 AMD Radeon RX 7900 XTX`; those without memory are no processors. */
+export function gpusOf(text: string | null): Gpu[] | null {
+  const found = (text ?? "").split("\n").flatMap((line) => {
+    const [, bytes, name] = /^(\d+) (\S.*)$/.exec(line.trim()) ?? [];
+    return name === undefined || Number(bytes) === 0 ? [] : [{ name, memoryBytes: Number(bytes) }];
+  });
+  return found.length === 0 ? null : found;
 }

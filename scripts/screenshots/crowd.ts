@@ -3,6 +3,7 @@
 import type { NodeView, OwnNodeView } from "../../api/mod.ts";
 
 const MINUTE_MS = 60_000;
+const GIB = 2 ** 30;
 const KEY_REFUSED = "the node's provider refused the node's own key";
 
 /** As the gateway would list them at `nowMs`. */
@@ -23,6 +24,7 @@ export function crowd(nowMs: number): NodeView[] {
     reconnecting_until: null,
     connected_at: nowMs - 3 * MINUTE_MS,
     agent: "co-link/0.1.0",
+    machine: null,
     mine: false,
     share_with: null,
     ...changes,
@@ -40,6 +42,11 @@ export function crowd(nowMs: number): NodeView[] {
       max_parallel: 4,
       mine: true,
       share_with: ["everyone"],
+      machine: {
+        os: "Ubuntu 24.04.1 LTS",
+        arch: "x64",
+        gpus: [{ name: "NVIDIA GeForce RTX 4090", memory_bytes: 24 * GIB }],
+      },
     }),
     node({
       name: "lab-rack-3",
@@ -67,6 +74,11 @@ export function crowd(nowMs: number): NodeView[] {
       name: "cloud-key",
       mine: true,
       share_with: ["group:lab"],
+      machine: {
+        os: "macOS 15.1",
+        arch: "arm64",
+        gpus: [{ name: "Apple M2 Max", memory_bytes: 64 * GIB }],
+      },
       supported_models: ["gpt-5-mini"],
       state: "penalized",
       penalties: [penalty("gpt-5-mini", "upstream_auth", KEY_REFUSED, MINUTE_MS)],
@@ -111,6 +123,7 @@ export function ownNode(live: NodeView | null, nowMs: number): OwnNodeView {
     models: live?.supported_models ?? ["phi4"],
     max_parallel: live?.max_parallel ?? 1,
     agent: "co-link/0.1.0",
+    machine: live?.machine ?? null,
     first_seen_at: nowMs - 90 * 24 * 60 * MINUTE_MS,
     last_seen_at: nowMs,
     gone: null,

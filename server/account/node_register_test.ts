@@ -74,6 +74,7 @@ const sighting = {
   keyId: "key",
   name: "studio",
   agent: null,
+  machine: null,
   models: ["m"],
   maxParallel: 1,
 };

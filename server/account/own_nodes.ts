@@ -223,6 +223,7 @@ export class OwnNodes {
       models: live?.supported_models ?? row.models,
       max_parallel: live?.max_parallel ?? row.maxParallel,
       agent: row.agent,
+      machine: live === null ? row.machine : live.machine,
       first_seen_at: row.firstSeenAt,
       last_seen_at: live === null ? row.lastSeenAt : this.#options.clock.now(),
       gone: live === null ? goneOf(row) : null,

@@ -67,15 +67,22 @@ test("a node that is not for everyone is listed for its owner, for those whom it
   const { pages } = world([node("open", ["m"]), lab]);
   const hub = new Hub({ audienceOf: testAudienceOf });
   hub.add(lab);
-  hub.update(lab, { ...lab.offer, shareWith: ["group:lab"] });
-  const read = (viewer: Onlooker | null) => {
+  const machine = { os: "macOS 15.1", arch: "arm64", gpus: [] };
+  hub.update(lab, { ...lab.offer, shareWith: ["group:lab"], machine });
+  const nodesFor = (viewer: Onlooker | null) => {
     const { nodes } = JSON.parse(Buffer.from(pages.page("", viewer)).toString()) as NodePage;
-    return nodes.map(({ id, share_with }) => `${id} ${share_with}`);
+    return nodes;
   };
+  const read = (viewer: Onlooker | null) =>
+    nodesFor(viewer).map(({ id, share_with }) => `${id} ${share_with}`);
   const bob = { accountId: "bob", groups: [], isAdmin: false };
   expect(read(null)).toEqual(["open null"]);
   expect(read(bob)).toEqual(["open null"]);
   expect(read({ ...bob, groups: ["lab"] })).toEqual(["lab null", "open null"]);
   expect(read({ ...bob, accountId: "alice" })).toEqual(["lab group:lab", "open everyone"]);
   expect(read({ ...bob, isAdmin: true })).toEqual(["lab group:lab", "open everyone"]);
+  // Its machine is described to its owner and to administrators alone.
+  expect(nodesFor({ ...bob, groups: ["lab"] })[0]!.machine).toBeNull();
+  expect(nodesFor({ ...bob, accountId: "alice" })[0]!.machine).toEqual(machine);
+  expect(nodesFor({ ...bob, isAdmin: true })[0]!.machine).toEqual(machine);
 });

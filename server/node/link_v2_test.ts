@@ -777,6 +777,25 @@ describe("STATUS", () => {
     expect(node.harness.hub.factsOf("y")?.tools).toBe(true);
   });
 
+  test("describes the machine anew, and keeps the description otherwise", async () => {
+    const node = new V2Node();
+    const gpus = [{ name: "Apple M2" }];
+    await node.status({ machine: { os: "macOS 15.1", gpus, cores: 8 } as never });
+    const machine = {
+      os: "macOS 15.1",
+      arch: null,
+      gpus: [{ name: "Apple M2", memory_bytes: null }],
+    };
+    expect(node.inHub.offer.machine).toEqual(machine);
+    await node.status({ max_parallel: 5 });
+    expect(node.inHub.offer).toMatchObject({ maxParallel: 5, machine });
+    await node.status({ machine: {} });
+    expect(node.inHub.offer.machine).toBeUndefined();
+    node.harness.register(node.socket, { machine: { arch: "arm64" } } as never);
+    await node.harness.clock.pass(1000);
+    expect(node.inHub.offer.machine).toEqual({ os: null, arch: "arm64", gpus: [] });
+  });
+
   test("keeps calls away while the node drains or pauses, until it serves again", async () => {
     const node = new V2Node();
     for (const state of ["draining", "paused"] as const) {

@@ -29,7 +29,7 @@ import type {
 import { LinkV1 } from "./link_v1.ts";
 import { holderOf, LinkV2, ticketIn } from "./link_v2.ts";
 import { factsByModel } from "./model_facts.ts";
-import { Node, type NodeOffer, type NodePause, offerOf } from "./node.ts";
+import { machineIn, Node, type NodeOffer, type NodePause, offerOf } from "./node.ts";
 import type { LinkOffer, OfferBudget } from "./offer_budget.ts";
 
 export interface LinksConfig {
@@ -56,12 +56,15 @@ export interface LinksParts {
   observer?: NodeObserver;
 }
 
+/** What a node says of itself. */
+export type Announced = Pick<Node, "offer" | "isDraining" | "pause">;
+
 /** Receives what is recorded about a node beyond its connection. */
 export interface NodeObserver {
   /** Called before the node can get a call. */
   connected(node: Node): void;
-  /** Called when the node's offer has changed. */
-  changed(node: Node): void;
+  /** Called when the node's offer, or whether it takes calls by its own word, has changed. */
+  changed(node: Node, before: Announced): void;
   /** Called when the node says something to its owner. */
   noticed(node: Node, text: string): void;
   /** Its connection was lost, and it may come back. Absent: that is not recorded. */
@@ -458,19 +461,21 @@ export class Links implements LinkOwner {
     const models = status.models === undefined ? base.models : [...new Set(status.models)];
     const facts = capabilities === undefined ? base.facts : factsByModel(capabilities, models);
     const { share_with = base.shareWith } = status;
-    const { shareWith: _, ...kept } = base;
+    const { shareWith: _, machine, ...kept } = base;
     const sharing = share_with === undefined || share_with === "everyone"
       ? {}
       : { shareWith: share_with };
-    const offer: NodeOffer = { ...kept, maxParallel, models, facts, ...sharing };
+    const told = status.machine === undefined ? { machine } : machineIn(status.machine);
+    const offer: NodeOffer = { ...kept, maxParallel, models, facts, ...sharing, ...told };
     const rest = status.state === undefined ? node : this.#restOf(status);
     if (status.state === undefined) this.#notice(node, status.reason);
     const isSameRest = rest.isDraining === node.isDraining && isSamePause(rest.pause, node.pause);
     if (isSameRest && isSameOffer(offer, node.offer)) return;
     if (!this.#mayOffer(link, peer, offer)) return;
+    const before = { offer: node.offer, isDraining: node.isDraining, pause: node.pause };
     this.parts.hub.update(node, offer, rest.isDraining, rest.pause);
     peer.offered = node.offer;
-    this.parts.observer?.changed(node);
+    this.parts.observer?.changed(node, before);
     const { state, reason } = status;
     log.info(
       {
@@ -750,11 +755,16 @@ function isSamePause(a: NodePause | null, b: NodePause | null): boolean {
 function isSameOffer(a: NodeOffer, b: NodeOffer): boolean {
   return a.maxParallel === b.maxParallel && a.name === b.name && a.agent === b.agent &&
     a.facts === b.facts && isSameSharing(a.shareWith, b.shareWith) &&
+    isSameMachine(a.machine, b.machine) &&
     a.models.length === b.models.length &&
     a.models.every((model, i) => model === b.models[i]);
 }
 
 function isSameSharing(a: NodeOffer["shareWith"], b: NodeOffer["shareWith"]): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+function isSameMachine(a: NodeOffer["machine"], b: NodeOffer["machine"]): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 

@@ -1,7 +1,7 @@
 /** One connected machine: its identity, what it serves, and its state. */
 
-import type { NodeView } from "../../api/mod.ts";
-import type { RegisterData, RegisterV2, ShareWith } from "../../protocol/mod.ts";
+import type { NodeMachine, NodeView } from "../../api/mod.ts";
+import type { MachineFacts, RegisterData, RegisterV2, ShareWith } from "../../protocol/mod.ts";
 import type { AttemptSink, Order, RunningAttempt } from "./attempt.ts";
 import { type Audience, unresolved } from "./audience.ts";
 import { FIRST_SLOTS } from "./earned_slots.ts";
@@ -64,12 +64,17 @@ export interface NodeOffer {
   facts?: FactsByModel | undefined;
   /** Whose calls may come; absent: everyone's. */
   shareWith?: ShareWith | undefined;
+  /** What it tells of its machine, for its owner and administrators; absent: nothing. */
+  machine?: NodeMachine | undefined;
 }
 
 /** The offer in a REGISTER. */
 export function offerOf(
   data: RegisterData,
-  { capabilities, share_with }: Pick<RegisterV2, "capabilities" | "share_with"> = {},
+  { capabilities, share_with, machine }: Pick<
+    RegisterV2,
+    "capabilities" | "share_with" | "machine"
+  > = {},
 ): NodeOffer {
   const models = [...new Set(data.models)];
   return {
@@ -79,7 +84,20 @@ export function offerOf(
     models,
     facts: capabilities && factsByModel(capabilities, models),
     ...(share_with === undefined || share_with === "everyone" ? {} : { shareWith: share_with }),
+    ...machineIn(machine),
   };
+}
+
+/** The machine of an offer, without members of later versions; absent where the node tells nothing. */
+export function machineIn(facts: MachineFacts = {}): Pick<NodeOffer, "machine"> {
+  const { os = null, arch = null, gpus = [] } = facts as Partial<NodeMachine>;
+  if (os === null && arch === null && gpus.length === 0) return {};
+  const machine: NodeMachine = {
+    os,
+    arch,
+    gpus: gpus.map(({ name, memory_bytes = null }) => ({ name, memory_bytes })),
+  };
+  return { machine };
 }
 
 /** Its state is changed by the hub alone, which reports every change to its watchers. */
@@ -181,6 +199,7 @@ export class Node {
    */
   view(penalties: readonly Penalty[], viewerId: string | null = null, isAdmin = false): NodeView {
     const bar = this.#bar(penalties.filter(({ isOver }) => !isOver));
+    const isConfided = isAdmin || this.who.accountId === viewerId;
     return {
       id: this.who.publicId,
       name: this.label ?? this.offer.name,
@@ -204,7 +223,8 @@ export class Node {
       connected_at: this.connectedAt,
       agent: this.offer.agent,
       mine: this.who.accountId === viewerId,
-      share_with: isAdmin || this.who.accountId === viewerId ? this.#shareWith() : null,
+      share_with: isConfided ? this.#shareWith() : null,
+      machine: isConfided ? this.offer.machine ?? null : null,
     };
   }
 

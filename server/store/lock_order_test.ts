@@ -67,6 +67,7 @@ for (const order of [ids, ids.toReversed()]) {
       keyId: `key-${id}`,
       name: "studio",
       agent: null,
+      machine: null,
       models: [],
       maxParallel: 1,
       at: 1,

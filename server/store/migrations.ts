@@ -10,6 +10,7 @@ import { addGroups } from "./migration/groups.ts";
 import { addIdentities } from "./migration/identities.ts";
 import { addJoins } from "./migration/joins.ts";
 import { addLent } from "./migration/lent.ts";
+import { addMachines } from "./migration/machines.ts";
 import { addRoutes } from "./migration/routes.ts";
 import { addNames } from "./migration/names.ts";
 import { addPasswordResets } from "./migration/password_resets.ts";
@@ -53,4 +54,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   addIdentities,
   // An account's own weight in what is scarce, in hundredths.
   (db) => db.schema.alterTable("accounts").addColumn("weight", "integer").execute(),
+  addMachines,
 ];

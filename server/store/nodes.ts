@@ -13,7 +13,7 @@ export type { NodeEventRow, NodeRow };
 export type NodeSighting =
   & Pick<
     NodeRow,
-    "id" | "accountId" | "keyId" | "name" | "agent" | "models" | "maxParallel"
+    "id" | "accountId" | "keyId" | "name" | "agent" | "machine" | "models" | "maxParallel"
   >
   & { at: number };
 
@@ -88,6 +88,7 @@ export class NodeTable {
           key_id: row.ref("excluded.key_id"),
           name: row.ref("excluded.name"),
           agent: row.ref("excluded.agent"),
+          machine: row.ref("excluded.machine"),
           models: row.ref("excluded.models"),
           max_parallel: row.ref("excluded.max_parallel"),
           last_seen_at: row.ref("excluded.last_seen_at"),
@@ -245,6 +246,7 @@ export class NodeTable {
       let rows = db.updateTable("nodes").set({
         gone_at: FORGOTTEN,
         label: null,
+        machine: null,
         paused_at: null,
         paused_until: null,
         drained_at: null,

@@ -133,7 +133,15 @@ async function writeNodes(accountId: string, goneDaysAgo: Record<string, number 
     at: NOW - (days ?? 0) * DAY_MS,
     isGone: days !== null,
   }));
-  const offer = { accountId, keyId: "key", name: "n", agent: null, models: ["m"], maxParallel: 1 };
+  const offer = {
+    accountId,
+    keyId: "key",
+    name: "n",
+    agent: null,
+    machine: null,
+    models: ["m"],
+    maxParallel: 1,
+  };
   await store.nodes.write({
     sightings: all.map(({ id, at }) => ({ id, at, ...offer })),
     departures: all.filter(({ isGone }) => isGone)
@@ -153,7 +161,14 @@ test("nodes that have been gone for ninety days are forgotten, but for paused on
 });
 
 test("nodes of a gateway that has crashed are gone three days after they were seen last, and forgotten in time", async () => {
-  const offer = { accountId: "owner", keyId: "key", name: "n", agent: null, models: [] };
+  const offer = {
+    accountId: "owner",
+    keyId: "key",
+    name: "n",
+    agent: null,
+    machine: null,
+    models: [],
+  };
   const seen = { "orphan": 4, "old orphan": 91, "elsewhere": 2, "here": 95, "back": 10 };
   await store.nodes.write({
     sightings: Object.entries(seen).map(([id, daysAgo]) => {
@@ -215,7 +230,14 @@ test("many nodes are forgotten in chunks, each with its timeline", async () => {
 
 test("of a node that offers names without end, only the first are stored", async () => {
   const models = Array.from({ length: 1000 }, (_, i) => `${i}-${"x".repeat(100)}`);
-  const offer = { accountId: "owner", keyId: "key", name: "n", agent: null, maxParallel: 1 };
+  const offer = {
+    accountId: "owner",
+    keyId: "key",
+    name: "n",
+    agent: null,
+    machine: null,
+    maxParallel: 1,
+  };
   await store.nodes.write({
     sightings: [{ id: "long", at: NOW, models, ...offer }],
     departures: [],

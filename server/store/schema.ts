@@ -1,6 +1,6 @@
 /** Every table's columns. Times are UTC milliseconds; ids are random and unguessable. */
 
-import type { Budget, GroupBudget, Route } from "../../api/mod.ts";
+import type { Budget, GroupBudget, NodeMachine, Route } from "../../api/mod.ts";
 import type { Outcome } from "../base/outcome.ts";
 import {
   flag,
@@ -167,6 +167,8 @@ export const nodes = new Table({
   /** As its owner calls it. */
   label: nullable(text),
   agent: nullable(foreignText),
+  /** What it tells of its machine; null: nothing, or its gateway's version did not ask. */
+  machine: nullable(json<NodeMachine>()),
   models: json<string[]>(),
   maxParallel: integer,
   firstSeenAt: integer,

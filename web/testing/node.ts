@@ -20,6 +20,7 @@ export function aNode(changes: Partial<NodeView> = {}): NodeView {
     reconnecting_until: null,
     connected_at: 0,
     agent: null,
+    machine: null,
     mine: false,
     share_with: null,
     ...changes,

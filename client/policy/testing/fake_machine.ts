@@ -1,6 +1,6 @@
 /** A machine whose probes show what the test says. */
 
-import type { CpuTime, GpuMemory, Machine, Power, Program } from "../machine.ts";
+import type { CpuTime, Gpu, GpuMemory, Machine, Power, Program } from "../machine.ts";
 
 const GIB = 2 ** 30;
 
@@ -12,6 +12,8 @@ export class FakeMachine implements Machine {
   /** The share of the processor that other programs use from now on. */
   otherLoad = 0;
   watts: number | null = null;
+  systemName: string | null = "Ubuntu 24.04.1 LTS";
+  processors: Gpu[] | null = [{ name: "NVIDIA GeForce RTX 4090", memoryBytes: 24 * GIB }];
   /** Probes that were asked, by name. */
   readonly asked: string[] = [];
   #cpu: CpuTime = { busy: 0, total: 0, own: 0 };
@@ -21,6 +23,8 @@ export class FakeMachine implements Machine {
   programs = () => this.#show("programs", this.running);
   gpuMemory = () => this.#show("gpuMemory", this.gpu);
   gpuWatts = () => this.#show("gpuWatts", this.watts);
+  system = () => this.#show("system", this.systemName);
+  gpus = () => this.#show("gpus", this.processors);
 
   cpuTime = () => {
     const { busy, total, own } = this.#cpu;

@@ -145,6 +145,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
         keyId: "key",
         name,
         agent: null,
+        machine: null,
         models: [],
         maxParallel: 1,
         at: DAY,
@@ -784,6 +785,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       keyId: "some-key",
       name: "studio",
       agent: null,
+      machine: null,
       models: ["m", "ü"],
       maxParallel: 2,
       at: DAY,
@@ -806,12 +808,18 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       const key = aKey(account, { kind: "node" });
       await store.keys.add(key);
       const first = sighting(account, { keyId: key.id });
-      const second = { ...first, name: "renamed", models: ["x"], at: DAY + 5 };
+      const machine = {
+        os: "macOS 15.1",
+        arch: "arm64",
+        gpus: [{ name: "Apple M2", memory_bytes: null }],
+      };
+      const second = { ...first, name: "renamed", machine, models: ["x"], at: DAY + 5 };
       await store.nodes.write({ ...nothing, sightings: [first, second] });
       const departure = { id: first.id, at: DAY + 9, code: "lost", closeCode: 1006 };
       await store.nodes.write({ ...nothing, departures: [departure] });
       expect(await store.nodes.find(first.id)).toMatchObject({
         name: "renamed",
+        machine,
         models: ["x"],
         lastSeenAt: DAY + 9,
         goneCode: "lost",

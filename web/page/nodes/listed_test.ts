@@ -15,6 +15,7 @@ const away: OwnNodeView = {
   models: ["phi"],
   max_parallel: 1,
   agent: null,
+  machine: null,
   first_seen_at: 0,
   last_seen_at: 5,
   gone,
