@@ -12,6 +12,8 @@ export const node = {
     lastSeen: "Last seen",
     firstSeen: "First seen",
     ownName: "Reported name",
+    system: "System",
+    gpus: "Graphics",
     agent: "Version",
     sharing: "Shared",
     skew: (gateway: string) => `the gateway is ${gateway}`,

@@ -12,6 +12,8 @@ export const node: Messages["node"] = {
     lastSeen: "最后在线",
     firstSeen: "首次接入",
     ownName: "上报名称",
+    system: "操作系统",
+    gpus: "显卡",
     agent: "程序版本",
     sharing: "共享范围",
     skew: (gateway) => `网关版本为 ${gateway}`,

@@ -18,6 +18,7 @@ import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import type { ListedNode } from "../nodes/listed.ts";
 import { NodeState } from "../nodes/NodeRow.tsx";
+import { gpusOf, systemOf } from "../nodes/machine.ts";
 import { sharing } from "../nodes/sharing.ts";
 import { LentTable } from "./LentTable.tsx";
 import { MeasureTable } from "./MeasureTable.tsx";
@@ -132,6 +133,7 @@ function NodeFacts({ detail: { live, own } }: { detail: Detail }) {
   const t = messages.value.node.facts;
   const gateway = useLive(api.info, REFRESH_INFO_MS).value.data?.version;
   const nowMs = serverNow(now.value);
+  const machine = live?.machine ?? own?.machine ?? null;
   const rows: readonly [string, string | null][] = [
     [
       t.connected,
@@ -141,6 +143,8 @@ function NodeFacts({ detail: { live, own } }: { detail: Detail }) {
     [t.firstSeen, own && formatMoment(own.first_seen_at)],
     [t.ownName, own ? ownName(own) : null],
     [t.sharing, live && sharing(live)],
+    [t.system, machine && systemOf(machine)],
+    [t.gpus, machine && (gpusOf(machine).join(messages.value.node.measured.between) || null)],
     [t.agent, withSkew(live?.agent ?? own?.agent ?? null, gateway)],
   ];
   return <Facts rows={rows.filter(([, value]) => value !== null)} />;
