@@ -45,6 +45,6 @@ test("a node whose machine is described is written down, which is no event of it
   const node = { who: {}, ...before, offer: { ...offer, machine } } as unknown as Node;
   observer.changed(node, before);
   expect([seen, events]).toEqual([[machine], []]);
-  observer.changed({ ...node, offer: { ...offer, maxParallel: 2 } } as Node, before);
+  observer.changed({ ...node, offer: { ...offer, maxParallel: 2 } } as unknown as Node, before);
   expect(events).toHaveLength(1);
 });

@@ -57,7 +57,7 @@ export interface LinksParts {
 }
 
 /** What a node says of itself. */
-export type Announced = Pick<Node, "offer" | "isDraining" | "pause">;
+type Announced = Pick<Node, "offer" | "isDraining" | "pause">;
 
 /** Receives what is recorded about a node beyond its connection. */
 export interface NodeObserver {
