@@ -22,10 +22,10 @@ const everyServerRoom = [
 ];
 
 /** What every room of the server may import. */
-const base = ["server/base", "protocol", "release", "text"];
+const base = ["server/base", "server/texts.ts", "protocol", "release", "text"];
 
 /** What the node's rooms may import besides the rooms below them. */
-const clientBase = ["client/world.ts", "protocol", "release", "text"];
+const clientBase = ["client/world.ts", "client/texts.ts", "protocol", "release", "text"];
 
 const insideAdapter = ["claude", "messages", "openai", "sse", "upstream"]
   .map((name) => `client/adapter/${name}`);
@@ -84,6 +84,7 @@ export const rooms: readonly Room[] = [
     ],
   },
   { path: "client/world.ts", may: ["log"] },
+  { path: "client/texts.ts", may: ["text"] },
   {
     path: "client/link",
     may: [...clientBase, "client/run", "client/adapter", "client/adapter/sse"],
@@ -94,7 +95,7 @@ export const rooms: readonly Room[] = [
     may: [...clientBase, "client/config", "client/policy", "client/adapter"],
   },
   { path: "client/policy", may: [...clientBase, "client/config"] },
-  { path: "client/config", may: ["protocol", "client/adapter"] },
+  { path: "client/config", may: ["protocol", "client/adapter", "client/texts.ts"] },
   // The contract, and one file for each type of provider; what the types share.
   { path: "client/adapter", may: [...clientBase, ...insideAdapter] },
   // A type of provider knows no other.
@@ -126,7 +127,8 @@ export const rooms: readonly Room[] = [
   { path: "server/limit", may: below() },
   { path: "server/tls", may: below("store") },
   { path: "server/store", may: below(), mayType: ["api"] },
-  { path: "server/base", may: ["log"], mayType: ["api"] },
+  { path: "server/base", may: ["log", "server/texts.ts"], mayType: ["api"] },
+  { path: "server/texts.ts", may: ["text"] },
   // The entry files join the parts.
   {
     path: "server",

@@ -20,6 +20,7 @@ import {
   type RowCounts,
 } from "./store/backup.ts";
 import { openStore } from "./store/open.ts";
+import { t } from "./texts.ts";
 
 /** For so long the last backup is remembered. */
 const REMEMBERED_MS = 10 * 365 * 24 * 60 * 60_000;
@@ -29,18 +30,18 @@ const file = { type: "positional", required: true, valueHint: "FILE" } as const;
 export const backupCommand = defineCommand({
   meta: {
     name: "backup",
-    description: "Write everything to a new file, also while the gateway runs",
+    description: t`Write everything to a new file, also while the gateway runs`,
   },
-  args: { file: { ...file, description: "Must not exist" } },
+  args: { file: { ...file, description: t`Must not exist` } },
   async run({ args }) {
     const config = readConfig(process.env);
     const counts = await backUp(config, args.file, factsFor(config));
     await noteBackup(config);
-    console.log(`${args.file}: ${described(counts)}, readable by you alone`);
+    console.log(t`${args.file}: ${described(counts)}, readable by you alone`);
     console.log(
       isKept(config.dataDir, config.jwtSecret)
-        ? "It holds the gateway's secret: keep it as you keep that."
-        : "It is of use only with the gateway's JWT_SECRET, which is not in it.",
+        ? t`It holds the gateway's secret: keep it as you keep that.`
+        : t`It is of use only with the gateway's JWT_SECRET, which is not in it.`,
     );
   },
 });
@@ -48,9 +49,9 @@ export const backupCommand = defineCommand({
 export const restoreCommand = defineCommand({
   meta: {
     name: "restore",
-    description: "Fill the configured database, which must be empty, from a backup",
+    description: t`Fill the configured database, which must be empty, from a backup`,
   },
-  args: { file: { ...file, description: 'A file that "backup" has written' } },
+  args: { file: { ...file, description: t`A file that "backup" has written` } },
   async run({ args }) {
     const config = readConfig(process.env);
     const facts = factsOf(args.file);
@@ -58,44 +59,43 @@ export const restoreCommand = defineCommand({
     const counts = await restore(args.file, config);
     if (secret !== null) keepSecret(config.dataDir, secret);
     const at = new Date(facts.createdAt).toISOString();
-    console.log(`restored what there was at ${at}: ${described(counts)}; start the gateway`);
+    console.log(t`restored the state of ${at}: ${described(counts)}; start the gateway`);
   },
 });
 
 export const migrateCommand = defineCommand({
   meta: {
     name: "migrate",
-    description: "Copy everything from SQLite to an empty PostgreSQL, also while the gateway runs",
+    description: t`Copy everything from SQLite to an empty PostgreSQL, also while the gateway runs`,
   },
   args: {
     to: {
       type: "string",
       required: true,
       valueHint: "postgres://…",
-      description: "The PostgreSQL; its password may be given as PGPASSWORD in the environment",
+      description: t`The PostgreSQL; its password may be given as PGPASSWORD in the environment`,
     },
   },
   async run({ args }) {
     const config = readConfig(process.env);
     const target = checkedTarget(args.to);
     if (config.databaseUrl !== null) {
-      throw new ConfigError(["DATABASE_URL: the gateway uses PostgreSQL already; unset it"]);
+      throw new ConfigError([t`DATABASE_URL: the gateway uses PostgreSQL already; unset it`]);
     }
     const folder = mkdtempSync(join(tmpdir(), "co-link-"));
     try {
       const copy = join(folder, "copy");
       await backUp(config, copy, factsFor(config));
       const counts = await restore(copy, { databaseUrl: target, dataDir: folder });
-      console.log(`copied and compared: ${described(counts)}`);
+      console.log(t`copied and compared: ${described(counts)}`);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
     const secret = isKept(config.dataDir, config.jwtSecret)
-      ? `the content of ${join(config.dataDir, "secret")}`
-      : "the same as now";
+      ? t`the content of ${join(config.dataDir, "secret")}`
+      : t`the same as now`;
     console.log(
-      "Stop the gateway now: what it does from here on stays behind. Start it again with " +
-        `DATABASE_URL set to that PostgreSQL, and JWT_SECRET to ${secret}.`,
+      t`Stop the gateway now: what it writes from here on is not copied. Start it again with DATABASE_URL set to that PostgreSQL, and JWT_SECRET to ${secret}.`,
     );
   },
 });
@@ -111,7 +111,9 @@ async function noteBackup({ databaseUrl, dataDir }: Config): Promise<void> {
       expiresAt: at + REMEMBERED_MS,
     });
   } catch {
-    console.error("The gateway could not be told of this backup, and may warn of an older one.");
+    console.error(
+      t`This backup could not be recorded in the database: the gateway may warn of an older one.`,
+    );
   } finally {
     await store.close();
   }
@@ -131,8 +133,7 @@ function secretFor({ secret, secretDigest }: BackupFacts, config: Config): strin
   const isOwn = config.databaseUrl === null && isKept(config.dataDir, config.jwtSecret);
   if (isOwn && secret !== null) return secret;
   throw new BackupError(
-    "Cannot restore: its tokens are sealed under another secret; set JWT_SECRET to that of the " +
-      "gateway that was backed up",
+    t`Cannot restore: its tokens are sealed under another secret; set JWT_SECRET to that of the gateway that was backed up`,
   );
 }
 
@@ -148,11 +149,11 @@ function checkedTarget(text: string): string {
     if (!(error instanceof SettingError)) throw error;
     throw new ConfigError([`--to: ${error.message}`]);
   }
-  throw new ConfigError(["--to: expected postgres://…"]);
+  throw new ConfigError([t`--to: expected postgres://…`]);
 }
 
 function described(counts: RowCounts): string {
   const rows = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const { accounts = 0, ledger = 0 } = counts;
-  return `${rows} rows, with ${accounts} accounts and ${ledger} calls`;
+  return t`${rows} rows, with ${accounts} accounts and ${ledger} calls`;
 }

@@ -4,6 +4,13 @@ import { textsOf } from "../text/mod.ts";
 
 export const chinese: Readonly<Record<string, string>> = {
   "valid": "有效",
+  "theirs=ours, by comma": "对方=本地，逗号分隔",
+  "model=policy, by comma": "模型=策略，逗号分隔",
+  "USAGE": "用法",
+  "COMMANDS": "命令",
+  "ARGUMENTS": "参数",
+  "OPTIONS": "选项",
+  "Use {0} for more information about a command.": "用 {0} 查看某个命令的详情。",
   "SQLite in {0}": "SQLite（{0}）",
   "The account's e-mail": "账号的邮箱",
   "The group's name": "分组名称",
@@ -201,8 +208,8 @@ export const chinese: Readonly<Record<string, string>> = {
     "以该域名提供 HTTPS，用 ACME 申请证书（COLINK_DOMAIN）；需要 80 和 443 端口",
   "Co-Link gateway: one OpenAI-compatible API in front of your nodes":
     "Co-Link 网关：用一个兼容 OpenAI 的 API 汇聚你的各个节点",
-  "{0}\n\n--version shows the version, --licenses the licences of all that is inside.\n\nSETTINGS, by environment: name, default, unit, meaning\n\n{1}\n":
-    "{0}\n\n--version 显示版本，--licenses 显示所含组件的许可证。\n\n设置（环境变量）：名称、默认值、单位、含义；中文说明见手册的“配置”一页\n\n{1}\n",
+  "{0}\n\n--version shows the version, --licenses the licences of all that is inside.\n\nSETTINGS, by environment: name, default, unit, meaning; docs/configuration.md says more\n\n{1}\n":
+    "{0}\n\n--version 显示版本，--licenses 显示所含组件的许可证。\n\n设置（环境变量）：名称、默认值、单位、含义；详见 docs/configuration.zh.md\n\n{1}\n",
   '"{0}": no such command or flag; --help lists all': "“{0}”：没有这个命令或选项；--help 列出全部",
   "Cannot start:": "无法启动：",
   "{0} --help lists all": "{0} --help 列出全部",
@@ -225,6 +232,287 @@ export const chinese: Readonly<Record<string, string>> = {
     "请在 30 分钟内打开此链接，成为管理员。链接只能使用一次。",
   "Open one of these links within 30 minutes to become the administrator. It works once.":
     "请在 30 分钟内打开其中一个链接，成为管理员。链接只能使用一次。",
+  " or ": " 或 ",
+  "(not shown)": "（不显示）",
+  "(unset)": "（未设置）",
+  "--budget={0}: {1}; expected name=number of {2}; or none":
+    "--budget={0}：{1}；应为“名称=数字”，名称可以是 {2}；或 none",
+  "--to: expected postgres://…": "--to：应为 postgres://…",
+  "--workers {0}: expected a whole number from 1 to {1}": "--workers {0}：应为 1 到 {1} 的整数",
+  "--workers: set PORT to the one that all workers share":
+    "--workers：请把 PORT 设为所有工作进程共用的端口",
+  "--workers: set REDIS_URL and DATABASE_URL, which make the workers one network":
+    "--workers：请设置 REDIS_URL 和 DATABASE_URL，各工作进程通过它们组成一个集群",
+  "--{0}={1}: expected a day such as 2026-11-01": "--{0}={1}：应为日期，例如 2026-11-01",
+  "Longest duration of a call; X-Stainless-Timeout shortens it":
+    "一次调用的最长时间；X-Stainless-Timeout 可缩短",
+  "A caller that reads nothing this long loses its call":
+    "调用方在这段时间内不读取任何数据，调用即被中止",
+  "A caller's connection is closed after this long without traffic or a running call; longer than a load balancer keeps its own":
+    "调用方的连接空闲（没有数据和进行中的调用）多久后关闭；应长于负载均衡保持连接的时间",
+  "A cancelled call keeps its slot this long unless its node confirms":
+    "节点未确认时，已取消的调用继续占用并发名额的时间",
+  'A file that "backup" has written': "由 backup 写出的文件",
+  "A node at fault gets no calls this long; 0: no penalties": "出错的节点冷却多久；0：不冷却",
+  "A node must register within this time": "节点须在这段时间内完成注册",
+  "A node that is silent this long is dropped; never less than two pings":
+    "节点多久没有消息即断开；不小于两次 ping 的间隔",
+  "A response that its caller asked to be stored is kept in memory this long after its end; 0: never":
+    "调用方要求保存的响应在结束后于内存中保留多久；0：不保留",
+  "A whole answer that takes longer begins with white space":
+    "非流式回答超过这段时间时，先发送空白字符",
+  "Accounts that one network may try to make": "一个网段每小时可尝试创建的账号数",
+  "After SIGTERM, running calls may end within this time":
+    "收到 SIGTERM 后，等待进行中的调用结束的时间",
+  "An answer to a request with an Idempotency-Key is kept in memory this long after its end; 0: never":
+    "带 Idempotency-Key 的请求，其回答在结束后于内存中保留多久；0：不保留",
+  "Answers kept in memory for callers who come back; beyond it, the oldest of the account that holds most are dropped":
+    "为重新连接的调用方保留在内存中的回答总量；超出时丢弃占用最多的账号中最旧的回答",
+  "Answers of one account kept for callers who come back; beyond it, its oldest are dropped":
+    "为重新连接的调用方保留的单个账号的回答总量；超出时丢弃其中最旧的",
+  "CIDRs, by comma": "CIDR，逗号分隔",
+  "Calls that may wait for one account, all models together":
+    "一个账号可排队的调用数，所有模型合计",
+  "Calls that may wait for one model": "一个模型可排队的调用数",
+  "Calls that run": "进行中的调用",
+  "Calls that wait": "排队的调用",
+  "Cannot back up {0}: there is no such file": "无法备份 {0}：没有这个文件",
+  "Cannot back up: the copy is damaged": "无法备份：副本已损坏",
+  "Cannot back up: the database has version {0} of the schema, this program {1}; use the gateway's own program":
+    "无法备份：数据库的结构版本为 {0}，此程序为 {1}；请使用网关所用的程序",
+  "Cannot copy {0}: {1}": "无法复制 {0}：{1}",
+  "Cannot copy: table {0} differs from its copy in {1} sums; nothing was changed":
+    "无法复制：表 {0} 与副本有 {1} 项校验和不一致；没有做任何改动",
+  "Cannot fill the database: its table {0} is not empty; name an empty database":
+    "无法写入数据库：表 {0} 不为空；请指定空数据库",
+  "Cannot read {0}: it is no backup of a gateway, or damaged":
+    "无法读取 {0}：不是网关的备份，或已损坏",
+  "Cannot read {0}: there is no such file": "无法读取 {0}：没有这个文件",
+  "Cannot restore to {0}: it exists already; stop the gateway and move it away first":
+    "无法恢复到 {0}：文件已存在；请先停止网关并移走该文件",
+  "Cannot restore: its tokens are sealed under another secret; set JWT_SECRET to that of the gateway that was backed up":
+    "无法恢复：其中的密钥用另一个签名密钥加密；请把 JWT_SECRET 设为被备份网关的值",
+  "Cannot start: {0}": "无法启动：{0}",
+  "Cannot write beside {0} ({1})": "无法在 {0} 所在目录写入（{1}）",
+  "Cannot write {0} ({1})": "无法写入 {0}（{1}）",
+  "Cannot write {0}: it exists already": "无法写入 {0}：文件已存在",
+  "Comment sent into silent streams this often": "流式响应没有输出时，发送注释行的间隔",
+  "Copy everything from SQLite to an empty PostgreSQL, also while the gateway runs":
+    "把全部数据从 SQLite 复制到空的 PostgreSQL，网关运行时也可以",
+  "DATABASE_URL: the gateway uses PostgreSQL already; unset it":
+    "DATABASE_URL：网关已在使用 PostgreSQL；请取消该设置",
+  "Each further fault doubles that, up to this": "每再出错一次，冷却时间加倍，最长为此值",
+  "Figures by the minute are kept this long; 0: without limit": "按分钟的统计保留多久；0：不限",
+  "Fill the configured database, which must be empty, from a backup":
+    "从备份恢复到所配置的数据库（须为空）",
+  "Held for a caller that reads slowly": "为读取缓慢的调用方缓冲的数据量",
+  "How a node is chosen: {0}": "选择节点的方式：{0}",
+  "Idempotency-Keys of one account that are remembered at a time":
+    "一个账号同时记住的 Idempotency-Key 数量",
+  "It holds the gateway's secret: keep it as you keep that.":
+    "其中包含网关的签名密钥：请像保管密钥一样保管它。",
+  "It is of use only with the gateway's JWT_SECRET, which is not in it.":
+    "其中不含网关的 JWT_SECRET，恢复时必须另行提供。",
+  "Largest answer that does not stream": "非流式回答的最大长度",
+  "Largest frame taken from a node, and largest whole answer of wire v1":
+    "接受节点的最大帧，也是协议 v1 非流式回答的最大长度",
+  "Largest request body": "请求体的最大长度",
+  "Listen on this address": "监听的地址",
+  "Log lines that one account or one address may cause besides its calls; one link, a tenth":
+    "一个账号或地址除调用外可产生的日志行数；一条连接为其十分之一",
+  "Longest silence before a stream's first chunk": "流式响应第一个分块之前的最长静默时间",
+  "Longest silence between two chunks": "两个分块之间的最长静默时间",
+  "Longest wait for a faster node while a slower one has a slot free; 0: none waits":
+    "较慢的节点有空闲时，为更快的节点最多等待多久；0：不等待",
+  "Longest wait for a free slot": "排队等待空闲并发名额的最长时间",
+  "Machines of one network that may ask to join, and wrong join codes of a network or an account":
+    "一个网段每小时可请求接入的机器数，以及一个网段或账号可输错接入码的次数",
+  "Models with a policy of their own": "单独指定策略的模型",
+  "Must not exist": "不能是已有的文件",
+  "Nodes are pinged this often": "对节点发送 ping 的间隔",
+  "Nodes of one account that are connected, and the models that they offer, counted together":
+    "一个账号在线节点数与其提供的模型数之和",
+  "Nodes of one account that are remembered when they are gone, and new ones an hour":
+    "一个账号离线后仍保留记录的节点数，也是每小时新增节点数的上限",
+  "Of each account without a limit of its own, all its keys together; 0 blocks":
+    "未单独设置限额的账号，其全部密钥合计；0 表示禁止",
+  "Other nodes tried before the first byte": "首字节之前最多再尝试几个其他节点",
+  "Port to listen on; 0: any free port; unset: 8080, or 443 with a certificate":
+    "监听的端口；0：任意空闲端口；未设置：8080，有证书时为 443",
+  "PostgreSQL; unset: SQLite in the data folder": "PostgreSQL；未设置：使用数据目录中的 SQLite",
+  "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed":
+    "信任其 X-Forwarded-For 和 X-Forwarded-Proto 的代理",
+  "Redis for limits and for more gateways; unset: one gateway, limits in memory":
+    "用于限额和多网关集群的 Redis；未设置：单个网关，限额保存在内存中",
+  "Request bodies held for all calls; never less than one body":
+    "所有调用的请求体占用内存总量；不小于一个请求体",
+  "Request bodies held for one account's calls; never less than one body":
+    "一个账号的请求体占用内存总量；不小于一个请求体",
+  "Requests to /v1 with a wrong key or for an unknown model that one network is not charged for":
+    "一个网段用错误密钥或未知模型请求 /v1 时，每分钟不计入限额的次数",
+  "SQLite file and generated secret": "存放 SQLite 文件和自动生成的签名密钥",
+  "Serve everything below this path too, such as /co-link; unset: the path of COLINK_PUBLIC_URL":
+    "同时在此路径下提供全部服务，例如 /co-link；未设置：COLINK_PUBLIC_URL 的路径",
+  "Sign-in with an OpenID Connect provider of your own: its issuer, as its discovery document has it":
+    "使用你自己的 OpenID Connect 登录服务：其 issuer，与发现文档中的一致",
+  "Sign-ins that one network may try": "一个网段每分钟可尝试登录的次数",
+  "Signs sessions and encrypts stored keys, 32 bytes or more; unset: made once and kept in the data folder (required with PostgreSQL)":
+    "用于签名登录会话、加密保存的密钥，至少 32 字节；未设置：生成一次并保存在数据目录（使用 PostgreSQL 时必填）",
+  "Single calls are kept this long; 0: without limit": "逐次调用记录保留多久；0：不限",
+  "Speak HTTPS under these names, with a certificate fetched and renewed by ACME":
+    "以这些域名提供 HTTPS，证书通过 ACME 获取和续期",
+  "Speak HTTPS with this certificate chain (PEM), read again when it changes":
+    "用此证书链（PEM）提供 HTTPS，文件变化时重新读取",
+  "Stop the gateway now: what it writes from here on is not copied. Start it again with DATABASE_URL set to that PostgreSQL, and JWT_SECRET to {0}.":
+    "请立即停止网关：此后写入的数据不会被复制。然后把 DATABASE_URL 设为该 PostgreSQL、JWT_SECRET 设为{0}，再启动网关。",
+  "That client's secret; unset: a public client, which PKCE alone protects":
+    "该客户端的密钥；未设置：公开客户端，仅由 PKCE 保护",
+  "The PostgreSQL; its password may be given as PGPASSWORD in the environment":
+    "目标 PostgreSQL；密码可用环境变量 PGPASSWORD 提供",
+  "The address at which people reach this gateway; unset: as they typed it":
+    "用户访问此网关的地址；未设置：以用户输入的地址为准",
+  "The audit log is kept this long; 0: without limit": "审计日志保留多久；0：不限",
+  "The calls of a node whose link is lost wait this long for it to come back; 0: not at all":
+    "节点断线后，其调用等待它恢复连接的时间；0：不等待",
+  "The certificate authority that COLINK_DOMAIN asks": "为 COLINK_DOMAIN 签发证书的颁发机构",
+  "The client as which the provider knows this gateway": "此网关在登录服务中的客户端 ID",
+  "The file that holds the secret, in place of the setting above": "存放该密钥的文件，代替上一项",
+  "This backup could not be recorded in the database: the gateway may warn of an older one.":
+    "无法在数据库中记录这次备份：网关可能仍提示备份已过旧。",
+  "The most that is kept of one answer for callers who come back":
+    "为重新连接的调用方保留的单个回答的最大长度",
+  "The private key of COLINK_TLS_CERT (PEM)": "COLINK_TLS_CERT 的私钥（PEM）",
+  "The provider's groups and the groups here that they lead to; unset: those of the same name":
+    "登录服务的组与本网关分组的对应关系；未设置：同名对应",
+  "The provider's groups whose members are administrators": "登录服务中成员为管理员的组",
+  "The provider's name on the sign-in page; unset: its host":
+    "登录页上显示的登录服务名称；未设置：其主机名",
+  "The release's files, offered to nodes under /download/; unset: downloads/ beside the executable or in the data folder":
+    "在 /download/ 下供节点下载的发布文件；未设置：可执行文件旁或数据目录中的 downloads/",
+  "What is asked of the provider; unset: openid email profile, and offline_access where it has that":
+    "向登录服务请求的作用域；未设置：openid email profile，支持时加上 offline_access",
+  "What it keeps, and where": "数据保存在哪里、保存多久",
+  "Where calls wait: as how many tokens of a prompt one token of an answer counts":
+    "排队时，一个输出 Token 相当于多少个提示词 Token",
+  "Where it listens": "监听地址",
+  "Where the certificate authority may write to": "颁发机构联系用的邮箱",
+  "Where the other gateways on the same Redis reach this one; unset: its own address":
+    "同一 Redis 上的其他网关访问此网关的地址；未设置：其自身的地址",
+  "Where the provider names a person's groups, such as groups or realm_access.roles; unset: nowhere":
+    "登录服务在哪个声明中给出用户的组，例如 groups 或 realm_access.roles；未设置：不读取",
+  "Whether addresses of which the provider does not say whether they are verified count as verified":
+    "登录服务未说明邮箱是否已验证时，是否视为已验证",
+  "Whether new nodes wait for an administrator's approval": "新节点是否需要管理员批准",
+  "Whether sign-in and registration with a password are off": "是否关闭密码登录和注册",
+  "Which node gets a call": "调用分配给哪个节点",
+  "Who may come in, and how much": "谁可以使用、可以用多少",
+  "Who may create an account": "谁可以创建账号",
+  "Whole answers held for all calls; never less than two frames":
+    "所有调用的非流式回答占用内存总量；不小于两个帧",
+  "Whole answers held for one account's calls; never less than two frames":
+    "一个账号的非流式回答占用内存总量；不小于两个帧",
+  "Who may sign in through the provider: any of its users, those who may register here, or those with an account":
+    "谁可以通过登录服务登录：其任何用户、可在此注册的人，或已有账号的人",
+  "With a certificate: redirect plain HTTP here; unset: 80 with COLINK_DOMAIN, else none":
+    "有证书时：在此端口把 HTTP 重定向到 HTTPS；未设置：使用 COLINK_DOMAIN 时为 80，否则不监听",
+  "Write everything to a new file, also while the gateway runs":
+    "把全部数据写入新文件，网关运行时也可以",
+  "a value from an example; {0}": "是示例中的值；{0}",
+  "a wildcard cannot be proved over HTTP: name each host":
+    "通配符域名无法通过 HTTP 验证：请逐个列出主机名",
+  "address": "地址",
+  "calls": "次",
+  "calls/min": "次/分钟",
+  "claim": "声明",
+  "days": "天",
+  "e-mail": "邮箱",
+  "file": "文件",
+  "folder": "目录",
+  "host": "主机",
+  "keys": "个",
+  "language": "语言",
+  "level": "级别",
+  "lines/min": "行/分钟",
+  "names, by comma": "名称，逗号分隔",
+  "nodes": "个",
+  "offers": "项",
+  "path": "路径",
+  "policy": "策略",
+  "port": "端口",
+  "requests/min": "次/分钟",
+  "text": "文本",
+  "times": "次",
+  "tokens": "Token",
+  "tries/h": "次/小时",
+  "tries/min": "次/分钟",
+  "words, by space": "词，空格分隔",
+  "an @ stands too late; {0}": "@ 的位置不对；{0}",
+  "copied and compared: {0}": "已复制并核对：{0}",
+  "debug, info, warn, error or silent": "debug、info、warn、error 或 silent",
+  "en or zh: what the program says at a terminal; unset: the locale's (LC_ALL, LC_MESSAGES, LANG)":
+    "en 或 zh：程序在终端使用的语言；未设置：随系统语言环境（LC_ALL、LC_MESSAGES、LANG）",
+  "expected a folder that can be written and read ({0})": "应为可读写的目录（{0}）",
+  "expected a number from {0} to {1}": "应为 {0} 到 {1} 的数",
+  "expected a path such as /co-link": "应为路径，例如 /co-link",
+  "expected a value": "不能为空",
+  "expected a whole number": "应为整数",
+  "expected addresses or CIDRs such as 10.0.0.0/8, separated by commas":
+    "应为用逗号分隔的地址或 CIDR，例如 10.0.0.0/8",
+  "expected an issuer without ? and #": "issuer 中不能有 ? 和 #",
+  "expected each model once, as model=policy, separated by commas; policies are {0}":
+    "应为用逗号分隔的“模型=策略”，每个模型只能出现一次；策略有 {0}",
+  "expected https://…": "应为 https://…",
+  "expected names such as co-link.example.com, without https:// and port, separated by commas":
+    "应为用逗号分隔的域名，例如 co-link.example.com，不带 https:// 和端口",
+  "expected one of {0}": "应为以下之一：{0}",
+  "expected pairs such as theirs=ours, separated by commas":
+    "应为用逗号分隔的“对方的组=本网关的分组”",
+  "expected words, openid among them": "应为用空格分隔的词，其中须有 openid",
+  "expected {0}": "应为 {0}",
+  "host no. {0}": "第 {0} 个主机",
+  "it lacks the group's name: redis-sentinel://host,host/group":
+    "缺少组名：redis-sentinel://host,host/group",
+  "its database is no number: redis://host:6379/0": "数据库编号不是数字：redis://host:6379/0",
+  'its file "secret" is damaged; restore it, or delete it: then every token and session that was made with it is void':
+    "其中的文件“secret”已损坏；请恢复它，或将其删除（删除后，用它生成的所有密钥和登录会话都会失效）",
+  "its parameter port is no port": "参数 port 不是有效的端口",
+  "its parameter {0} is not supported; leave it out": "不支持参数 {0}；请去掉",
+  "its parameters may be {0}": "可用的参数有 {0}",
+  "its {0} has a % that encodes nothing; {1}": "{0}中有无效的 % 编码；{1}",
+  "its {0} is empty": "{0}为空",
+  "its {0} is no host name or address": "{0}不是有效的主机名或地址",
+  "its {0} must be one of {1}": "{0} 应为以下之一：{1}",
+  "make one with: openssl rand -hex 32": "生成方法：openssl rand -hex 32",
+  "parameter {0}": "参数 {0} ",
+  "parameters": "参数",
+  "password": "密码",
+  "user name": "用户名",
+  "percent-encode / as %2F, ? as %3F, # as %23, @ as %40 and % as %25":
+    "请进行百分号编码：/ 写作 %2F，? 写作 %3F，# 写作 %23，@ 写作 %40，% 写作 %25",
+  "required with DATABASE_URL, the same for all gateways; {0}":
+    "使用 DATABASE_URL 时必填，且所有网关相同；{0}",
+  "restored the state of {0}: {1}; start the gateway": "已恢复到 {0} 的状态：{1}；请启动网关",
+  "shorter than 32 bytes; {0}": "不足 32 字节；{0}",
+  "the content of {0}": " {0} 的内容",
+  "the file is empty": "文件为空",
+  "the file of its {0} cannot be read ({1})": "无法读取 {0} 指定的文件（{1}）",
+  "the port of its {0} is no port; {1}": "{0}的端口无效；{1}",
+  "the same as now": "与现在相同的值",
+  "there is a # in it; {0}": "其中有 #；{0}",
+  "there is an @ after the first /; {0}": "第一个 / 之后有 @；{0}",
+  "{0} rows, with {1} accounts and {2} calls": "共 {0} 行，其中账号 {1} 个、调用 {2} 次",
+  "{0}: cannot read the secret ({1})": "{0}：无法读取密钥（{1}）",
+  "{0}: differs from the path of {1}; set one of them": "{0}：与 {1} 的路径不同；请只设置其中一个",
+  "{0}: fetches a certificate; set either it or {1}":
+    "{0}：会自动获取证书；请在它与 {1} 中只设置一个",
+  "{0}: needs {1} too": "{0}：还需要设置 {1}",
+  "{0}: no such setting; --help lists all": "{0}：没有这个设置；--help 列出所有设置",
+  "{0}: redirects to HTTPS; set {1} or {2} too, or PORT alone":
+    "{0}：用于重定向到 HTTPS；请同时设置 {1} 或 {2}，或只设置 PORT",
+  "{0}: required with {1}": "{0}：使用 {1} 时必填",
+  "{0}: set either it or {1}": "{0}：请在它与 {1} 中只设置一个",
+  "{0}: {1}, readable by you alone": "{0}：{1}，只有你能读取",
+  "{0}={1}: cannot be read ({2})": "{0}={1}：无法读取（{2}）",
 };
 
 export const t = textsOf(chinese);

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { type Config, ConfigError } from "./base/config.ts";
 import type { Log } from "./base/log.ts";
+import { t } from "./texts.ts";
 
 /** Starts a worker; for this program's own use. */
 export const WORKER_FLAG = "--as-worker";
@@ -34,11 +35,11 @@ export function workerCount(text: string, { redisUrl, databaseUrl, port }: Confi
   const problems = [
     ...Number.isInteger(count) && count >= 1 && count <= MAX_WORKERS
       ? []
-      : [`--workers ${text}: expected a whole number from 1 to ${MAX_WORKERS}`],
+      : [t`--workers ${text}: expected a whole number from 1 to ${MAX_WORKERS}`],
     ...redisUrl === null || databaseUrl === null
-      ? ["--workers: set REDIS_URL and DATABASE_URL, which make the workers one network"]
+      ? [t`--workers: set REDIS_URL and DATABASE_URL, which make the workers one network`]
       : [],
-    ...port === 0 ? ["--workers: set PORT to the one that all workers share"] : [],
+    ...port === 0 ? [t`--workers: set PORT to the one that all workers share`] : [],
   ];
   if (problems.length > 0) throw new ConfigError(problems);
   return count;

@@ -39,7 +39,7 @@ function rowOf({ path, tables }: Markdown, first: string, head?: string): string
 }
 
 /** Name, default and unit of every setting, as `--help` prints them. */
-const settings = settingsHelp().split("\n").map((line) => {
+const settings = settingsHelp().split("\n").filter((line) => line.startsWith("  ")).map((line) => {
   const [name = "", fallback = "", unit = ""] = line.trim().split(/\s{2,}/);
   return { name, fallback, unit };
 });
@@ -51,6 +51,19 @@ for (const { name, fallback, unit } of settings) {
     expect(shownUnit).toBe(unit);
   });
 }
+
+test("--help lists the settings in the order and by the sections of docs/configuration.md", () => {
+  const documented = readFileSync(at("docs/configuration.md"), "utf8").split("\n").map((line) =>
+    /^### (.*)|^\| `([A-Z_]+)`/.exec(line)
+  ).map((found) => found?.[1] ?? found?.[2] ?? "");
+  const listed = settingsHelp().split("\n").map((line) =>
+    /^( {2}[A-Z_]+|\S.*)/.exec(line)?.[0] ?? ""
+  );
+  const names = listed.filter(Boolean).map((line) => line.trim());
+  expect(names).toEqual(
+    documented.filter((name, i) => names.includes(name) && documented.indexOf(name) === i),
+  );
+});
 
 test("docs/configuration.md explains every way to choose a node", () => {
   const page = readFileSync(at("docs/configuration.md"), "utf8");

@@ -31,6 +31,12 @@ for (const [room, chinese] of rooms) {
 /** Files whose words all go to a person at a terminal; others have words for logs, reports and the gateway too. */
 const terminalFiles = [
   "server/admin.ts",
+  "server/base/config.ts",
+  "server/base/database_url.ts",
+  "server/base/kept_secret.ts",
+  "server/base/redis_url.ts",
+  "server/base/service_url.ts",
+  "server/base/setting.ts",
   "client/setup/start.ts",
   "client/setup/init.ts",
 ];

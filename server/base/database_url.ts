@@ -2,6 +2,7 @@
 
 import { checkedUrl, fileOf, parseServiceUrl, type ServiceUrl } from "./service_url.ts";
 import { SettingError } from "./setting.ts";
+import { t } from "../texts.ts";
 
 /** What a connection needs. Undefined members: the driver's defaults. */
 export interface DatabaseAddress {
@@ -90,18 +91,18 @@ export const databaseUrl = checkedUrl(parseDatabaseUrl);
 
 function checkParameter(name: string, value: string): void {
   if (refused.has(name)) {
-    throw new SettingError(`its parameter ${name} is not supported; leave it out`);
+    throw new SettingError(t`its parameter ${name} is not supported; leave it out`);
   }
   const accepted = choices[name];
   if (accepted !== undefined && !accepted.includes(value)) {
-    throw new SettingError(`its ${name} must be one of ${accepted.join(", ")}`);
+    throw new SettingError(t`its ${name} must be one of ${accepted.join(", ")}`);
   }
 }
 
 function portsOf({ parameters, hosts }: ServiceUrl, count: number): number[] {
   const listed = parameters.get("port")?.split(",").map(Number) ?? [];
   if (listed.some((port) => !Number.isInteger(port) || port < 1 || port > 65535)) {
-    throw new SettingError("its parameter port is no port");
+    throw new SettingError(t`its parameter port is no port`);
   }
   return Array.from(
     { length: Math.max(count, 1) },

@@ -11,19 +11,20 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { SettingError } from "./setting.ts";
+import { t } from "../texts.ts";
 
 /** Secrets from examples and tutorials. */
 const WELL_KNOWN = /^(.)\1*$|changeme|change-me|your[-_ ]?(jwt[-_ ]?)?secret|supersecret/i;
 
-const ADVICE = "make one with: openssl rand -hex 32";
+const ADVICE = t`make one with: openssl rand -hex 32`;
 
 /** What is wrong with a secret from the environment; null: nothing. The text never repeats it. */
 export function secretProblem(secret: string): string | null {
-  if (isShort(secret)) return `shorter than 32 bytes; ${ADVICE}`;
-  return WELL_KNOWN.test(secret) ? `a value from an example; ${ADVICE}` : null;
+  if (isShort(secret)) return t`shorter than 32 bytes; ${ADVICE}`;
+  return WELL_KNOWN.test(secret) ? t`a value from an example; ${ADVICE}` : null;
 }
 
-export const SECRET_REQUIRED = `required with DATABASE_URL, the same for all gateways; ${ADVICE}`;
+export const SECRET_REQUIRED = t`required with DATABASE_URL, the same for all gateways; ${ADVICE}`;
 
 function isShort(secret: string): boolean {
   return new TextEncoder().encode(secret).length < 32;
@@ -38,12 +39,11 @@ export function keptSecret(dataDir: string): string {
     secret = readFileSync(path, "utf8").trim();
   } catch (error) {
     const state = (error as { code?: string }).code ?? String(error);
-    throw new SettingError(`expected a folder that can be written and read (${state})`);
+    throw new SettingError(t`expected a folder that can be written and read (${state})`);
   }
   if (!isShort(secret)) return secret;
   throw new SettingError(
-    'its file "secret" is damaged; restore it, or delete it: then every token and session that ' +
-      "was made with it is void",
+    t`its file "secret" is damaged; restore it, or delete it: then every token and session that was made with it is void`,
   );
 }
 

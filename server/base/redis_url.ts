@@ -2,6 +2,7 @@
 
 import { checkedUrl, fileOf, parseServiceUrl } from "./service_url.ts";
 import { SettingError } from "./setting.ts";
+import { t } from "../texts.ts";
 
 type RedisForm = "single" | "sentinel" | "cluster";
 
@@ -49,14 +50,14 @@ export function parseRedisUrl(text: string): RedisAddress {
   const form = forms[url.scheme.replace(/^rediss/, "redis")]!;
   const known = parametersOf[form];
   if ([...parameters.keys()].some((name) => !known.includes(name))) {
-    throw new SettingError(`its parameters may be ${known.join(", ")}`);
+    throw new SettingError(t`its parameters may be ${known.join(", ")}`);
   }
   if (form === "sentinel" && path === "") {
-    throw new SettingError("it lacks the group's name: redis-sentinel://host,host/group");
+    throw new SettingError(t`it lacks the group's name: redis-sentinel://host,host/group`);
   }
   const database = form === "sentinel" ? parameters.get("db") ?? "" : path;
   if (!/^\d{0,5}$/.test(database)) {
-    throw new SettingError("its database is no number: redis://host:6379/0");
+    throw new SettingError(t`its database is no number: redis://host:6379/0`);
   }
   const hosts = url.hosts.length > 0 ? url.hosts : [{ host: "127.0.0.1", port: null }];
   const ca = fileOf(url, "ca_file");

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { type Reader, SettingError } from "./setting.ts";
+import { t } from "../texts.ts";
 
 export interface ServiceUrl {
   scheme: string;
@@ -19,7 +20,7 @@ const SHAPE = /^([a-z-]+):\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#]*))?(?:\?([^#]
 
 const HOST = /^(?:\[([0-9a-fA-F:.]+)\]|([^[\]:\s]*))(?::(.*))?$/;
 
-const ENCODE = "percent-encode / as %2F, ? as %3F, # as %23, @ as %40 and % as %25";
+const ENCODE = t`percent-encode / as %2F, ? as %3F, # as %23, @ as %40 and % as %25`;
 
 /**
  * Reads such a URL. Throws SettingError, which names the part that is wrong and repeats none: where a
@@ -29,12 +30,12 @@ export function parseServiceUrl(text: string, schemes: readonly string[]): Servi
   const [, scheme = "", auth = "", list = "", path = "", query = "", fragment] = SHAPE.exec(text) ??
     [];
   if (!schemes.includes(scheme)) {
-    const wanted = schemes.map((scheme) => `${scheme}://…`).join(" or ");
+    const wanted = schemes.map((scheme) => `${scheme}://…`).join(t` or `);
     const isOfScheme = schemes.some((scheme) => text.startsWith(`${scheme}://`));
-    throw new SettingError(isOfScheme ? `an @ stands too late; ${ENCODE}` : `expected ${wanted}`);
+    throw new SettingError(isOfScheme ? t`an @ stands too late; ${ENCODE}` : t`expected ${wanted}`);
   }
-  if (fragment !== undefined) throw new SettingError(`there is a # in it; ${ENCODE}`);
-  if (path.includes("@")) throw new SettingError(`there is an @ after the first /; ${ENCODE}`);
+  if (fragment !== undefined) throw new SettingError(t`there is a # in it; ${ENCODE}`);
+  if (path.includes("@")) throw new SettingError(t`there is an @ after the first /; ${ENCODE}`);
   const colon = auth.indexOf(":");
   const [username, password] = colon < 0 ? [auth, ""] : [
     auth.slice(0, colon),
@@ -42,14 +43,14 @@ export function parseServiceUrl(text: string, schemes: readonly string[]): Servi
   ];
   return {
     scheme,
-    username: decoded("user name", username),
-    password: decoded("password", password),
+    username: decoded(t`user name`, username),
+    password: decoded(t`password`, password),
     hosts: list === "" ? [] : list.split(",").map(hostOf),
-    path: decoded("path", path),
+    path: decoded(t`path`, path),
     parameters: new Map(
       query.split("&").filter(Boolean).map((pair) => {
         const [name = "", ...value] = pair.split("=");
-        return [decoded("parameters", name), decoded(`parameter ${name}`, value.join("="))];
+        return [decoded(t`parameters`, name), decoded(t`parameter ${name}`, value.join("="))];
       }),
     ),
   };
@@ -63,7 +64,7 @@ export function fileOf({ parameters }: ServiceUrl, name: string): string | undef
     return readFileSync(path, "utf8");
   } catch (error) {
     throw new SettingError(
-      `the file of its ${name} cannot be read (${(error as { code?: string }).code})`,
+      t`the file of its ${name} cannot be read (${(error as { code?: string }).code})`,
     );
   }
 }
@@ -78,13 +79,13 @@ export function checkedUrl(check: (text: string) => unknown): Reader<string | nu
 }
 
 function hostOf(text: string, at: number, { length }: readonly string[]) {
-  const which = length === 1 ? "host" : `host no. ${at + 1}`;
+  const which = length === 1 ? t`host` : t`host no. ${at + 1}`;
   const [whole, address, name = "", port] = HOST.exec(text) ?? [];
-  if (whole === undefined) throw new SettingError(`its ${which} is no host name or address`);
+  if (whole === undefined) throw new SettingError(t`its ${which} is no host name or address`);
   const isPort = port === undefined || /^\d{1,5}$/.test(port) && Number(port) <= 65535;
-  if (!isPort) throw new SettingError(`the port of its ${which} is no port; ${ENCODE}`);
+  if (!isPort) throw new SettingError(t`the port of its ${which} is no port; ${ENCODE}`);
   const host = address ?? decoded(which, name);
-  if (host === "") throw new SettingError(`its ${which} is empty`);
+  if (host === "") throw new SettingError(t`its ${which} is empty`);
   return { host, port: port === undefined ? null : Number(port) };
 }
 
@@ -92,6 +93,6 @@ function decoded(what: string, text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new SettingError(`its ${what} has a % that encodes nothing; ${ENCODE}`);
+    throw new SettingError(t`its ${what} has a % that encodes nothing; ${ENCODE}`);
   }
 }

@@ -3,6 +3,7 @@
 import { isLoopback } from "./loopback.ts";
 import { isIP } from "node:net";
 import { homedir } from "node:os";
+import { t } from "../texts.ts";
 
 /** Reads one setting's text. Throws SettingError. */
 export type Reader<T> = (text: string) => T;
@@ -21,7 +22,7 @@ export function number(min: number, max: number): Reader<number> {
   return (given) => {
     const value = Number(given);
     const isInRange = /^\d+(\.\d+)?$/.test(given) && value >= min && value <= max;
-    return isInRange ? value : unexpected(`expected a number from ${min} to ${max}`);
+    return isInRange ? value : unexpected(t`expected a number from ${min} to ${max}`);
   };
 }
 
@@ -29,7 +30,7 @@ export function whole(min: number, max: number): Reader<number> {
   const read = number(min, max);
   return (given) => {
     const value = read(given);
-    return Number.isInteger(value) ? value : unexpected("expected a whole number");
+    return Number.isInteger(value) ? value : unexpected(t`expected a whole number`);
   };
 }
 
@@ -40,7 +41,7 @@ export function optional<T>(read: Reader<T>): Reader<T | null> {
 
 /** Of a setting that has a default, so that its text is never empty. */
 export function required<T>(read: Reader<T | null>): Reader<T> {
-  return (given) => read(given) ?? unexpected("expected a value");
+  return (given) => read(given) ?? unexpected(t`expected a value`);
 }
 
 /** Multiplies a number by its unit. */
@@ -60,18 +61,18 @@ export function days(min: number, max: number): Reader<number> {
 
 export function choice<const T extends string>(...names: readonly T[]): Reader<T> {
   return (given) =>
-    names.find((name) => name === given) ?? unexpected(`expected one of ${names.join(", ")}`);
+    names.find((name) => name === given) ?? unexpected(t`expected one of ${names.join(", ")}`);
 }
 
 export const onOff: Reader<boolean> = (given) => choice("on", "off")(given) === "on";
 
 /** Null for the empty text. */
 export function url(...schemes: string[]): Reader<string | null> {
-  const wanted = schemes.map((scheme) => `${scheme}://…`).join(" or ");
+  const wanted = schemes.map((scheme) => `${scheme}://…`).join(t` or `);
   return (given) => {
     if (given === "") return null;
     const isOfScheme = schemes.some((scheme) => given.startsWith(`${scheme}://`));
-    return isOfScheme && URL.canParse(given) ? given : unexpected(`expected ${wanted}`);
+    return isOfScheme && URL.canParse(given) ? given : unexpected(t`expected ${wanted}`);
   };
 }
 
@@ -80,9 +81,9 @@ export const issuer: Reader<string | null> = (given) => {
   const read = url("https", "http")(given);
   if (read === null) return null;
   const { protocol, hostname, search, hash } = new URL(read);
-  if (search !== "" || hash !== "") return unexpected("expected an issuer without ? and #");
+  if (search !== "" || hash !== "") return unexpected(t`expected an issuer without ? and #`);
   const isHere = isLoopback(hostname);
-  return protocol === "https:" || isHere ? read : unexpected("expected https://…");
+  return protocol === "https:" || isHere ? read : unexpected(t`expected https://…`);
 };
 
 /** Words of OAuth 2.0, `openid` among them; empty: none. */
@@ -90,7 +91,7 @@ export const scopes: Reader<string> = (given) => {
   const words = given.split(/\s+/).filter(Boolean);
   const isValid = words.every((word) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(word)) &&
     (words.length === 0 || words.includes("openid"));
-  return isValid ? words.join(" ") : unexpected("expected words, openid among them");
+  return isValid ? words.join(" ") : unexpected(t`expected words, openid among them`);
 };
 
 export const names: Reader<string[]> = (given) => parts(given);
@@ -102,7 +103,7 @@ export const pairs: Reader<(readonly [string, string])[]> = (given) =>
     const [theirs, ours] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
     return at > 0 && theirs !== "" && ours !== ""
       ? [theirs, ours] as const
-      : unexpected("expected pairs such as theirs=ours, separated by commas");
+      : unexpected(t`expected pairs such as theirs=ours, separated by commas`);
   });
 
 /** A path without a slash at its end; empty: none. */
@@ -110,7 +111,7 @@ export const path: Reader<string> = (given) => {
   const trimmed = given.replace(/\/+$/, "");
   return trimmed === "" || /^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/.test(trimmed)
     ? trimmed
-    : unexpected("expected a path such as /co-link");
+    : unexpected(t`expected a path such as /co-link`);
 };
 
 const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
@@ -122,8 +123,8 @@ export const domains: Reader<string[]> = (given) => {
   if (wrong === undefined) return names;
   return unexpected(
     wrong.startsWith("*.")
-      ? "a wildcard cannot be proved over HTTP: name each host"
-      : "expected names such as co-link.example.com, without https:// and port, separated by commas",
+      ? t`a wildcard cannot be proved over HTTP: name each host`
+      : t`expected names such as co-link.example.com, without https:// and port, separated by commas`,
   );
 };
 
@@ -131,7 +132,7 @@ export const cidrs: Reader<string[]> = (given) => {
   const list = parts(given);
   return list.every(isCidr)
     ? list
-    : unexpected("expected addresses or CIDRs such as 10.0.0.0/8, separated by commas");
+    : unexpected(t`expected addresses or CIDRs such as 10.0.0.0/8, separated by commas`);
 };
 
 /** By IP version. */
@@ -154,7 +155,7 @@ export function byModel<const T extends string>(
       const known = names.find((one) => one === name);
       if (at < 0 || model === "" || known === undefined || chosen.has(model)) {
         return unexpected(
-          `expected each model once, as model=policy, separated by commas; policies are ${
+          t`expected each model once, as model=policy, separated by commas; policies are ${
             names.join(", ")
           }`,
         );

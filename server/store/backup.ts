@@ -10,6 +10,7 @@ import { dirname, join, resolve } from "node:path";
 import postgres from "postgres";
 import { parseDatabaseUrl } from "../base/database_url.ts";
 import { silentLog } from "../base/log.ts";
+import { t } from "../texts.ts";
 import { openStore } from "./open.ts";
 import { openClient } from "./postgres.ts";
 import { DATABASE_FILE } from "./sqlite.ts";
@@ -54,7 +55,7 @@ export async function backUp(
   file: string,
   facts: BackupFacts,
 ): Promise<RowCounts> {
-  if (existsSync(file)) throw new BackupError(`Cannot write ${file}: it exists already`);
+  if (existsSync(file)) throw new BackupError(t`Cannot write ${file}: it exists already`);
   return await inFolderBeside(file, async (folder) => {
     const draft = join(folder, DATABASE_FILE);
     if (source.databaseUrl === null) copyFile(source.dataDir, draft);
@@ -67,13 +68,13 @@ export async function backUp(
 
 /** Reads what a backup says of itself. Throws BackupError for any other file. */
 export function factsOf(file: string): BackupFacts {
-  if (!existsSync(file)) throw new BackupError(`Cannot read ${file}: there is no such file`);
+  if (!existsSync(file)) throw new BackupError(t`Cannot read ${file}: there is no such file`);
   try {
     using database = new Database(file, { readonly: true });
     const row = database.query<{ facts: string }, []>(`select facts from ${FACTS_TABLE}`).get();
     return JSON.parse(row?.facts ?? "") as BackupFacts;
   } catch {
-    throw new BackupError(`Cannot read ${file}: it is no backup of a gateway, or damaged`);
+    throw new BackupError(t`Cannot read ${file}: it is no backup of a gateway, or damaged`);
   }
 }
 
@@ -84,7 +85,7 @@ export async function restore(file: string, target: DatabasePlace): Promise<RowC
   const own = join(dataDir, DATABASE_FILE);
   if (databaseUrl === null && existsSync(own)) {
     throw new BackupError(
-      `Cannot restore to ${own}: it exists already; stop the gateway and move it away first`,
+      t`Cannot restore to ${own}: it exists already; stop the gateway and move it away first`,
     );
   }
   return await inFolderBeside(own, async (folder) => {
@@ -105,7 +106,7 @@ async function inFolderBeside<T>(file: string, work: (folder: string) => Promise
   try {
     folder = mkdtempSync(join(dirname(resolve(file)), ".co-link-"));
   } catch (error) {
-    throw new BackupError(`Cannot write beside ${file} (${(error as { code?: string }).code})`);
+    throw new BackupError(t`Cannot write beside ${file} (${(error as { code?: string }).code})`);
   }
   try {
     return await work(folder);
@@ -117,7 +118,7 @@ async function inFolderBeside<T>(file: string, work: (folder: string) => Promise
 /** A consistent copy, whoever writes meanwhile. */
 function copyFile(dataDir: string, draft: string): void {
   const file = join(dataDir, DATABASE_FILE);
-  if (!existsSync(file)) throw new BackupError(`Cannot back up ${file}: there is no such file`);
+  if (!existsSync(file)) throw new BackupError(t`Cannot back up ${file}: there is no such file`);
   vacuumInto(file, draft);
 }
 
@@ -128,7 +129,7 @@ function vacuumInto(file: string, draft: string): void {
     database.query("vacuum into ?").run(draft);
     chmodSync(draft, 0o600);
   } catch (error) {
-    throw new BackupError(`Cannot copy ${file}: ${(error as Error).message}`);
+    throw new BackupError(t`Cannot copy ${file}: ${(error as Error).message}`);
   }
 }
 
@@ -136,7 +137,9 @@ function vacuumInto(file: string, draft: string): void {
 function seal(draft: string, facts: BackupFacts): RowCounts {
   using database = new Database(draft, { readwrite: true });
   const check = database.query<{ integrity_check: string }, []>("pragma integrity_check").get();
-  if (check?.integrity_check !== "ok") throw new BackupError("Cannot back up: the copy is damaged");
+  if (check?.integrity_check !== "ok") {
+    throw new BackupError(t`Cannot back up: the copy is damaged`);
+  }
   database.exec(`create table ${FACTS_TABLE} (facts text not null)`);
   database.query(`insert into ${FACTS_TABLE} values (?)`).run(JSON.stringify(facts));
   database.exec(ONE_FILE);
@@ -155,7 +158,7 @@ function publish(draft: string, file: string): void {
   try {
     linkSync(draft, file);
   } catch (error) {
-    throw new BackupError(`Cannot write ${file} (${(error as { code?: string }).code})`);
+    throw new BackupError(t`Cannot write ${file} (${(error as { code?: string }).code})`);
   }
 }
 
@@ -179,8 +182,7 @@ async function copyServer(databaseUrl: string, folder: string): Promise<void> {
       const own = file.query<{ version: number }, []>("select version from colink_schema").get();
       if (version?.version !== own?.version) {
         throw new BackupError(
-          `Cannot back up: the database has version ${version?.version} of the schema, this program ` +
-            `${own?.version}; use the gateway's own program`,
+          t`Cannot back up: the database has version ${version?.version} of the schema, this program ${own?.version}; use the gateway's own program`,
         );
       }
       for (const { name, columns } of tablesOf(file)) {
@@ -215,7 +217,7 @@ async function fillServer(draft: string, databaseUrl: string): Promise<RowCounts
         const [found] = await sql.unsafe(`select 1 as one from ${name} limit 1`);
         if (found !== undefined) {
           throw new BackupError(
-            `Cannot fill the database: its table ${name} is not empty; name an empty database`,
+            t`Cannot fill the database: its table ${name} is not empty; name an empty database`,
           );
         }
         const list = columns.map((column) => column.name).join(", ");
@@ -290,6 +292,6 @@ async function compare(
   );
   if (one !== undefined && other !== undefined && differs.length === 0) return;
   throw new BackupError(
-    `Cannot copy: table ${table} differs from its copy in ${differs.length} sums; nothing was changed`,
+    t`Cannot copy: table ${table} differs from its copy in ${differs.length} sums; nothing was changed`,
   );
 }

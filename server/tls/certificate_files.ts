@@ -4,6 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import type { Clock } from "../base/clock.ts";
 import { ConfigError, settingNames } from "../base/config.ts";
 import type { Log } from "../base/log.ts";
+import { t } from "../texts.ts";
 import { type Certificates, type KeyPair, validityOf } from "./certificates.ts";
 
 /** How often the files' times are looked at: programs that renew certificates replace files in many ways. */
@@ -101,6 +102,6 @@ async function textOf(setting: string, file: string): Promise<string> {
     return await readFile(file, "utf8");
   } catch (error) {
     const { code = String(error) } = error as { code?: string };
-    throw new ConfigError([`${setting}=${JSON.stringify(file)}: cannot be read (${code})`]);
+    throw new ConfigError([t`${setting}=${JSON.stringify(file)}: cannot be read (${code})`]);
   }
 }

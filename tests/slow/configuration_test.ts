@@ -35,16 +35,28 @@ describe("a start with settings that are wrong", () => {
     expect(output.split("\n")).toEqual([
       "Cannot start:",
       `  PORT="eighty": expected a number from 0 to 65535`,
+      expect.stringMatching(/^ {2}COLINK_TRUSTED_PROXIES=.*: expected addresses or CIDRs/),
       expect.stringMatching(/^ {2}DATABASE_URL=\(not shown\): expected postgres:\/\//),
       expect.stringMatching(/^ {2}REDIS_URL=\(not shown\): the port of its host is no port/),
-      `  COLINK_DEFAULT_RPM="-1": expected a number from 0 to 1000000`,
       `  COLINK_REGISTRATION="sometimes": expected one of open, invite, closed`,
-      expect.stringMatching(/^ {2}COLINK_TRUSTED_PROXIES=.*: expected addresses or CIDRs/),
+      `  COLINK_DEFAULT_RPM="-1": expected a number from 0 to 1000000`,
       `  COLINK_DRAIN_SECONDS="soon": expected a number from 0 to 3600`,
       "  COLINK_LOG_LEVLE: no such setting; --help lists all",
       expect.stringMatching(/^ {2}JWT_SECRET: shorter than 32 bytes/),
     ]);
     expect(output).not.toContain("canary");
+  });
+
+  test("names them in Chinese where the locale is Chinese", async () => {
+    const { code, output } = await runGateway([], {
+      env: { LANG: "zh_CN.UTF-8", PORT: "eighty", COLINK_LOG_LEVLE: "debug" },
+    });
+    expect(output.split("\n")).toEqual([
+      "无法启动：",
+      `  PORT="eighty": 应为 0 到 65535 的数`,
+      "  COLINK_LOG_LEVLE：没有这个设置；--help 列出所有设置",
+    ]);
+    expect(code).toBe(2);
   });
 
   test("refuses a database URL that no driver can read, and does not repeat its password", async () => {

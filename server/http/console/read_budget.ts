@@ -2,6 +2,7 @@
 
 import { Budget, GroupBudget } from "../../../api/mod.ts";
 import { UsageError } from "../../base/config.ts";
+import { t } from "../../texts.ts";
 
 const shapes = { account: Budget, group: GroupBudget };
 
@@ -19,6 +20,6 @@ export function readBudget(text: string, whose: keyof typeof shapes): GroupBudge
   const names = Object.keys(shapes[whose].shape).join(", ");
   const reasons = error.issues.map(({ path, message }) => `${path.join(".")} ${message}`.trim());
   throw new UsageError([
-    `--budget=${text}: ${reasons.join("; ")}; expected name=number of ${names}; or none`,
+    t`--budget=${text}: ${reasons.join("; ")}; expected name=number of ${names}; or none`,
   ]);
 }

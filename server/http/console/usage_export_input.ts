@@ -2,6 +2,7 @@
 
 import { UsageExportFilter } from "../../../api/mod.ts";
 import { UsageError } from "../../base/config.ts";
+import { t } from "../../texts.ts";
 import { DAY_MS, TimeZone } from "../../base/time_zone.ts";
 
 interface Input {
@@ -17,7 +18,7 @@ export function readUsageExport({ from, to, ...others }: Input): UsageExportFilt
   const start = (option: string, text: string, more: number) => {
     const day = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00Z`) : Number.NaN;
     if (Number.isNaN(day)) {
-      throw new UsageError([`--${option}=${text}: expected a day such as 2026-11-01`]);
+      throw new UsageError([t`--${option}=${text}: expected a day such as 2026-11-01`]);
     }
     return new TimeZone(others.zone, day, day + DAY_MS).startOf(day / DAY_MS + more);
   };
