@@ -5,6 +5,16 @@ import { Histogram } from "./histogram.ts";
 /** Between two turns of the timer: a block is seen as long as it is, or shorter by at most this. */
 const EVERY_MS = 20;
 
+/** The same while the loop has next to nothing to do: each turn wakes the processor. */
+const IDLE_EVERY_MS = 1_000;
+
+/** Turns without an ended call and without work, after which the loop counts as idle. */
+const QUIET_TURNS = 50;
+
+/** CPU time of a short turn, and of a long one, from which on the loop counts as working. */
+const WORK_MS = 2;
+const IDLE_WORK_MS = 50;
+
 /** A meter that nobody has read for this long stops, so that an idle gateway does not wake for it. */
 const UNREAD_MS = 5 * 60_000;
 
@@ -14,8 +24,8 @@ export interface LoopMeterWorld {
   monotonic(): number;
   /** CPU time of the thread that runs the event loop, in milliseconds. */
   cpuMs(): number;
-  /** Runs the task again and again; the returned function ends that. */
-  every(ms: number, task: () => void): () => void;
+  /** Runs the task once; the returned function cancels that. */
+  after(ms: number, task: () => void): () => void;
 }
 
 const systemWorld: LoopMeterWorld = {
@@ -24,44 +34,78 @@ const systemWorld: LoopMeterWorld = {
     const { user, system } = process.threadCpuUsage();
     return (user + system) / 1000;
   },
-  every(ms, task) {
-    const timer = setInterval(task, ms);
+  after(ms, task) {
+    const timer = setTimeout(task, ms);
     // A gateway that has stopped must not wait for it.
     timer.unref();
-    return () => clearInterval(timer);
+    return () => clearTimeout(timer);
   },
 };
 
 export class LoopMeter {
   /** How late the timer fires by the clock: other processes' share of the machine counts as well. */
   readonly delaySeconds = new Histogram(LIMITS_SECONDS);
-  /** CPU time between two turns beyond their distance: what the loop's own work has made others wait. */
+  /**
+   * CPU time between two turns beyond the distance of short ones: what the loop's own work has made
+   * others wait. The work of a long turn counts as one block, so that none is missed.
+   */
   readonly blockSeconds = new Histogram(LIMITS_SECONDS);
   #readMs = 0;
   #lastMs = 0;
   #lastCpuMs = 0;
-  #stop: (() => void) | null = null;
+  #everyMs = EVERY_MS;
+  #quietTurns = 0;
+  /** Null: nothing is measured. */
+  #cancelTurn: (() => void) | null = null;
 
   constructor(private readonly world: LoopMeterWorld = systemWorld) {}
 
   /** Starts measuring, or goes on for some minutes more. */
   keepRunning(): void {
     this.#readMs = this.world.monotonic();
-    if (this.#stop !== null) return;
+    if (this.#cancelTurn !== null) return;
     this.#lastMs = this.#readMs;
     this.#lastCpuMs = this.world.cpuMs();
-    this.#stop = this.world.every(EVERY_MS, () => this.#turn());
+    this.#armShort();
+  }
+
+  /** Called for each call: where there is one, there may be more, which are worth short turns. */
+  callEnded(): void {
+    this.#quietTurns = 0;
+    if (this.#everyMs === EVERY_MS || this.#cancelTurn === null) return;
+    this.#cancelTurn();
+    this.#lastMs = this.world.monotonic();
+    this.#countWork();
+    this.#armShort();
+  }
+
+  #armShort(): void {
+    this.#quietTurns = 0;
+    this.#arm(EVERY_MS);
+  }
+
+  #arm(everyMs: number): void {
+    this.#everyMs = everyMs;
+    this.#cancelTurn = this.world.after(everyMs, () => this.#turn());
   }
 
   #turn(): void {
+    this.#cancelTurn = null;
     const nowMs = this.world.monotonic();
-    const cpuMs = this.world.cpuMs();
-    this.delaySeconds.add(Math.max(0, nowMs - this.#lastMs - EVERY_MS) / 1000);
-    this.blockSeconds.add(Math.max(0, cpuMs - this.#lastCpuMs - EVERY_MS) / 1000);
+    this.delaySeconds.add(Math.max(0, nowMs - this.#lastMs - this.#everyMs) / 1000);
     this.#lastMs = nowMs;
+    const workMs = this.#countWork();
+    if (nowMs - this.#readMs >= UNREAD_MS) return;
+    if (workMs >= (this.#everyMs === EVERY_MS ? WORK_MS : IDLE_WORK_MS)) this.#armShort();
+    else this.#arm(++this.#quietTurns >= QUIET_TURNS ? IDLE_EVERY_MS : EVERY_MS);
+  }
+
+  /** The CPU time since this was last counted, in milliseconds. */
+  #countWork(): number {
+    const cpuMs = this.world.cpuMs();
+    const workMs = cpuMs - this.#lastCpuMs;
     this.#lastCpuMs = cpuMs;
-    if (nowMs - this.#readMs < UNREAD_MS) return;
-    this.#stop?.();
-    this.#stop = null;
+    this.blockSeconds.add(Math.max(0, workMs - EVERY_MS) / 1000);
+    return workMs;
   }
 }

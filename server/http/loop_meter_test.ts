@@ -4,21 +4,38 @@ import { LoopMeter } from "./loop_meter.ts";
 
 /** A meter whose timer the test turns. */
 function start() {
-  const world = { nowMs: 1000, cpu: 500, timers: new Set<() => void>() };
+  const world = { nowMs: 1000, cpu: 500 };
+  const timers = new Map<() => void, number>();
   const meter = new LoopMeter({
     monotonic: () => world.nowMs,
     cpuMs: () => world.cpu,
-    every(_, task) {
-      world.timers.add(task);
-      return () => void world.timers.delete(task);
+    after(ms, task) {
+      timers.set(task, world.nowMs + ms);
+      return () => void timers.delete(task);
     },
   });
+  /** The loop is busy with other work, or sleeps, for so long; then due timers fire. */
   const turn = (afterMs: number, cpuMs = 0) => {
     world.nowMs += afterMs;
     world.cpu += cpuMs;
-    for (const task of world.timers) task();
+    for (const [task, atMs] of [...timers]) {
+      if (atMs <= world.nowMs && timers.delete(task)) task();
+    }
   };
-  return { meter, world, turn };
+  const turns = (count: number, afterMs: number, cpuMs = 0) => {
+    for (let i = 0; i < count; i++) turn(afterMs, cpuMs);
+  };
+  /** The distance of the next turn; undefined: there is none. */
+  const nextMs = () => timers.values().map((atMs) => atMs - world.nowMs).next().value;
+  return { meter, turn, turns, nextMs };
+}
+
+/** A meter that has found its loop idle. */
+function startIdle() {
+  const idle = start();
+  idle.meter.keepRunning();
+  idle.turns(50, 20);
+  return idle;
 }
 
 /** How many values of the histogram lie above so many seconds, which must be one of its limits. */
@@ -39,15 +56,55 @@ test("a late timer counts as a delay, and as a block only by the CPU time that i
 });
 
 test("nothing is measured before the first reading, nor long after the last, and what lies between is no delay", () => {
-  const { meter, world, turn } = start();
-  expect(world.timers.size).toBe(0);
+  const { meter, turn, turns, nextMs } = start();
+  meter.callEnded();
+  expect(nextMs()).toBeUndefined();
   meter.keepRunning();
   meter.keepRunning();
-  expect(world.timers.size).toBe(1);
-  for (let i = 0; i < 15_000; i++) turn(20);
-  expect(world.timers.size).toBe(0);
+  expect(nextMs()).toBe(20);
+  turns(15_000, 20, 5);
+  expect(nextMs()).toBeUndefined();
   turn(3_600_000, 1000);
   meter.keepRunning();
   turn(20);
   expect([above(meter.delaySeconds, 0.002), above(meter.blockSeconds, 0.002)]).toEqual([0, 0]);
+});
+
+test("a loop with nothing to do is looked at once a second, also when its metrics are read", () => {
+  const { meter, turns, nextMs } = startIdle();
+  expect(nextMs()).toBe(1000);
+  meter.keepRunning();
+  turns(100, 1000, 30);
+  expect(nextMs()).toBe(1000);
+  expect([above(meter.delaySeconds, 0.002), above(meter.blockSeconds, 0.01)]).toEqual([0, 0]);
+});
+
+test("a call, or a second with much work, makes an idle loop measured every 20 ms again", () => {
+  const byCall = startIdle();
+  byCall.turn(700);
+  byCall.meter.callEnded();
+  expect(byCall.nextMs()).toBe(20);
+  byCall.turn(20);
+  expect(above(byCall.meter.delaySeconds, 0.002)).toBe(0);
+
+  const byWork = startIdle();
+  byWork.turn(1000, 60);
+  expect(byWork.nextMs()).toBe(20);
+  byWork.turns(49, 20, 1);
+  expect(byWork.nextMs()).toBe(20);
+  byWork.turn(20, 1);
+  expect(byWork.nextMs()).toBe(1000);
+});
+
+test("no block of an otherwise idle second is missed", () => {
+  const { meter, turn } = startIdle();
+  turn(1000, 320);
+  expect([above(meter.delaySeconds, 0.002), above(meter.blockSeconds, 0.25)]).toEqual([0, 1]);
+
+  const { meter: called, turn: work } = startIdle();
+  work(500, 320);
+  called.callEnded();
+  work(20, 20);
+  expect(above(called.blockSeconds, 0.25)).toBe(1);
+  expect(above(called.blockSeconds, 0.002)).toBe(1);
 });

@@ -50,6 +50,7 @@ export class Metrics {
     this.#tokens.prompt += entry.promptTokens ?? 0;
     this.#tokens.completion += entry.completionTokens ?? 0;
     if (entry.firstByteMs !== null) this.#firstByteSeconds.add(entry.firstByteMs / 1000);
+    this.#loop.callEnded();
   }
 
   /** The figures as they are now, in the text format of Prometheus. */
