@@ -161,7 +161,7 @@ export class NodePool {
   }
 
   #draw(tried: ReadonlySet<string>, random: () => number = () => 0): Place | null {
-    const skipped: [place: Place, key: number][] = [];
+    let skipped: [place: Place, key: number][] | null = null;
     let found: Place | null = null;
     for (let bucket; found === null && (bucket = this.#queue.lowest) !== undefined;) {
       const place = bucket.items[Math.floor(random() * bucket.items.length)]!;
@@ -170,12 +170,12 @@ export class NodePool {
         this.#move(place, price);
       } else if (tried.has(place.node.who.publicId)) {
         this.#queue.remove(place);
-        skipped.push([place, bucket.key]);
+        (skipped ??= []).push([place, bucket.key]);
       } else {
         found = place;
       }
     }
-    for (const [place, key] of skipped) this.#queue.add(place, key);
+    for (const [place, key] of skipped ?? []) this.#queue.add(place, key);
     return found;
   }
 

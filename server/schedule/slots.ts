@@ -330,8 +330,10 @@ export class Slots implements HubWatcher {
   readonly #released = (lease: Lease): void => {
     const { node, service, isBounced } = lease;
     lease.charge?.end();
-    this.#probes.get(lease)?.();
-    this.#probes.delete(lease);
+    if (this.#probes.size > 0) {
+      this.#probes.get(lease)?.();
+      this.#probes.delete(lease);
+    }
     if (!isBounced) this.#endBusyPause(node);
     if (service.plan) this.parts.policies(service.model).released?.(node, service);
     this.#use(node, -1);
@@ -353,6 +355,7 @@ export class Slots implements HubWatcher {
   }
 
   #endBusyPause(node: Node): void {
+    if (this.#busy.size === 0) return;
     this.#busy.get(node)?.();
     this.#busy.delete(node);
   }

@@ -84,8 +84,8 @@ interface Presence {
 /** What is common to the shares of one model. */
 interface Model {
   readonly name: string;
-  /** Calls that run on this gateway's nodes. */
-  readonly running: Set<Charge>;
+  /** Calls that run on this gateway's nodes, unordered. */
+  readonly running: Charge[];
   /** What the account had received that was served last, by whom the node is for: what newcomers begin with. */
   readonly levels: Map<string, number>;
   /** The same of groups. */
@@ -111,6 +111,10 @@ export class TokenShares {
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #memberships: Memberships;
   readonly #completionWeight: number;
+  /** The latest of each cache: a call that gets a slot at once asks for the same ones several times. */
+  #lastModel: Model | null = null;
+  #lastShare: Share | null = null;
+  #lastSubject = "";
 
   constructor(
     { clock, memberships = noMemberships, completionWeight = COMPLETION_WEIGHT }: TokenSharesParts,
@@ -142,14 +146,12 @@ export class TokenShares {
     const { model: name, accountId = "" } = wanted;
     const model = this.#modelOf(name);
     const share = this.#shareOf(model, accountId, known);
-    const level = this.#levelFor(share, wanted, model);
+    const nowMs = this.#clock.monotonic();
+    const level = this.#levelFor(share, wanted, nowMs, model);
     if (level > share.received) share.add(level - share.received);
-    const nowMs = presenceOf(share, wanted).seenMs = this.#clock.monotonic();
+    presenceOf(share, wanted).seenMs = nowMs;
     const { group } = this.#partOf(accountId);
-    if (group !== null) {
-      const { any } = this.#groupShare(model, group.id);
-      any.seenMs = nowMs;
-    }
+    if (group !== null) this.#groupShare(model, group.id, nowMs).any.seenMs = nowMs;
     return share;
   }
 
@@ -160,7 +162,8 @@ export class TokenShares {
     const found = this.#shares.peek(keyOf(model, accountId));
     const share = found?.model === known && found ? found : new Share({});
     const { servedAt, answerTokens } = share;
-    const received = Math.max(share.received, this.#levelFor(share, wanted));
+    const level = this.#levelFor(share, wanted, this.#clock.monotonic());
+    const received = Math.max(share.received, level);
     return { received, servedAt, answerTokens };
   }
 
@@ -181,18 +184,21 @@ export class TokenShares {
     const level = levelOf(node, accountId, this.#memberships);
     // A call that only this node can serve may go before others that have received less.
     if (requiredNode === null && (route === "any" || level !== EVERYONE)) {
-      if (model.levels.size >= MAX_LEVELS) forgetOne(model.levels);
-      model.levels.set(level, Math.max(model.levels.get(level) ?? 0, share.received));
+      const { levels } = model;
+      const before = levels.get(level);
+      if (before === undefined && levels.size >= MAX_LEVELS) forgetOne(levels);
+      if (before === undefined || before < share.received) levels.set(level, share.received);
     }
     const { weight, group } = this.#partOf(accountId);
-    const payers = [{ share, weight }];
+    let groupPayer: Payer | null = null;
     if (group !== null) {
       const share = this.#groupShare(model, group.id);
       model.groupLevel = Math.max(model.groupLevel, share.received);
-      payers.push({ share, weight: group.weight });
+      groupPayer = { share, weight: group.weight };
     }
     const price = this.#priceOf(share, wanted, promptBytes);
-    return new Charge(payers, price, model, this.#completionWeight, wanted.endpoint);
+    const { endpoint } = wanted;
+    return new Charge(share, weight, groupPayer, price, model, this.#completionWeight, endpoint);
   }
 
   /** What such a call is expected to be charged, by the account's weight. */
@@ -238,10 +244,15 @@ export class TokenShares {
   }
 
   /** What an account begins with that comes or was idle; 0 for one that was not. */
-  #levelFor(share: Share, wanted: Wanted, model = this.#models.peek(wanted.model)): number {
+  #levelFor(
+    share: Share,
+    wanted: Wanted,
+    nowMs: number,
+    model = this.#models.peek(wanted.model),
+  ): number {
     if (model === undefined || model.levels.size === 0) return 0;
     const { waiting, seenMs } = presenceOf(share, wanted);
-    if (waiting > 0 || this.#clock.monotonic() - seenMs < IDLE_AFTER_MS) return 0;
+    if (waiting > 0 || nowMs - seenMs < IDLE_AFTER_MS) return 0;
     const { accountId = "", route = "any" } = wanted;
     let highest = route === "any" ? model.levels.get(EVERYONE) ?? 0 : 0;
     if (model.levels.size === 1 && highest > 0) return highest;
@@ -257,30 +268,36 @@ export class TokenShares {
   }
 
   #shareOf(model: Model, subject: string, known?: Share): Share {
+    const last = this.#lastShare;
+    if (last?.model === model && this.#lastSubject === subject && (known ?? last) === last) {
+      return last;
+    }
     const key = keyOf(model.name, subject);
     const found = this.#shares.get(key);
     // Where the model was forgotten, so is what it is to be compared with.
     const isCurrent = found !== undefined && found.model === model;
-    if (isCurrent && (known === undefined || known === found)) return found;
-    const share = known ?? new Share(model);
-    this.#shares.set(key, share);
+    const share = isCurrent && (known ?? found) === found ? found : known ?? new Share(model);
+    if (share !== found) this.#shares.set(key, share);
+    this.#lastShare = share;
+    this.#lastSubject = subject;
     return share;
   }
 
   /** One that was idle begins at the present level, too. */
-  #groupShare(model: Model, id: string): Share {
+  #groupShare(model: Model, id: string, nowMs = this.#clock.monotonic()): Share {
     const share = this.#shareOf(model, id);
-    const isIdle = this.#clock.monotonic() - share.any.seenMs >= IDLE_AFTER_MS;
+    const isIdle = nowMs - share.any.seenMs >= IDLE_AFTER_MS;
     if (isIdle) share.received = Math.max(share.received, model.groupLevel);
     return share;
   }
 
   #modelOf(name: string): Model {
+    if (this.#lastModel?.name === name) return this.#lastModel;
     let model = this.#models.get(name);
     if (model === undefined) {
       model = {
         name,
-        running: new Set(),
+        running: [],
         levels: new Map(),
         groupLevel: 0,
         refreshedMs: -Infinity,
@@ -289,7 +306,7 @@ export class TokenShares {
       };
       this.#models.set(name, model);
     }
-    return model;
+    return this.#lastModel = model;
   }
 }
 
@@ -301,6 +318,12 @@ interface Price {
   readonly mostAnswerTokens: number;
 }
 
+/** Whose share a call counts in, for so many accounts. */
+interface Payer {
+  readonly share: Share;
+  readonly weight: number;
+}
+
 /**
  * One call's charge: the prompt and the expected answer when it gets its slot, more as the answer
  * grows beyond that, and what was really used at its end.
@@ -310,23 +333,27 @@ export class Charge {
   #promptBytes: number;
   #charged = 0;
   #isWaived = false;
+  /** Its index among the model's running calls; −1: the slot is free. */
+  #index: number;
 
   constructor(
-    private readonly payers: readonly { share: Share; weight: number }[],
+    private readonly share: Share,
+    private readonly weight: number,
+    private readonly group: Payer | null,
     private readonly price: Price,
     private readonly model: Model,
     private readonly completionWeight: number,
     private readonly endpoint: Endpoint,
   ) {
     this.#promptBytes = price.promptBytes;
-    model.running.add(this);
+    this.#index = model.running.push(this) - 1;
     this.#set(price.promptTokens, price.answerTokens);
   }
 
   /** The call was sent to its node. */
   begin(source: Metered, promptBytes = this.#promptBytes): void {
     // A node that fails at once has freed the slot already.
-    if (!this.model.running.has(this)) return;
+    if (this.#index < 0) return;
     this.#source = source;
     if (promptBytes === this.#promptBytes) return;
     this.#promptBytes = promptBytes;
@@ -346,7 +373,7 @@ export class Charge {
 
   /** The slot is free. */
   end(): void {
-    this.model.running.delete(this);
+    this.#leave();
     const tally = this.#source?.tally();
     if (this.#source === null || tally === undefined || this.#isWaived && tally.chunks === 0) {
       return this.#set(0, 0);
@@ -370,9 +397,20 @@ export class Charge {
   }
 
   #learn(tokens: number): void {
-    const { model, payers } = this;
+    const { model, share } = this;
     model.answerTokens = averageOf(model.answerTokens, tokens);
-    payers[0]!.share.answerTokens = averageOf(payers[0]!.share.answerTokens, tokens);
+    share.answerTokens = averageOf(share.answerTokens, tokens);
+  }
+
+  #leave(): void {
+    const { running } = this.model;
+    if (this.#index < 0) return;
+    const last = running.pop()!;
+    if (last !== this) {
+      running[this.#index] = last;
+      last.#index = this.#index;
+    }
+    this.#index = -1;
   }
 
   #set(promptTokens: number, answerTokens: number): void {
@@ -380,7 +418,9 @@ export class Charge {
     const more = tokens - this.#charged;
     if (more === 0) return;
     this.#charged = tokens;
-    for (const { share, weight } of this.payers) share.add(more / weight);
+    const { share, weight, group } = this;
+    share.add(more / weight);
+    group?.share.add(more / group.weight);
   }
 }
 

@@ -33,6 +33,10 @@ const CALLS_PER_TRIAL = 20;
 /** The age at which a measurement is forgotten, so that a node which was slow then is tried again. */
 const FORGET_AFTER_MS = 10 * 60 * 1000;
 
+/** How often speeds of that age are looked for, at most, and how many are forgotten then. */
+const FORGET_EVERY_MS = 1_000;
+const MAX_FORGOTTEN = 500;
+
 /** What this gateway has measured counts for so long longer than what another one has. */
 const OWN_COUNTS_MS = 60_000;
 
@@ -165,6 +169,8 @@ export class Auto implements Policy {
   readonly #scratch = { firstMs: 0, endMs: 0, loadMs: 0, heldChars: 0, isMeasured: false };
   /** Without calls: most models are called by one caller at a time, and need none for long. */
   #spareEnds: SlotEnds | null = null;
+  /** When old speeds are looked for next, in monotonic milliseconds. */
+  #forgetsMs = 0;
   /** The pool that was asked for last: a choice asks for one many times. */
   #lastPool: Pool | undefined;
 
@@ -413,7 +419,7 @@ export class Auto implements Policy {
     if (plan.prefixes !== null) {
       this.#held.keep(plan.prefixes, tokens * 4, nodeKey, nowMs);
     }
-    this.#forgetOldest(nowMs);
+    this.#forgetOld(nowMs);
     return known === undefined || speed.logMs < before;
   }
 
@@ -570,9 +576,14 @@ export class Auto implements Policy {
     return undefined;
   }
 
-  #forgetOldest(nowMs: number): void {
-    const oldest = this.#oldest();
-    if (oldest !== undefined && nowMs - oldest.measuredMs >= FORGET_AFTER_MS) this.#forget(oldest);
+  #forgetOld(nowMs: number): void {
+    if (nowMs < this.#forgetsMs) return;
+    this.#forgetsMs = nowMs + FORGET_EVERY_MS;
+    for (let most = MAX_FORGOTTEN; most > 0; most--) {
+      const oldest = this.#oldest();
+      if (oldest === undefined || nowMs - oldest.measuredMs < FORGET_AFTER_MS) return;
+      this.#forget(oldest);
+    }
   }
 
   #forget(speed: NodeSpeed | undefined): void {
