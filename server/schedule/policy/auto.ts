@@ -33,10 +33,6 @@ const CALLS_PER_TRIAL = 20;
 /** The age at which a measurement is forgotten, so that a node which was slow then is tried again. */
 const FORGET_AFTER_MS = 10 * 60 * 1000;
 
-/** How often speeds of that age are looked for, at most, and how many are forgotten then. */
-const FORGET_EVERY_MS = 1_000;
-const MAX_FORGOTTEN = 500;
-
 /** What this gateway has measured counts for so long longer than what another one has. */
 const OWN_COUNTS_MS = 60_000;
 
@@ -169,7 +165,7 @@ export class Auto implements Policy {
   readonly #scratch = { firstMs: 0, endMs: 0, loadMs: 0, heldChars: 0, isMeasured: false };
   /** Without calls: most models are called by one caller at a time, and need none for long. */
   #spareEnds: SlotEnds | null = null;
-  /** When old speeds are looked for next, in monotonic milliseconds. */
+  /** Before this, in monotonic milliseconds, no speed is old enough to be forgotten. */
   #forgetsMs = 0;
   /** The pool that was asked for last: a choice asks for one many times. */
   #lastPool: Pool | undefined;
@@ -419,7 +415,7 @@ export class Auto implements Policy {
     if (plan.prefixes !== null) {
       this.#held.keep(plan.prefixes, tokens * 4, nodeKey, nowMs);
     }
-    this.#forgetOld(nowMs);
+    this.#forgetOldest(nowMs);
     return known === undefined || speed.logMs < before;
   }
 
@@ -576,14 +572,13 @@ export class Auto implements Policy {
     return undefined;
   }
 
-  #forgetOld(nowMs: number): void {
+  #forgetOldest(nowMs: number): void {
     if (nowMs < this.#forgetsMs) return;
-    this.#forgetsMs = nowMs + FORGET_EVERY_MS;
-    for (let most = MAX_FORGOTTEN; most > 0; most--) {
-      const oldest = this.#oldest();
-      if (oldest === undefined || nowMs - oldest.measuredMs < FORGET_AFTER_MS) return;
-      this.#forget(oldest);
-    }
+    const oldest = this.#oldest();
+    if (oldest === undefined) return;
+    const forgetsMs = oldest.measuredMs + FORGET_AFTER_MS;
+    if (nowMs < forgetsMs) this.#forgetsMs = forgetsMs;
+    else this.#forget(oldest);
   }
 
   #forget(speed: NodeSpeed | undefined): void {
@@ -686,9 +681,11 @@ function bySoonest(a: Compared, b: Compared): number {
   return a.expected.endMs - b.expected.endMs;
 }
 
+const STEPS_PER_LOG = 1 / Math.log(EQUAL);
+
 /** A cost in steps of 1.1. */
 function stepOf(ms: number): number {
-  return Math.log(1 + ms) / Math.log(EQUAL);
+  return Math.log(1 + ms) * STEPS_PER_LOG;
 }
 
 /** Moves towards the newest by a fixed part of itself, so that it settles where half are above. */

@@ -140,7 +140,7 @@ export class NodeSpeed {
     const level = levelOf(running);
     const known = this.#steps[level];
     if (known !== undefined) return known;
-    const work = { chars: PROMPT_CHARS, tokens: ANSWER_TOKENS, running: 2 ** level };
+    const work = { chars: PROMPT_CHARS, tokens: ANSWER_TOKENS, running: 1 << level };
     const exact = stepOf(this.expected(work).endMs);
     const last = this.#lastSteps[level];
     const step = last !== undefined && Math.abs(exact - last) < 0.8 ? last : Math.round(exact);
@@ -235,12 +235,13 @@ export class NodeSpeed {
 
   /** As measured at the level, else from the nearest lower one that was. */
   #slowdown(level: number): number {
+    if (level === 0) return 1;
     for (let known = level; known > 0; known--) {
       const slowdown = this.#slowdowns[known];
       if (slowdown === undefined) continue;
-      return slowdown + SLOWDOWN_PER_CALL * (2 ** level - 2 ** known);
+      return slowdown + SLOWDOWN_PER_CALL * ((1 << level) - (1 << known));
     }
-    return 1 + SLOWDOWN_PER_CALL * (2 ** level - 1);
+    return 1 + SLOWDOWN_PER_CALL * ((1 << level) - 1);
   }
 }
 
