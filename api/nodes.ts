@@ -51,6 +51,40 @@ const machine = orNull(NodeMachine).describe(
   "Null where the node tells nothing, and for all but its owner and administrators.",
 );
 
+export const NodeSentenceCode = z.enum([
+  "outside_hours",
+  "on_battery",
+  "battery_low",
+  "in_use",
+  "own_programs",
+  "gpu_memory",
+  "cpu_load",
+  "tokens_used",
+  "calls_used",
+  "paused_by_owner",
+  "pause_file",
+  "first_look",
+  "unknown_power",
+  "unknown_use",
+  "unknown_programs",
+  "unknown_gpu_memory",
+  "unknown_cpu_load",
+  "config_refused",
+  "other",
+]);
+export type NodeSentenceCode = z.infer<typeof NodeSentenceCode>;
+
+export const NodeSentence = z.object({
+  code: NodeSentenceCode,
+  value: z.string().nullable().describe("What the sentence names; null: nothing."),
+}).meta({
+  id: "NodeSentence",
+  description: "What a sentence of Co-Link's own node program means, for texts in other languages.",
+});
+export type NodeSentence = z.infer<typeof NodeSentence>;
+
+const message = orNull(NodeSentence).describe("The sentence by its meaning, where that is known.");
+
 export const NodeView = z.object({
   id: z.string().describe("Random; unrelated to the node's token and address."),
   name: z.string(),
@@ -65,6 +99,7 @@ export const NodeView = z.object({
   draining: z.boolean(),
   pause_reason: z.string().nullable()
     .describe("Why the node has paused by its owner's terms, in its own words."),
+  pause_message: message,
   paused_until: z.number().nullable().describe("When it expects to serve again, if it knows."),
   reconnecting_until: z.number().nullable()
     .describe("While its connection is lost: when its calls are given up unless it is back."),
@@ -141,8 +176,11 @@ export const NodeEvent = z.object({
   model: z.string().nullable()
     .describe("Of `penalized` and `recovered`: the model; null: all of the node's."),
   detail: z.string().nullable().describe(
-    "In words, where there is more to say; of `notice`: what the node's program says to its owner.",
+    "In words, where there is more to say; of `notice` and `paused`: what the node's program says.",
   ),
+  message,
+  offer: orNull(z.object({ models: z.number(), max_parallel: z.number() }))
+    .describe("Of `offer`: how many models, and how many calls at a time."),
   until: z.number().nullable().describe("Of `penalized` and `paused`: until when."),
 }).meta({ id: "NodeEvent", description: "One line of a node's timeline." });
 export type NodeEvent = z.infer<typeof NodeEvent>;
@@ -222,7 +260,7 @@ const lentFigures = z.object({
 export const LentDayView = z.object({
   day: z.number().describe("When the UTC day begins."),
   open_s: z.number().describe("Seconds for which it was connected and took calls."),
-  closed: z.array(z.object({ reason: z.string(), seconds: z.number() }))
+  closed: z.array(z.object({ reason: z.string(), message, seconds: z.number() }))
     .describe("For how long it was connected and took none, and why."),
   refused: z.number().describe("Calls that it refused because of its owner's terms."),
   energy_j: z.number().nullable()

@@ -12,6 +12,7 @@ export * from "./json_scan.ts";
 export * from "./json_text.ts";
 export * from "./limits.ts";
 export * from "./name_pattern.ts";
+export * from "./node_message.ts";
 export * from "./owned_bytes.ts";
 export * from "./liveness_watch.ts";
 export * from "./machine_facts.ts";

@@ -6,7 +6,7 @@ import type { NodeRegister } from "./account/node_register.ts";
 import type { Settings } from "./account/settings.ts";
 import type { Hub } from "./node/hub.ts";
 import type { NodeObserver } from "./node/links.ts";
-import type { Node } from "./node/node.ts";
+import type { Node, NodeOffer } from "./node/node.ts";
 import type { Penalty } from "./node/penalty.ts";
 import { CloseCode } from "../protocol/mod.ts";
 
@@ -32,15 +32,20 @@ export function nodeObserverOf(
     },
     changed(node, before) {
       register.seen(sightingOf(node));
-      const { models, maxParallel } = node.offer;
-      // The machine is described once its tools have answered, which is no news.
-      const isDescribed = node.offer.machine !== before.offer.machine &&
-        node.pause === before.pause && node.isDraining === before.isDraining &&
-        models === before.offer.models && maxParallel === before.offer.maxParallel;
-      if (isDescribed) return;
-      const offered = models.length === 1 ? "1 model" : `${models.length} models`;
-      const detail = `${offered}, ${maxParallel} at once`;
-      register.addEvent(node.who.publicId, { kind: "offer", detail });
+      const { publicId } = node.who;
+      if (!isSameAmount(node.offer, before.offer)) {
+        const { models, maxParallel } = node.offer;
+        const offered = models.length === 1 ? "1 model" : `${models.length} models`;
+        register.addEvent(publicId, {
+          kind: "offer",
+          detail: `${offered}, ${maxParallel} at once`,
+        });
+      }
+      if (node.pause?.reason === before.pause?.reason && !node.pause === !before.pause) return;
+      if (node.pause !== null) {
+        const { reason: detail, until } = node.pause;
+        register.addEvent(publicId, { kind: "paused", detail, until });
+      } else if (!node.isDraining) register.addEvent(publicId, { kind: "resumed" });
     },
     noticed(node, text) {
       register.addEvent(node.who.publicId, { kind: "notice", detail: text });
@@ -104,6 +109,12 @@ const goneCodes: Readonly<Record<number, NodeGone["code"]>> = {
   [CloseCode.revoked]: "revoked",
   [CloseCode.protocol]: "protocol",
 };
+
+/** Whether as many calls of the same models may run. */
+function isSameAmount(a: NodeOffer, b: NodeOffer): boolean {
+  return a.maxParallel === b.maxParallel && a.models.length === b.models.length &&
+    a.models.every((model, i) => model === b.models[i]);
+}
 
 function sightingOf({ who, offer }: Node) {
   return {

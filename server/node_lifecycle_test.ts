@@ -48,3 +48,26 @@ test("a node whose machine is described is written down, which is no event of it
   observer.changed({ ...node, offer: { ...offer, maxParallel: 2 } } as unknown as Node, before);
   expect(events).toHaveLength(1);
 });
+
+test("a node that pauses and serves again is written down with its reason, not as another offer", () => {
+  const events: unknown[] = [];
+  const register = {
+    seen() {},
+    addEvent: (_: string, event: unknown) => void events.push(event),
+  } as unknown as NodeRegister;
+  const observer = nodeObserverOf(register, { reported() {} });
+  const offer = { name: "n", agent: null, maxParallel: 1, models: ["m"] };
+  const serving = { who: {}, offer, pause: null, isDraining: false } as unknown as Node;
+  const pause = { reason: "the owner uses the machine", until: 7 };
+  const paused = { who: {}, offer, pause, isDraining: true } as unknown as Node;
+  const longer = { ...paused, pause: { ...pause, until: 9 } } as unknown as Node;
+  const leaving = { who: {}, offer, pause: null, isDraining: true } as unknown as Node;
+  observer.changed(paused, serving);
+  observer.changed(longer, paused);
+  observer.changed(serving, longer);
+  observer.changed(leaving, serving);
+  expect(events).toEqual([
+    { kind: "paused", detail: pause.reason, until: 7 },
+    { kind: "resumed" },
+  ]);
+});

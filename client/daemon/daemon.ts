@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { createLog } from "../../log/create_log.ts";
 import { watchTerminal } from "../../log/terminal.ts";
+import { nodeMessage } from "../../protocol/mod.ts";
 import { buildFacts, isNewer } from "../../release/mod.ts";
 import { ConfigError, loadConfig, type LoadedConfig, serverUrls } from "../config/config.ts";
 import { nodeId, stateFolder } from "../link/identity.ts";
@@ -229,8 +230,7 @@ class Daemon {
 /** The first problem, without the file's folder. */
 function noticeOf([first = ""]: readonly string[], path: string): string {
   const place = first.replaceAll(path, "config.yaml");
-  return `config.yaml was changed and cannot be used, the one before stays in use: ${place}`
-    .slice(0, 190);
+  return nodeMessage("config_refused", place).slice(0, 190);
 }
 
 /** An unexpected error costs one call, not the node. Messages may quote a prompt, so only its place is logged. */

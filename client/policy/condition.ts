@@ -1,6 +1,6 @@
 /** The conditions under which a machine is lent: one row for each key of a policy. */
 
-import { fitsPattern } from "../../protocol/mod.ts";
+import { fitsPattern, nodeMessage, type NodeMessageCode } from "../../protocol/mod.ts";
 import type { OfferPolicyConfig, PolicyConditions } from "../config/policy_shape.ts";
 import {
   parseBytes,
@@ -54,6 +54,8 @@ export type ProbeKey = "power" | "idleMs" | "programs" | "gpuMemory" | "otherCpu
 interface Row<Key extends ConditionKey> {
   /** What must be looked at. */
   probe?: ProbeKey;
+  /** What is said where the machine cannot tell; absent: it always can. */
+  unknown?: NodeMessageCode;
   /** Whether calls are refused where the machine cannot tell. */
   deniesUnknown?: true;
   find(value: PolicyConditions[Key], reading: Reading, used: Used): Finding;
@@ -65,72 +67,73 @@ const conditionRows: { readonly [Key in ConditionKey]: Row<Key> } = Object.freez
       const hours = texts.map((text) => parseHours(text)!);
       if (isWithin(hours, toLocal(nowMs))) return "holds";
       const untilMs = () => nextWithin([hours], nowMs, toLocal);
-      return { reason: "outside the owner's hours", untilMs };
+      return { reason: nodeMessage("outside_hours"), untilMs };
     },
   },
   power: {
     probe: "power",
+    unknown: "unknown_power",
     deniesUnknown: true,
     find(text, { power }) {
       if (!power) return "unknown";
       const rule = parsePower(text)!;
       const { isOnMains, batteryPercent } = power;
       if (isOnMains) return "holds";
-      if (rule.kind === "mains") return { reason: "the machine runs on battery" };
+      if (rule.kind === "mains") return { reason: nodeMessage("on_battery") };
       if (batteryPercent === null) return "unknown";
       return batteryPercent > rule.abovePercent
         ? "holds"
-        : { reason: `the battery is not above ${rule.abovePercent} %` };
+        : { reason: nodeMessage("battery_low", rule.abovePercent) };
     },
   },
   idle: {
     probe: "idleMs",
+    unknown: "unknown_use",
     deniesUnknown: true,
     find(text, { idleMs }) {
       if (idleMs === null || idleMs === undefined) return "unknown";
-      return idleMs >= parseDuration(text)! ? "holds" : { reason: "the owner uses the machine" };
+      return idleMs >= parseDuration(text)! ? "holds" : { reason: nodeMessage("in_use") };
     },
   },
   busy_programs: {
     probe: "programs",
+    unknown: "unknown_programs",
     find(patterns, { programs }) {
       if (!programs) return "unknown";
       const isBusy = programs.some(({ name }) => patterns.some((one) => isProgram(name, one)));
-      return isBusy ? { reason: "the owner's own programs come first" } : "holds";
+      return isBusy ? { reason: nodeMessage("own_programs") } : "holds";
     },
   },
   gpu_memory_free: {
     probe: "gpuMemory",
+    unknown: "unknown_gpu_memory",
     find(text, { gpuMemory }) {
       if (!gpuMemory) return "unknown";
       const { totalBytes, usedBytes, ownBytes } = gpuMemory;
       const left = totalBytes - Math.max(0, usedBytes - ownBytes);
-      return left >= parseBytes(text)!
-        ? "holds"
-        : { reason: `other programs leave less than ${text} of graphics memory` };
+      return left >= parseBytes(text)! ? "holds" : { reason: nodeMessage("gpu_memory", text) };
     },
   },
   cpu_load: {
     probe: "otherCpuLoad",
+    unknown: "unknown_cpu_load",
     find(text, { otherCpuLoad }) {
       if (otherCpuLoad === null || otherCpuLoad === undefined) return "unknown";
-      return otherCpuLoad < parseLoad(text)!
-        ? "holds"
-        : { reason: `other programs' load of the processor is not ${text}` };
+      return otherCpuLoad < parseLoad(text)! ? "holds" : { reason: nodeMessage("cpu_load", text) };
     },
   },
   tokens_per_day: {
     find(value, _, { tokensToday, dayEndsMs }) {
       return tokensToday < parseCount(value)!
         ? "holds"
-        : { reason: "today's tokens are used up", untilMs: () => dayEndsMs };
+        : { reason: nodeMessage("tokens_used"), untilMs: () => dayEndsMs };
     },
   },
   calls_per_hour: {
     find(value, _, { callsThisHour, hourEndsMs }) {
       return callsThisHour < parseCount(value)!
         ? "holds"
-        : { reason: "this hour's calls are used up", untilMs: () => hourEndsMs };
+        : { reason: nodeMessage("calls_used"), untilMs: () => hourEndsMs };
     },
   },
 });
@@ -154,7 +157,10 @@ export function breachOf(policy: OfferPolicyConfig, reading: Reading, used: Used
     if (found === "holds") continue;
     const mayFlap = conditionRows[key].probe !== undefined;
     if (found !== "unknown") return { ...found, mayFlap };
-    if (isDenied(key, policy)) return { reason: `the node cannot tell ${subjects[key]}`, mayFlap };
+    const unknown = conditionRows[key].unknown;
+    if (unknown !== undefined && isDenied(key, policy)) {
+      return { reason: nodeMessage(unknown), mayFlap };
+    }
   }
   return null;
 }

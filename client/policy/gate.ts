@@ -1,5 +1,6 @@
 /** Opens and closes the node to calls as its owner's policy says. */
 
+import { nodeMessage } from "../../protocol/mod.ts";
 import type { OfferPolicyConfig, PolicyConfig } from "../config/policy_shape.ts";
 import { parseDuration, parseHours } from "../config/policy_units.ts";
 import { pause, type World } from "../world.ts";
@@ -62,9 +63,9 @@ const HOLD_MS = 30_000;
 /** Tokens are written to disk at most this often. */
 const KEEP_EVERY_MS = 5_000;
 
-const OWNER_PAUSE = "the owner has paused the node";
-const PAUSE_FILE = "another program of the owner's asks for a pause";
-const FIRST_LOOK: Pause = { reason: "the node looks at the machine first", untilMs: null };
+const OWNER_PAUSE = nodeMessage("paused_by_owner");
+const PAUSE_FILE = nodeMessage("pause_file");
+const FIRST_LOOK: Pause = { reason: nodeMessage("first_look"), untilMs: null };
 
 /** Why calls are not taken now, and until when in UTC milliseconds, where that is known. */
 export interface Pause {

@@ -20,6 +20,7 @@ export function crowd(nowMs: number): NodeView[] {
     penalized_until: null,
     draining: false,
     pause_reason: null,
+    pause_message: null,
     paused_until: null,
     reconnecting_until: null,
     connected_at: nowMs - 3 * MINUTE_MS,

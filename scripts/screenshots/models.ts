@@ -52,6 +52,8 @@ export function nodeDetail(live: NodeView | null, nowMs: number): NodeDetail {
     code: null,
     model: null,
     detail: null,
+    message: null,
+    offer: null,
     until: null,
     ...more,
   });
@@ -65,7 +67,15 @@ export function nodeDetail(live: NodeView | null, nowMs: number): NodeDetail {
       event(64, "recovered", { model }),
       event(66, "penalized", { code: "upstream_error", model }),
       event(400, "resumed"),
-      event(700, "paused"),
+      event(700, "paused", {
+        detail: "other programs leave less than 4GiB of graphics memory",
+        message: { code: "gpu_memory", value: "4GiB" },
+      }),
+      event(720, "notice", {
+        detail: "config.yaml was changed and cannot be used, the one before stays in use: line 4",
+        message: { code: "config_refused", value: "line 4: max_parallel must be 1 or more" },
+      }),
+      event(730, "offer", { detail: "2 models, 4 at once", offer: { models: 2, max_parallel: 4 } }),
       event(1500, "connected"),
     ],
     measured: [{
@@ -102,7 +112,13 @@ export function lent(nowMs: number): LentDayView[] {
   return [0, 1, 2].map((ago) => ({
     day: today - ago * DAY_MS,
     open_s: 3600 * (ago === 0 ? 9.5 : 21),
-    closed: ago === 1 ? [{ reason: "the owner has paused the node", seconds: 9000 }] : [],
+    closed: ago === 1
+      ? [{
+        reason: "the owner has paused the node",
+        message: { code: "paused_by_owner" as const, value: null },
+        seconds: 9000,
+      }]
+      : [],
     refused: ago === 2 ? 4 : 0,
     energy_j: null,
     served: { own: served(31 + 9 * ago), group: served(ago * 4), any: served(212 - 40 * ago) },

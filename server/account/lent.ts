@@ -1,7 +1,7 @@
 /** What nodes gave: adds up what they report, and shows it to their owners by day, never by caller. */
 
 import type { LentDayView, LentView } from "../../api/mod.ts";
-import type { LentReport } from "../../protocol/mod.ts";
+import { type LentReport, nodeMessage, readNodeMessage } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { LruCache } from "../base/lru.ts";
@@ -25,7 +25,7 @@ const MAX_WATTS = 50_000;
 
 /** Different reasons that are kept of one node's day. */
 const MAX_REASONS = 20;
-const OTHER_REASONS = "other reasons";
+const OTHER_REASONS = nodeMessage("other");
 const MAX_REASON_CHARS = 200;
 
 /** Nodes whose reasons of the day are remembered. */
@@ -152,7 +152,9 @@ function addSum(view: LentDayView, what: LentSumName, amount: number): void {
     case "energy_j":
       view.energy_j = amount;
       return;
-    default:
-      view.closed.push({ reason: what.slice("closed_s:".length), seconds: amount });
+    default: {
+      const reason = what.slice("closed_s:".length);
+      view.closed.push({ reason, message: readNodeMessage(reason), seconds: amount });
+    }
   }
 }

@@ -54,7 +54,11 @@ test("a day adds up what a node reports and what it served, by how near the call
     days: [{
       day,
       open_s: 80,
-      closed: [{ reason: "the owner uses the machine", seconds: 40 }],
+      closed: [{
+        reason: "the owner uses the machine",
+        message: { code: "in_use", value: null },
+        seconds: 40,
+      }],
       refused: 2,
       energy_j: 500,
       served: {
@@ -76,7 +80,11 @@ test("impossible figures are cut, and ever new reasons are counted as others", a
   const [one] = (await book.ofNode("n3", 1)).days;
   expect(one).toMatchObject({ open_s: 3600, refused: 1e6, energy_j: 180_000_000 });
   expect(one?.closed).toHaveLength(21);
-  expect(one?.closed).toContainEqual({ reason: "other reasons", seconds: 30 });
+  expect(one?.closed).toContainEqual({
+    reason: "other reasons",
+    message: { code: "other", value: null },
+    seconds: 30,
+  });
 });
 
 test("days are asked for by their number, the newest first, and old ones are forgotten", async () => {

@@ -11,6 +11,7 @@ import type {
   NodeView,
   OwnNodeView,
 } from "../../api/mod.ts";
+import { readNodeMessage } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
@@ -263,7 +264,15 @@ function goneOf({ goneAt, goneCode, closeCode }: NodeRow): NodeGone | null {
 }
 
 function eventView({ at, kind, code, model, detail, until }: NodeEventRow): NodeEvent {
-  return { at, kind: kind as NodeEventKind, code, model, detail, until };
+  const offer = kind === "offer" ? offerIn(detail ?? "") : null;
+  const message = kind === "notice" || kind === "paused" ? readNodeMessage(detail ?? "") : null;
+  return { at, kind: kind as NodeEventKind, code, model, detail, message, offer, until };
+}
+
+/** What the register has noted of a changed offer. */
+function offerIn(detail: string): NodeEvent["offer"] {
+  const [, models, atOnce] = /^(\d+) models?, (\d+) at once$/.exec(detail) ?? [];
+  return atOnce === undefined ? null : { models: Number(models), max_parallel: Number(atOnce) };
 }
 
 function unknownNode(): ColinkError {

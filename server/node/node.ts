@@ -1,7 +1,13 @@
 /** One connected machine: its identity, what it serves, and its state. */
 
 import type { NodeMachine, NodeView } from "../../api/mod.ts";
-import type { MachineFacts, RegisterData, RegisterV2, ShareWith } from "../../protocol/mod.ts";
+import {
+  type MachineFacts,
+  readNodeMessage,
+  type RegisterData,
+  type RegisterV2,
+  type ShareWith,
+} from "../../protocol/mod.ts";
 import type { AttemptSink, Order, RunningAttempt } from "./attempt.ts";
 import { type Audience, unresolved } from "./audience.ts";
 import { FIRST_SLOTS } from "./earned_slots.ts";
@@ -218,6 +224,7 @@ export class Node {
       penalized_until: bar?.until ?? null,
       draining: this.isDraining || this.hold === "draining",
       pause_reason: this.pause?.reason ?? null,
+      pause_message: this.pause?.reason ? readNodeMessage(this.pause.reason) : null,
       paused_until: this.pause?.until ?? this.standing.heldUntil ?? null,
       reconnecting_until: this.reconnectsUntil,
       connected_at: this.connectedAt,

@@ -97,6 +97,7 @@ function madeUpNode(i: number): NodeView {
     penalized_until: null,
     draining: false,
     pause_reason: null,
+    pause_message: null,
     paused_until: null,
     reconnecting_until: null,
     connected_at: Date.now() - i * 1000,

@@ -16,6 +16,7 @@ export function aNode(changes: Partial<NodeView> = {}): NodeView {
     penalized_until: null,
     draining: false,
     pause_reason: null,
+    pause_message: null,
     paused_until: null,
     reconnecting_until: null,
     connected_at: 0,

@@ -1,6 +1,6 @@
 /** The nodes page, in English. */
 
-import type { NodeFault } from "../../../api/mod.ts";
+import type { NodeFault, NodeSentenceCode } from "../../../api/mod.ts";
 import { count, number, wait } from "./words.ts";
 
 export const nodes = {
@@ -57,18 +57,29 @@ export const nodes = {
     reconnecting: "Its connection is lost; its calls wait for it.",
     away: "It is not connected.",
   },
-  /** By the node program's own words; another program's are shown as they are. */
-  pauseReasons: {
-    "outside the owner's hours": "It is outside its owner’s hours.",
-    "the machine runs on battery": "The machine runs on battery.",
-    "the owner uses the machine": "Its owner uses the machine.",
-    "the owner's own programs come first": "Its owner’s own programs come first.",
-    "today's tokens are used up": "It has given the tokens that its owner lends a day.",
-    "this hour's calls are used up": "It has taken the calls that its owner lends an hour.",
-    "the owner has paused the node": "Its owner has paused it.",
-    "another program of the owner's asks for a pause":
-      "Another program of its owner’s asks for a pause.",
-  },
+  /** What the node program says, by its code. */
+  says: {
+    outside_hours: () => "It is outside its owner’s hours.",
+    on_battery: () => "The machine runs on battery.",
+    battery_low: (percent) => `The battery is not above ${percent} %.`,
+    in_use: () => "Its owner uses the machine.",
+    own_programs: () => "Its owner’s own programs come first.",
+    gpu_memory: (size) => `Other programs leave less than ${size} of graphics memory.`,
+    cpu_load: (limit) => `Other programs’ load of the processor is not ${limit}.`,
+    tokens_used: () => "It has given the tokens that its owner lends a day.",
+    calls_used: () => "It has taken the calls that its owner lends an hour.",
+    paused_by_owner: () => "Its owner has paused it.",
+    pause_file: () => "Another program of its owner’s asks for a pause.",
+    first_look: () => "It looks at the machine first.",
+    unknown_power: () => "It cannot find out whether the machine is on mains.",
+    unknown_use: () => "It cannot find out whether the machine is in use.",
+    unknown_programs: () => "It cannot find out which programs run.",
+    unknown_gpu_memory: () => "It cannot find out how much graphics memory other programs use.",
+    unknown_cpu_load: () => "It cannot find out how busy the processor is.",
+    config_refused: (problem) =>
+      `config.yaml was changed and cannot be used; the one before stays in use. ${problem}`,
+    other: () => "Other reasons.",
+  } satisfies Record<NodeSentenceCode, (value: string) => string>,
   reconnectingFor: (seconds: number) =>
     `Reconnecting, ${wait(seconds)} left: the connection was lost, and running calls wait for it.`,
   pausedUntil: (why: string, until: string) => `${why} Expected back ${until}.`,

@@ -7,7 +7,7 @@ import { Bones } from "../../part/Skeleton.tsx";
 import { Table } from "../../part/Table.tsx";
 import { useLive } from "../../state/live.ts";
 import { formatDay, formatNumber, formatShort, messages } from "../../state/locale.ts";
-import { textOfReason } from "../nodes/causes.ts";
+import { nodeSays } from "../nodes/causes.ts";
 import * as tableStyle from "../../part/Table.module.css";
 
 const REFRESH_MS = 60_000;
@@ -73,7 +73,7 @@ function served({ calls, prompt_tokens, completion_tokens }: LentDayView["served
 function closed({ closed: reasons, refused }: LentDayView): string {
   const t = messages.value.node.lent;
   const texts = [...reasons].sort((a, b) => b.seconds - a.seconds)
-    .map(({ reason, seconds }) => `${textOfReason(reason)} ${hours(seconds)}`);
+    .map(({ reason, message, seconds }) => `${nodeSays(reason, message)} ${hours(seconds)}`);
   if (refused > 0) texts.push(t.refused(refused));
   return texts.join("; ") || "–";
 }

@@ -5,6 +5,7 @@ import { Icon, type IconName } from "../../part/Icon.tsx";
 import type { Tone } from "../../part/State.tsx";
 import { formatRecent, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
+import { faultOf, nodeSays } from "../nodes/causes.ts";
 import * as style from "./Timeline.module.css";
 import * as chipStyle from "../../part/chip.module.css";
 
@@ -72,20 +73,16 @@ function Events({ events }: { events: readonly NodeEvent[] }) {
   );
 }
 
-/**
- * What a node offers is counted by the gateway, and a penalty's detail says in English what its code
- * says; other details are the node's own words.
- */
-function detailOf({ kind, code, detail }: NodeEvent): string | null {
-  if (kind === "penalized" && code !== null && has(messages.value.nodes.faults, code)) return null;
-  const [, models, atOnce] = /^(\d+) models, (\d+) at once$/.exec(detail ?? "") ?? [];
-  const isOffer = kind === "offer" && models !== undefined && atOnce !== undefined;
-  return isOffer ? messages.value.node.offer(Number(models), Number(atOnce)) : detail;
+/** By its meaning where that is known; else the node's own words, or the names that people gave. */
+function detailOf({ kind, code, detail, message, offer }: NodeEvent): string | null {
+  if (kind === "penalized" && code !== null && faultOf(code) !== null) return null;
+  if (message !== null) return nodeSays(detail ?? "", message);
+  return offer === null ? detail : messages.value.node.offer(offer.models, offer.max_parallel);
 }
 
 function why({ kind, code }: NodeEvent): string | null {
-  const { faults, goneBy } = messages.value.nodes;
+  const { goneBy } = messages.value.nodes;
   if (code === null) return null;
   if (kind === "disconnected" && has(goneBy, code)) return goneBy[code].cause;
-  return has(faults, code) ? faults[code].cause : code;
+  return faultOf(code)?.cause ?? code;
 }

@@ -1,6 +1,6 @@
 /** Why a node takes calls or does not, and what its owner can do about it, in the chosen language. */
 
-import type { NodeGone, NodeView } from "../../../api/mod.ts";
+import type { NodeGone, NodeSentence, NodeView } from "../../../api/mod.ts";
 import { formatAge, formatMoment, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import type { ListedNode } from "./listed.ts";
@@ -37,34 +37,39 @@ function ownText(node: NodeView, nowMs: number): string {
 
 /** A node that its owner's terms have paused says why itself. */
 function pausedText(
-  { pause_reason: reason, paused_until: untilMs }: NodeView,
+  { pause_reason: reason, pause_message: message, paused_until: untilMs }: NodeView,
   nowMs: number,
 ): string {
   const t = messages.value.nodes;
   const isAhead = untilMs !== null && untilMs > nowMs;
   if (reason === null && !isAhead) return t.causes.paused;
-  const known = textOfReason(reason ?? PAUSED_HERE);
+  // A pause that was set in the console has no reason of the node's.
+  const known = reason === null ? t.says.paused_by_owner() : nodeSays(reason, message);
   return isAhead ? t.pausedUntil(known, formatMoment(untilMs)) : known;
 }
 
-/** A pause that was set in the console, in the node program's words for its own. */
-const PAUSED_HERE = "the owner has paused the node";
-
-/** What the owner's terms say, as a sentence. */
-export function textOfReason(reason: string): string {
-  const { pauseReasons } = messages.value.nodes;
-  return pauseReasons[reason as keyof typeof pauseReasons] ?? asSentence(reason);
+/** What a node's program says: by its meaning in the chosen language, else in its own words. */
+export function nodeSays(words: string, message: NodeSentence | null): string {
+  if (message === null) return asSentence(words);
+  return messages.value.nodes.says[message.code](message.value ?? "");
 }
 
 function asCause({ model, code, reason, secondsLeft }: Obstacle): Cause {
   const t = messages.value.nodes;
-  const known = code !== null && has(t.faults, code) ? t.faults[code] : null;
+  const known = code === null ? null : faultOf(code);
   const why = known?.cause ?? asSentence(reason ?? t.unknownReason);
   const text = secondsLeft > 0 ? t.away(why, secondsLeft) : t.tried(why);
   return {
     text: model === null ? text : t.ofModel(model, text),
     fix: known?.fix ?? null,
   };
+}
+
+/** A failure for which a node cools down; null: this console does not know the code. */
+export function faultOf(code: string): { cause: string; fix: string | null } | null {
+  const { nodes: { faults }, errors } = messages.value;
+  if (has(faults, code)) return faults[code];
+  return has(errors, code) ? { cause: errors[code], fix: null } : null;
 }
 
 function ofAway({ gone, lastSeenMs }: ListedNode, nowMs: number): Cause[] {

@@ -20,18 +20,26 @@ function texts(changes: Partial<NodeView>): string[] {
 const paused = { state: "paused", draining: true } as const;
 
 test("a node that its owner's terms have paused says why in the chosen language", async () => {
-  const pause_reason = "the owner uses the machine";
-  expect(texts({ ...paused, pause_reason })).toEqual(["Its owner uses the machine."]);
+  const said = {
+    ...paused,
+    pause_reason: "the battery is not above 60 %",
+    pause_message: { code: "battery_low", value: "60" },
+  } as const;
+  expect(texts(said)).toEqual(["The battery is not above 60 %."]);
   locale.value = "zh-CN";
   await languageLoaded();
-  expect(texts({ ...paused, pause_reason })).toEqual(["所有者正在使用这台机器。"]);
+  expect(texts(said)).toEqual(["电量不高于 60 %。"]);
 });
 
 test("it says when it is expected back, while that is ahead", () => {
-  const pause_reason = "outside the owner's hours";
-  const [ahead] = texts({ ...paused, pause_reason, paused_until: NOW_MS + 60_000 });
+  const said = {
+    ...paused,
+    pause_reason: "outside the owner's hours",
+    pause_message: { code: "outside_hours", value: null },
+  } as const;
+  const [ahead] = texts({ ...said, paused_until: NOW_MS + 60_000 });
   expect(ahead).toStartWith("It is outside its owner’s hours. Expected back ");
-  expect(texts({ ...paused, pause_reason, paused_until: NOW_MS - 1 }))
+  expect(texts({ ...said, paused_until: NOW_MS - 1 }))
     .toEqual(["It is outside its owner’s hours."]);
 });
 
