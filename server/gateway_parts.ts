@@ -37,6 +37,7 @@ import { createLimits } from "./limit/open.ts";
 import { maySee, type Onlooker } from "./node/audience.ts";
 import { Hub, MAX_REMEMBERED_MODELS } from "./node/hub.ts";
 import { Links } from "./node/links.ts";
+import { TurnBatches } from "./node/turn_batches.ts";
 import { OfferBudget } from "./node/offer_budget.ts";
 import type { Node } from "./node/node.ts";
 import { PenaltyBook } from "./node/penalty.ts";
@@ -146,6 +147,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     observer,
     offers: new OfferBudget(config, budgets),
     budgets,
+    batches: new TurnBatches(setImmediate),
   }, config);
 
   const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));

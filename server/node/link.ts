@@ -45,6 +45,8 @@ export interface SocketData {
 
 /** A node's socket: at this gateway, or at another one that carries its frames. */
 export interface NodeSocket extends Socket {
+  /** Sends what `task` sends with one system call. Absent: it cannot. */
+  cork?(task: () => void): unknown;
   readonly data: SocketData;
 }
 

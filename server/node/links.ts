@@ -24,6 +24,7 @@ import type {
   NodeSocket,
   ResumeTicket,
   ReturningNode,
+  Socket,
   SocketData,
 } from "./link.ts";
 import { LinkV1 } from "./link_v1.ts";
@@ -31,6 +32,7 @@ import { holderOf, LinkV2, ticketIn } from "./link_v2.ts";
 import { factsByModel } from "./model_facts.ts";
 import { machineIn, Node, type NodeOffer, type NodePause, offerOf } from "./node.ts";
 import type { LinkOffer, OfferBudget } from "./offer_budget.ts";
+import type { TurnBatches } from "./turn_batches.ts";
 
 export interface LinksConfig {
   pingMs: number;
@@ -54,6 +56,8 @@ export interface LinksParts {
   /** Where what is kept for lost links is counted. Absent: nowhere. */
   budgets?: Budgets;
   observer?: NodeObserver;
+  /** Sends frames together. Absent: each is sent at once. */
+  batches?: TurnBatches;
 }
 
 /** What a node says of itself. */
@@ -330,7 +334,7 @@ export class Links implements LinkOwner {
     peer.dialer = ws.data.dialer;
     ws.data.link = link;
     this.parts.hub.reconnected(node);
-    link.resume(ws, node.who.publicId);
+    link.resume(this.#batched(ws), node.who.publicId);
     this.#change(link, peer, { offer, status: {} });
     peer.log.info({ node: node.who.publicId }, "node is back: its calls go on");
   }
@@ -555,10 +559,17 @@ export class Links implements LinkOwner {
     }
   }
 
+  #batched(socket: NodeSocket): Socket {
+    return this.parts.batches?.over(socket) ?? socket;
+  }
+
   #open(ws: NodeSocket, dialer: Dialer): Link {
     const { clock, log, logOf = () => log } = this.parts;
     const link = dialer.wire === 2
-      ? new LinkV2(ws, this, this.#monotonic).hello(this.config, this.#others?.gateway)
+      ? new LinkV2(this.#batched(ws), this, this.#monotonic).hello(
+        this.config,
+        this.#others?.gateway,
+      )
       : new LinkV1(ws, this, clock);
     const cancelRegisterLimit = clock.after(this.config.registerMs, () => {
       link.close(CloseCode.notRegistered, "No REGISTER came in time");
