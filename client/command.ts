@@ -4,8 +4,9 @@ import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, type CommandDef, parseArgs, type ParsedArgs, renderUsage } from "citty";
 import { licenses } from "../release/mod.ts";
 import { ConfigError } from "./config/config.ts";
+import { translatedUsage } from "../text/usage.ts";
 import { CommandError } from "./setup/command_error.ts";
-import { t } from "./texts.ts";
+import { shown, t } from "./texts.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -66,7 +67,7 @@ export async function runProgram(
     if (parsed.licenses) return print(licenses());
     return await named.run(parsed as never, env) ?? null;
   } catch (error) {
-    if (error instanceof ConfigError) return refuse(error.problems);
+    if (error instanceof ConfigError) return refuse(error.problems.map(shown));
     if (!(error instanceof CommandError)) throw error;
     for (const line of error.lines) console.error(line);
     return EXIT_FAILED;
@@ -161,15 +162,17 @@ async function showHelp(
   args: ArgsDef,
 ): Promise<number> {
   const isMain = named === program.main;
-  const usage = await renderUsage(
-    {
-      meta: {
-        name: [program.name, ...path].join(" "),
-        version: program.version,
-        description: isMain ? program.about : named.about,
-      },
-      args,
-    } satisfies CommandDef,
+  const usage = translatedUsage(
+    await renderUsage(
+      {
+        meta: {
+          name: [program.name, ...path].join(" "),
+          version: program.version,
+          description: isMain ? program.about : named.about,
+        },
+        args,
+      } satisfies CommandDef,
+    ),
   );
   const list = isMain ? t`\n\nCOMMANDS\n\n${await listOf(program.commands)}\n` : "";
   const text = usage + list;

@@ -56,12 +56,19 @@ providers:
 
 test("where the locale is Chinese the program speaks Chinese, unless it is told otherwise", async () => {
   const chinese = { LANG: "zh_CN.UTF-8" };
-  const [help, status, english] = await Promise.all([
+  const broken = join(folder, "broken.yaml");
+  writeFileSync(broken, "client_token: sk-colink-a\nserver_url: ws://h\nproviders: none\n");
+  const [help, problems, status, english] = await Promise.all([
     output(["--help"], chinese),
+    output(["-c", broken], chinese),
     output(["status"], chinese),
     output(["status"], { ...chinese, COLINK_LANGUAGE: "en" }),
   ]);
   expect(help.out).toContain("显示版本并退出");
+  expect(problems.err).toContain(
+    `${broken}:1:15: client_token 是用于调用模型的 API 密钥；这里应填节点令牌（client-…）`,
+  );
+  expect(problems.err).toContain(`${broken}:3:12: providers 应为列表，而不是文本`);
   expect(status.err).toContain("没有使用 config.yaml 的节点在运行");
   expect(english.err).toContain("No node runs here");
 });

@@ -95,7 +95,7 @@ export const rooms: readonly Room[] = [
     may: [...clientBase, "client/config", "client/policy", "client/adapter"],
   },
   { path: "client/policy", may: [...clientBase, "client/config"] },
-  { path: "client/config", may: ["protocol", "client/adapter", "client/texts.ts"] },
+  { path: "client/config", may: ["protocol", "text", "client/adapter"] },
   // The contract, and one file for each type of provider; what the types share.
   { path: "client/adapter", may: [...clientBase, ...insideAdapter] },
   // A type of provider knows no other.

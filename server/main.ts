@@ -21,6 +21,7 @@ import { serviceCommand } from "./service.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { buildFacts, licenses } from "../release/mod.ts";
 import { reportAlive, startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
+import { translatedUsage } from "../text/usage.ts";
 import { t } from "./texts.ts";
 
 const EXIT_BAD_CONFIGURATION = 2;
@@ -185,29 +186,12 @@ function unknownWord(command: CommandDef, rest: readonly string[]): string | und
 async function help(command: CommandDef, path: readonly string[]): Promise<void> {
   const isRoot = command === main;
   const above = { meta: { name: path.slice(0, -1).join(" ") } };
-  const usage = inLanguage(await renderUsage(command, isRoot ? undefined : above));
+  const usage = translatedUsage(await renderUsage(command, isRoot ? undefined : above));
   const text = isRoot
     ? t`${usage}\n\n--version shows the version, --licenses the licences of all that is inside.\n\nSETTINGS, by environment: name, default, unit, meaning; docs/configuration.md says more\n\n${settingsHelp()}\n`
     : usage;
   console.log(process.stdout.isTTY ? text : stripVTControlCharacters(text));
 }
-
-/** Puts the words that citty adds to a command's help into the reader's language. */
-function inLanguage(usage: string): string {
-  return usage
-    .replaceAll(/(USAGE|COMMANDS|ARGUMENTS|OPTIONS)\b/g, (heading) => headings[heading]!)
-    .replace(
-      /Use (.*--help.*) for more information about a command\./,
-      (_, example: string) => t`Use ${example} for more information about a command.`,
-    );
-}
-
-const headings: Readonly<Record<string, string>> = {
-  USAGE: t`USAGE`,
-  COMMANDS: t`COMMANDS`,
-  ARGUMENTS: t`ARGUMENTS`,
-  OPTIONS: t`OPTIONS`,
-};
 
 async function run(words: string[]): Promise<void> {
   if (words.includes("--version") || words.includes("-v")) return console.log(buildFacts.version);

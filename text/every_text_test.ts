@@ -3,7 +3,11 @@ import { parse } from "@babel/parser";
 import { Glob } from "bun";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { chinese as ofClient } from "../client/texts.ts";
+import { chinese as ofClient, phrases } from "../client/texts.ts";
+import { nodeMessages } from "../protocol/node_message.ts";
+import { MODEL_NAME_RULE } from "../protocol/model_name.ts";
+import { MAX_SHARED_WITH, shareWithProblems } from "../protocol/share_with.ts";
+import { VISIBLE_NAME_RULE } from "../protocol/visible_name.ts";
 import { chinese as ofServer } from "../server/texts.ts";
 import { chinese as ofService } from "../service/texts.ts";
 
@@ -27,6 +31,23 @@ for (const [room, chinese] of rooms) {
     expect(strays).toEqual([]);
   });
 }
+
+test("every phrase that client/ makes has its Chinese, and no Chinese is left over", () => {
+  const made = textsIn("client", "phrase");
+  expect(Object.keys(phrases).toSorted()).toEqual([...made, ...rules].toSorted());
+});
+
+/** What protocol/, which imports nothing, says of names, of `share_with` and of pauses. */
+const rules: readonly string[] = [
+  ...Object.values(nodeMessages).map((text) => text.replace("{}", "{0}")),
+  VISIBLE_NAME_RULE,
+  MODEL_NAME_RULE,
+  ...new Set([
+    ["x", "me", "everyone", "group:a", "group:a", "group:\u200b", "user:x"],
+    Array.from({ length: MAX_SHARED_WITH + 1 }, () => "group:a"),
+    [],
+  ].flatMap((value) => shareWithProblems(value).map(({ message }) => message))),
+].filter((text) => text !== `must be ${VISIBLE_NAME_RULE}`);
 
 /** Files whose words all go to a person at a terminal; others have words for logs, reports and the gateway too. */
 const terminalFiles = [
@@ -81,28 +102,34 @@ function collectUntagged(node: unknown, found: string[]): void {
 }
 
 /** What stands in t`…`, as the tables name it. */
-function textsIn(room: string): Set<string> {
+function textsIn(room: string, tagName = "t"): Set<string> {
   const found = new Set<string>();
   for (const file of new Glob(`${room}/**/*.ts`).scanSync(root)) {
     if (file.endsWith("_test.ts")) continue;
     const source = readFileSync(join(root, file), "utf8");
-    if (!/\bt`/.test(source)) continue;
-    collect(parse(source, { sourceType: "module", plugins: ["typescript"] }).program, found);
+    if (!new RegExp(`\\b${tagName}\``).test(source)) continue;
+    collect(
+      parse(source, { sourceType: "module", plugins: ["typescript"] }).program,
+      tagName,
+      found,
+    );
   }
   return found;
 }
 
-function collect(node: unknown, found: Set<string>): void {
+function collect(node: unknown, tagName: string, found: Set<string>): void {
   if (typeof node !== "object" || node === null) return;
-  if (Array.isArray(node)) return node.forEach((one) => collect(one, found));
+  if (Array.isArray(node)) return node.forEach((one) => collect(one, tagName, found));
   const { type, tag, quasi } = node as {
     type?: string;
     tag?: { name?: string };
     quasi?: { quasis: { value: { cooked: string } }[] };
   };
-  if (type === "TaggedTemplateExpression" && tag?.name === "t") {
+  if (type === "TaggedTemplateExpression" && tag?.name === tagName) {
     const parts = quasi!.quasis.map(({ value }) => value.cooked);
     found.add(parts.map((part, i) => i === 0 ? part : `{${i - 1}}${part}`).join(""));
   }
-  for (const [key, child] of Object.entries(node)) if (key !== "loc") collect(child, found);
+  for (const [key, child] of Object.entries(node)) {
+    if (key !== "loc") collect(child, tagName, found);
+  }
 }

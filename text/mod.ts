@@ -5,7 +5,7 @@
 
 export type Texts = (parts: TemplateStringsArray, ...values: unknown[]) => string;
 
-type Env = Readonly<Record<string, string | undefined>>;
+export type Env = Readonly<Record<string, string | undefined>>;
 
 /** `chinese`: by the English text, with `{0}`, `{1}` … in the place of its values. */
 export function textsOf(
@@ -15,6 +15,54 @@ export function textsOf(
   return speaksChinese(env)
     ? (parts, ...values) => filled(chinese[keyOf(parts)] ?? keyOf(parts), values)
     : (parts, ...values) => filled(keyOf(parts), values);
+}
+
+/**
+ * Marks a text that is made in English, for a log or another process, and may later be shown at a
+ * terminal: `shownOf` knows its Chinese.
+ */
+export function phrase(parts: TemplateStringsArray, ...values: unknown[]): string {
+  return filled(keyOf(parts), values);
+}
+
+/**
+ * Shows a phrase in the language of the terminal, with the phrases that are its values. Words before
+ * a phrase, such as a place in a file, stay as they are; so does a text that is no phrase.
+ */
+export function shownOf(
+  chinese: Readonly<Record<string, string>>,
+  env: Env = process.env,
+): (text: string) => string {
+  if (!speaksChinese(env)) return (text) => text;
+  const known = Object.entries(chinese).map(([english, text]) => ({
+    pattern: patternOf(english),
+    weight: english.replaceAll(/\{\d\}/g, "").length,
+    text,
+  })).sort((a, b) => b.weight - a.weight);
+  const inChinese = (text: string): string | null => {
+    for (const { pattern, text: translated } of known) {
+      const found = pattern.exec(text);
+      if (found === null) continue;
+      const values = found.slice(1).map((value) => inChinese(value) ?? value);
+      return filled(translated, values);
+    }
+    return null;
+  };
+  return (text) => {
+    for (let at = 0; at >= 0; at = text.indexOf(" ", at) + 1 || -1) {
+      const translated = inChinese(text.slice(at));
+      if (translated !== null) return text.slice(0, at) + translated;
+    }
+    return text;
+  };
+}
+
+/** A value that begins a phrase is one word: what stands before it belongs to no phrase. */
+function patternOf(english: string): RegExp {
+  const source = english.split(/(\{\d\})/).filter(Boolean).map((part, i) =>
+    !/^\{\d\}$/.test(part) ? RegExp.escape(part) : i === 0 ? "(\\S+)" : "(.+?)"
+  ).join("");
+  return new RegExp(`^${source}$`, "s");
 }
 
 function keyOf(parts: readonly string[]): string {

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { type Endpoint, endpointSpecs, everyEndpoint } from "../../protocol/mod.ts";
+import { phrase } from "../../text/mod.ts";
 import type { World } from "../world.ts";
 import type { Adapter, AdapterCall, ListedModel } from "./adapter.ts";
 import type { AnswerEvent } from "./bridge/answer_event.ts";
@@ -28,7 +29,7 @@ export class ClaudeAdapter implements Adapter {
   );
   static readonly options = {
     anthropic_version: z.string().regex(/^\d{4}-\d\d-\d\d$/, {
-      error: 'must be a date such as "2023-06-01"',
+      error: phrase`must be a date such as "2023-06-01"`,
     }).optional(),
     fetch_images: z.boolean().optional(),
   };

@@ -7,6 +7,7 @@ import { noProviders, problemsOf, type ShapeProblem } from "./shape.ts";
 import type { ProviderOptions } from "../adapter/provider_options.ts";
 import type { ProviderType } from "../adapter/provider_types.ts";
 import type { EndpointName } from "../../protocol/endpoint.ts";
+import { phrase } from "../../text/mod.ts";
 import type { ShareWith } from "../../protocol/mod.ts";
 import type { OfferPolicyConfig, PolicyConfig } from "./policy_shape.ts";
 
@@ -133,7 +134,7 @@ function parseText(
       if (isPlain) expanded.add(node);
       node.value = expand(node.value, env, (name) => {
         unset.add(offset);
-        addProblem(offset, `the environment variable ${name} is not set`);
+        addProblem(offset, phrase`the environment variable ${name} is not set`);
       });
     },
   });
@@ -180,7 +181,7 @@ function takeTokenFile(
   if (typeof file !== "string" || file === "") return null;
   delete config!.client_token_file;
   if (config!.client_token !== undefined) {
-    onProblem("client_token_file stands beside client_token; one of them is enough");
+    onProblem(phrase`client_token_file stands beside client_token; one of them is enough`);
     return file;
   }
   // What the shape's check would say of a missing token is said here.
@@ -188,11 +189,12 @@ function takeTokenFile(
   const path = resolve(folder, file);
   try {
     config!.client_token = readFileSync(path, "utf8").trim() || UNREAD_TOKEN;
-    if (config!.client_token === UNREAD_TOKEN) onProblem(`client_token_file ${path} is empty`);
-    else if (isOpenToOthers(path)) onProblem(openProblem(path));
+    if (config!.client_token === UNREAD_TOKEN) {
+      onProblem(`client_token_file ${path} ${phrase`is empty`}`);
+    } else if (isOpenToOthers(path)) onProblem(openProblem(path));
   } catch (error) {
     const { code } = error as { code?: string };
-    const hint = code === "ENOENT" ? "no such file; run: client join GATEWAY" : code;
+    const hint = code === "ENOENT" ? phrase`no such file; join a gateway first` : code;
     onProblem(`client_token_file ${path}: ${hint}`);
   }
   return file;
@@ -211,10 +213,10 @@ function resolveFiles(
   const config = (value ?? {}) as Record<string, unknown>;
   const [cert, key] = [config.client_cert_file, config.client_key_file];
   if (cert === undefined && key !== undefined) {
-    onProblem("client_key_file", "client_cert_file is missing");
+    onProblem("client_key_file", `client_cert_file ${phrase`is missing`}`);
   }
   if (cert !== undefined && key === undefined) {
-    onProblem("client_cert_file", "client_key_file is missing");
+    onProblem("client_cert_file", `client_key_file ${phrase`is missing`}`);
   }
   return FILE_KEYS.flatMap((key) => {
     const file = config[key];
@@ -223,7 +225,7 @@ function resolveFiles(
     config[key] = path;
     try {
       if (!readFileSync(path, "utf8").includes("-----BEGIN ")) {
-        onProblem(key, `${key} ${path} is no PEM file`);
+        onProblem(key, `${key} ${phrase`${path} is no PEM file`}`);
       } else if (key === "client_key_file" && isOpenToOthers(path)) {
         onProblem(key, openProblem(path));
       }
@@ -287,7 +289,7 @@ function readText(path: string): string {
     return readFileSync(path, "utf8");
   } catch (error) {
     const code = (error as { code?: string }).code ?? "unreadable";
-    const hint = code === "ENOENT" ? "no such file; name one with --config PATH" : code;
+    const hint = code === "ENOENT" ? phrase`no such file; name one with --config PATH` : code;
     throw new ConfigError([`${path}: ${hint}`]);
   }
 }
@@ -299,8 +301,10 @@ function refuseOpenFile(path: string, text: string, config: NodeConfig): void {
 }
 
 function openProblem(path: string): string {
-  const others = (statSync(path).mode & 0o007) !== 0 ? "others on this machine" : "its group";
-  return `holds your keys, and ${others} can read it; run: chmod 600 ${path}`;
+  const others = (statSync(path).mode & 0o007) !== 0
+    ? phrase`others on this machine`
+    : phrase`its group`;
+  return phrase`holds your keys, and ${others} can read it; run: chmod 600 ${path}`;
 }
 
 /**
@@ -328,6 +332,6 @@ function configWarnings(config: NodeConfig): string[] {
     protocol === "ws:" && !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
   );
   return open === undefined ? [] : [
-    `server_url is not encrypted: your token and all prompts can be read on the way to ${open.hostname}; use wss://`,
+    phrase`server_url is not encrypted: your token and all prompts can be read on the way to ${open.hostname}; use wss://`,
   ];
 }

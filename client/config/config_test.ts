@@ -84,7 +84,7 @@ providers:
     "config.yaml:7:14: providers[0].api_key must be text, not a number",
     "config.yaml:8:5: providers[0].modles is not known; did you mean models?",
     'config.yaml:13:25: providers[0].models[1].server_mapping: "one" is mapped twice in this provider',
-    'config.yaml:14:11: providers[1].type must be "openai" or "claude"',
+    'config.yaml:14:11: providers[1].type must be one of "openai", "claude"',
     "config.yaml:17:14: providers[2].models[0].local is missing",
     "config.yaml:17:18: providers[2].models[1] must be a group of keys, not nothing",
   ]);
@@ -419,7 +419,7 @@ test("a server's name in the place of the type is answered with what to write", 
   const cases = [
     ["ollama", 'for ollama write type: "openai", with base_url: "http://127.0.0.1:11434/v1"'],
     ["anthropic", 'for anthropic write type: "claude"'],
-    ["nonsense", 'must be "openai" or "claude"'],
+    ["nonsense", 'must be one of "openai", "claude"'],
   ];
   for (const [type = "", said = ""] of cases) {
     expect(() => parseConfig(config(type), {})).toThrow(said);
@@ -436,7 +436,7 @@ test("a token is read from the file that stands for it, unless others can read t
     );
   try {
     write();
-    expect(() => loadConfig(path, {})).toThrow("token: no such file; run: client join GATEWAY");
+    expect(() => loadConfig(path, {})).toThrow("token: no such file; join a gateway first");
     writeFileSync(join(folder, "token"), "client-abc\n", { mode: 0o644 });
     expect(() => loadConfig(path, {})).toThrow("others on this machine can read it");
     chmodSync(join(folder, "token"), 0o600);

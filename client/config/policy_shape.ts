@@ -1,6 +1,7 @@
 /** What may stand under `policy`: on which terms the owner lends the machine, a provider or a model. */
 
 import { z } from "zod";
+import { phrase } from "../../text/mod.ts";
 import {
   parseBytes,
   parseCount,
@@ -15,26 +16,26 @@ function parsed(parse: (text: string) => unknown, error: string) {
   return z.string().refine((text) => parse(text) !== null, { error });
 }
 
-const duration = parsed(parseDuration, 'must be a time such as "30s", "10m" or "2h"');
+const duration = parsed(parseDuration, phrase`must be a time such as "30s", "10m" or "2h"`);
 
 const count = z.custom<string | number>(
   (value) => (typeof value === "string" || typeof value === "number") && parseCount(value) !== null,
-  { error: 'must be a count of 1 or more, such as 200 or "2M"' },
+  { error: phrase`must be a count of 1 or more, such as 200 or "2M"` },
 );
 
 const hours = parsed(
   parseHours,
-  'must be days, a time or both, such as "mon-fri 19:00-07:00", "sat-sun" or "22:00-06:00"',
+  phrase`must be days, a time or both, such as "mon-fri 19:00-07:00", "sat-sun" or "22:00-06:00"`,
 );
 
 const conditions = {
-  hours: z.array(hours).min(1, { error: "must name at least one time" }),
-  power: parsed(parsePower, 'must be "mains", or a charge such as "battery > 60%"'),
+  hours: z.array(hours).min(1, { error: phrase`must name at least one time` }),
+  power: parsed(parsePower, phrase`must be "mains", or a charge such as "battery > 60%"`),
   idle: duration,
-  busy_programs: z.array(z.string().min(1, { error: "must not be empty" }))
-    .min(1, { error: "must name at least one program" }),
-  gpu_memory_free: parsed(parseBytes, 'must be a size such as "4GiB"'),
-  cpu_load: parsed(parseLoad, 'must be a bound such as "< 70%"'),
+  busy_programs: z.array(z.string().min(1, { error: phrase`must not be empty` }))
+    .min(1, { error: phrase`must name at least one program` }),
+  gpu_memory_free: parsed(parseBytes, phrase`must be a size such as "4GiB"`),
+  cpu_load: parsed(parseLoad, phrase`must be a bound such as "< 70%"`),
   tokens_per_day: count,
   calls_per_hour: count,
 };
@@ -42,16 +43,16 @@ const conditions = {
 /** The terms on which one provider or one model is lent, beyond the node's. */
 export const offerPolicyShape = z.strictObject({
   ...conditions,
-  unknown: z.enum(["allow", "deny"], { error: 'must be "allow" or "deny"' }),
+  unknown: z.enum(["allow", "deny"], { error: phrase`must be "allow" or "deny"` }),
 }).partial();
 
 /** The terms on which the machine is lent. */
 export const policyShape = z.strictObject({
   ...offerPolicyShape.shape,
-  yield: z.enum(["finish", "move", "stop"], { error: 'must be "finish", "move" or "stop"' })
+  yield: z.enum(["finish", "move", "stop"], { error: phrase`must be "finish", "move" or "stop"` })
     .optional(),
   hold: duration.optional(),
-  pause_file: z.string().min(1, { error: "must not be empty" }).optional(),
+  pause_file: z.string().min(1, { error: phrase`must not be empty` }).optional(),
 });
 
 export type PolicyConditions = z.infer<z.ZodObject<typeof conditions>>;

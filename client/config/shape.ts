@@ -10,6 +10,7 @@ import {
   VISIBLE_NAME_RULE,
 } from "../../protocol/mod.ts";
 import { everyEndpoint } from "../../protocol/endpoint.ts";
+import { phrase } from "../../text/mod.ts";
 import { type ProviderType, providerTypes } from "../adapter/provider_types.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import { autoKeys, endpointsShape, modelKeys, modelsShape } from "./models_shape.ts";
@@ -29,7 +30,7 @@ const PLACEHOLDER_TOKEN = "client-your-token-here";
 const API_KEY_PREFIX = "sk-colink-";
 
 const headers = z.record(z.string(), z.string())
-  .refine(areHeaders, { error: "has a name or a value that HTTP headers cannot have" });
+  .refine(areHeaders, { error: phrase`has a name or a value that HTTP headers cannot have` });
 
 /** The endings that people copy along with an address: an endpoint's last step, or the list of models. */
 const ENDPOINT_PATH = new RegExp(
@@ -41,17 +42,19 @@ const providerShape = (type: ProviderType) =>
     type: z.literal(type),
     api_key: z.string().optional(),
     proxy: z.string().refine((text) => text === "none" || isProxy(text), {
-      error: 'must be an address such as "http://proxy:3128", or none',
+      error: phrase`must be an address such as "http://proxy:3128", or none`,
     }).optional(),
     base_url: z.string().refine(hasNoCredentials, {
-      error: "must have no user name and password in it; put them into headers, as authorization",
+      error:
+        phrase`must have no user name and password in it; put them into headers, as authorization`,
     }).refine((text) => isUrl(text, "http:", "https:"), {
-      error: 'must be an address such as "http://127.0.0.1:11434/v1"',
+      error: phrase`must be an address such as "http://127.0.0.1:11434/v1"`,
     }).refine((text) => !ENDPOINT_PATH.test(URL.parse(text)?.pathname ?? ""), {
-      error: "must end before the endpoint: the node appends /chat/completions and others itself",
+      error:
+        phrase`must end before the endpoint: the node appends /chat/completions and others itself`,
     }).optional(),
     api_path: z.string().regex(/^\/[^?#]*$/, {
-      error: 'must be a path such as "/v1", or "/" where the API has none',
+      error: phrase`must be a path such as "/v1", or "/" where the API has none`,
     }).optional(),
     headers: headers.optional(),
     endpoints: endpointsShape(type).optional(),
@@ -66,9 +69,9 @@ const typeNames = Object.keys(providerTypes) as ProviderType[];
 const providerShapes = typeNames.map(providerShape) as [ProviderShape, ...ProviderShape[]];
 
 const serverUrl = z.string().refine(hasNoCredentials, {
-  error: "must have no user name and password in it; the client token says who the node is",
+  error: phrase`must have no user name and password in it; the node token says who the node is`,
 }).refine((text) => isUrl(text, "ws:", "wss:", "http:", "https:"), {
-  error: 'must be an address such as "wss://your-server/ws"',
+  error: phrase`must be an address such as "wss://your-server/ws"`,
 });
 
 const MAX_SERVER_URLS = 100;
@@ -80,24 +83,26 @@ const shareWithShape = z.custom<ShareWith>().superRefine((value, context) => {
 });
 
 const shape = z.strictObject({
-  client_token: z.string().min(1, { error: "must not be empty" })
+  client_token: z.string().min(1, { error: phrase`must not be empty` })
     .refine((token) => token !== PLACEHOLDER_TOKEN, {
-      error: "is still the example's; copy your own node token from the gateway's dashboard",
+      error: phrase`is still the example's; copy your own node token from the gateway's dashboard`,
     })
     .refine((token) => !token.startsWith(API_KEY_PREFIX), {
-      error: "is an API key, which calls models; nodes need the node token, client-…",
+      error: phrase`is an API key, which calls models; nodes need the node token, client-…`,
     })
     .refine((token) => !/[^\x21-\x7e]/.test(token), {
-      error: "has characters that no token has; copy it again from the gateway's dashboard",
+      error: phrase`has characters that no token has; copy it again from the gateway's dashboard`,
     }),
   server_url: serverUrl,
   server_urls: z.array(serverUrl).max(MAX_SERVER_URLS, {
-    error: `must be at most ${MAX_SERVER_URLS} addresses`,
+    error: phrase`must be at most ${MAX_SERVER_URLS} addresses`,
   }).optional(),
-  max_parallel: z.int().min(1, { error: "must be 1 or more" })
-    .max(MAX_PARALLEL_LIMIT, { error: `must be at most ${MAX_PARALLEL_LIMIT}` }).optional(),
-  name: z.string().max(200, { error: "must be at most 200 characters" })
-    .refine((name) => name === "" || isVisibleName(name), { error: `must be ${VISIBLE_NAME_RULE}` })
+  max_parallel: z.int().min(1, { error: phrase`must be 1 or more` })
+    .max(MAX_PARALLEL_LIMIT, { error: phrase`must be at most ${MAX_PARALLEL_LIMIT}` }).optional(),
+  name: z.string().max(200, { error: phrase`must be at most 200 characters` })
+    .refine((name) => name === "" || isVisibleName(name), {
+      error: phrase`must be ${VISIBLE_NAME_RULE}`,
+    })
     .optional(),
   policy: policyShape.optional(),
   share_with: shareWithShape.optional(),
@@ -136,13 +141,20 @@ function inWords(issue: z.core.$ZodIssue, value: unknown): ShapeProblem[] {
     case "invalid_type": {
       const found = at(value, path);
       const message = found === undefined
-        ? `${name} is missing`
-        : `${name} must be ${kindNames[issue.expected] ?? issue.expected}, not ${kindOf(found)}`;
+        ? `${name} ${phrase`is missing`}`
+        : `${name} ${phrase`must be ${kindNames[issue.expected] ?? issue.expected}, not ${
+          kindOf(found)
+        }`}`;
       return [{ path, message }];
     }
     case "invalid_union": {
-      const types = typeNames.map((type) => `"${type}"`).join(" or ");
-      return [{ path, message: `${name} must be ${types}${typeHint(at(value, path))}` }];
+      const types = typeNames.map((type) => `"${type}"`).join(", ");
+      const given = at(value, path);
+      const type = spokenTypeOf(given);
+      const message = type === null
+        ? `${name} ${phrase`must be one of ${types}`}`
+        : `${name} ${phrase`must be one of ${types}; for ${given} write type: "${type}`}`;
+      return [{ path, message }];
     }
     default:
       return [{ path, message: `${name} ${issue.message}` }];
@@ -150,13 +162,13 @@ function inWords(issue: z.core.$ZodIssue, value: unknown): ShapeProblem[] {
 }
 
 const kindNames: Readonly<Record<string, string>> = Object.freeze({
-  string: "text",
-  int: "a whole number",
-  number: "a whole number",
-  boolean: "true or false",
-  array: "a list",
-  object: "a group of keys",
-  record: "a group of keys",
+  string: phrase`text`,
+  int: phrase`a whole number`,
+  number: phrase`a whole number`,
+  boolean: phrase`true or false`,
+  array: phrase`a list`,
+  object: phrase`a group of keys`,
+  record: phrase`a group of keys`,
 });
 
 /** Names of servers and providers that people write as a type, and what they speak. */
@@ -170,19 +182,22 @@ const spokenBy: readonly [RegExp, string][] = [
   [/^(openai.*|open-ai|gpt|azure|groq|deepseek|mistral|openrouter|localai|tgi)$/i, 'openai"'],
 ];
 
-function typeHint(given: unknown): string {
-  const type = spokenBy.find(([name]) => typeof given === "string" && name.test(given))?.[1];
-  return type === undefined ? "" : `; for ${given} write type: "${type}`;
+function spokenTypeOf(given: unknown): string | null {
+  return spokenBy.find(([name]) => typeof given === "string" && name.test(given))?.[1] ?? null;
 }
 
 function unknownKey(path: (string | number)[], key: string): string {
   const level = path.findLast((step) => typeof step === "string") ?? "";
   const known = knownKeys[level] ?? [];
   const name = nameOf([...path, key]);
-  if (level === "policy" && known.includes(key)) return `${name} is for the node's own policy`;
-  if (known.includes(key)) return `${name} is not for this type of provider`;
+  if (level === "policy" && known.includes(key)) {
+    return `${name} ${phrase`is for the node's own policy`}`;
+  }
+  if (known.includes(key)) return `${name} ${phrase`is not for this type of provider`}`;
   const guess = didYouMean(key, known);
-  return `${name} is not known${guess === null ? "" : `; did you mean ${guess}?`}`;
+  return guess === null
+    ? `${name} ${phrase`is not known`}`
+    : `${name} ${phrase`is not known; did you mean ${guess}?`}`;
 }
 
 /** Two models of one provider must not have the same name; of two providers they may, which means failover. */
@@ -203,7 +218,7 @@ function duplicateMappings(value: unknown): ShapeProblem[] {
       const path = ["providers", p, "models", m, mapped === undefined ? "local" : "server_mapping"];
       return [{
         path,
-        message: `${nameOf(path)}: "${name}" is mapped twice in this provider`,
+        message: `${nameOf(path)}: ${phrase`"${name}" is mapped twice in this provider`}`,
       }];
     });
   });
@@ -213,7 +228,7 @@ function duplicateMappings(value: unknown): ShapeProblem[] {
 export function noProviders(value: unknown): ShapeProblem[] {
   const providers = at(value, ["providers"]);
   return Array.isArray(providers) && providers.length === 0
-    ? [{ path: ["providers"], message: "providers must name at least one provider" }]
+    ? [{ path: ["providers"], message: `providers ${phrase`must name at least one provider`}` }]
     : [];
 }
 
@@ -226,7 +241,7 @@ function tooManyModels(value: unknown): ShapeProblem[] {
   }, 0);
   return count <= MAX_MODELS_PER_NODE ? [] : [{
     path: ["providers"],
-    message: `providers offer ${count} models; a node may offer ${MAX_MODELS_PER_NODE}`,
+    message: phrase`providers offer ${count} models; a node may offer ${MAX_MODELS_PER_NODE}`,
   }];
 }
 
@@ -247,11 +262,11 @@ function at(value: unknown, path: readonly (string | number)[]): unknown {
 }
 
 function kindOf(value: unknown): string {
-  if (value === null) return "nothing";
-  if (Array.isArray(value)) return "a list";
-  return { string: "text", object: "a group of keys", boolean: "true or false" }[
+  if (value === null) return phrase`nothing`;
+  if (Array.isArray(value)) return phrase`a list`;
+  return { string: phrase`text`, object: phrase`a group of keys`, boolean: phrase`true or false` }[
     typeof value as string
-  ] ?? `a ${typeof value}`;
+  ] ?? phrase`a number`;
 }
 
 function isUrl(text: string, ...protocols: string[]): boolean {

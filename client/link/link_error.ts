@@ -1,6 +1,7 @@
 /** Why a link to the gateway did not open, or ended: in one line that says what to do. */
 
 import { CloseCode } from "../../protocol/mod.ts";
+import { phrase } from "../../text/mod.ts";
 
 export interface LinkError {
   reason: string;
@@ -16,9 +17,9 @@ export function dialError(error: unknown): LinkError {
   const status = /(?:status code|Proxy authentication required): (\d{3})/.exec(text)?.[1];
   const known = status === undefined
     ? connectErrors.find(([pattern]) => pattern.test(text))?.[1]
-    : statusErrors[status] ?? `the server answered HTTP ${status} instead of a WebSocket`;
+    : statusErrors[status] ?? phrase`the server answered HTTP ${status} instead of a WebSocket`;
   return {
-    reason: `cannot connect: ${known ?? "the server cannot be reached"}`,
+    reason: phrase`cannot connect: ${known ?? phrase`the server cannot be reached`}`,
     // The gateway may only not know a refused token yet.
     needsOwner: false,
     knowsOnlyV1: NO_SUBPROTOCOL.test(text),
@@ -29,9 +30,11 @@ export function dialError(error: unknown): LinkError {
 export function closeError(code: number, reason: string): LinkError {
   // Printed to a terminal: control characters could move the cursor.
   const shown = reason.replaceAll(/\p{Cc}/gu, " ").slice(0, 200).trim();
-  const meaning = closeMeanings[code] ?? `closed with code ${code}`;
+  const meaning = closeMeanings[code] ?? phrase`closed with code ${code}`;
   return {
-    reason: `disconnected: ${meaning}${shown === "" ? "" : ` (${shown})`}`,
+    reason: shown === ""
+      ? phrase`disconnected: ${meaning}`
+      : phrase`disconnected: ${meaning} (${shown})`,
     needsOwner: code === CloseCode.revoked,
   };
 }
@@ -41,51 +44,60 @@ const NO_SUBPROTOCOL = /(missing|mismatch) client protocol/i;
 
 const statusErrors: Readonly<Record<string, string>> = Object.freeze({
   // The gateway's console answers every path that is not the gateway's own.
-  200: "a website at this path, no gateway (200); server_url usually ends with /ws",
+  200: phrase`a website at this path, no gateway (200); server_url usually ends with /ws`,
   ...Object.fromEntries(["301", "302", "307", "308"].map((status) => [
     status,
-    `the server redirects to another address (${status}); if that is https://, write wss:// in server_url`,
+    phrase`the server redirects to another address (${status}); if that is https://, write wss:// in server_url`,
   ])),
   400:
-    "the server does not understand the request (400); if it speaks TLS at this port, use wss://",
+    phrase`the server does not understand the request (400); if it speaks TLS at this port, use wss://`,
   407:
-    "the proxy wants a name and a password (407); write them as http://user:password@proxy in HTTPS_PROXY",
+    phrase`the proxy wants a name and a password (407); write them as http://user:password@proxy in HTTPS_PROXY`,
   426:
-    "no WebSocket comes through (426): use wss:// if the gateway speaks TLS, otherwise let the proxy before it pass Upgrade on",
+    phrase`no WebSocket comes through (426): use wss:// if the gateway speaks TLS, otherwise let the proxy before it pass Upgrade on`,
   401:
-    "the gateway refused the node token (401); copy it from the gateway's dashboard into client_token",
-  403: "the gateway refused this machine (403)",
-  404: "no gateway at this path (404); server_url usually ends with /ws",
-  429: "the gateway takes no more connections now (429)",
-  502: "the proxy before the gateway does not reach it (502)",
-  503: "the gateway takes no connections now (503)",
+    phrase`the gateway refused the node token (401); copy it from the gateway's dashboard into client_token`,
+  403: phrase`the gateway refused this machine (403)`,
+  404: phrase`no gateway at this path (404); server_url usually ends with /ws`,
+  429: phrase`the gateway takes no more connections now (429)`,
+  502: phrase`the proxy before the gateway does not reach it (502)`,
+  503: phrase`the gateway takes no connections now (503)`,
 });
 
 /** Patterns of Bun's and Deno's own messages; the first that matches counts. */
 const connectErrors: readonly [RegExp, string][] = [
-  [/WRONG_VERSION_NUMBER|corrupt message/i, "the server does not speak TLS; try ws:// or its port"],
-  [/self.signed/i, "TLS: the server's certificate is self-signed"],
-  [/CERT_HAS_EXPIRED|certificate.*expired/i, "TLS: the server's certificate has expired"],
-  [/ALTNAME|NotValidForName/i, "TLS: the server's certificate is for another name"],
-  [/TLS|SSL|certificate/i, "TLS: the server's certificate is not trusted"],
-  [/ENOTFOUND|EAI_AGAIN|dns error/i, "the server's name is not known; check server_url"],
-  [/ECONNREFUSED|tcp connect error/i, "connection refused; is the gateway running at this port?"],
-  [/ECONNRESET|Connection ended/i, "the server hung up; if it speaks TLS, use wss://"],
-  [NO_SUBPROTOCOL, "the gateway knows only wire v1"],
-  [/ETIMEDOUT|timed? ?out/i, "the server does not answer; check server_url and firewalls"],
+  [
+    /WRONG_VERSION_NUMBER|corrupt message/i,
+    phrase`the server does not speak TLS; try ws:// or its port`,
+  ],
+  [/self.signed/i, phrase`TLS: the server's certificate is self-signed`],
+  [/CERT_HAS_EXPIRED|certificate.*expired/i, phrase`TLS: the server's certificate has expired`],
+  [/ALTNAME|NotValidForName/i, phrase`TLS: the server's certificate is for another name`],
+  [/TLS|SSL|certificate/i, phrase`TLS: the server's certificate is not trusted`],
+  [/ENOTFOUND|EAI_AGAIN|dns error/i, phrase`the server's name is not known; check server_url`],
+  [
+    /ECONNREFUSED|tcp connect error/i,
+    phrase`connection refused; is the gateway running at this port?`,
+  ],
+  [
+    /ECONNRESET|Connection ended/i,
+    phrase`the server closed the connection; if it speaks TLS, use wss://`,
+  ],
+  [NO_SUBPROTOCOL, phrase`the gateway knows only wire v1`],
+  [/ETIMEDOUT|timed? ?out/i, phrase`the server does not answer; check server_url and firewalls`],
 ];
 
 const closeMeanings: Readonly<Record<number, string>> = Object.freeze({
-  [CloseCode.normal]: "the gateway closed the link normally",
-  1001: "the gateway is going away",
-  1005: "the gateway closed the link",
-  1006: "the connection was lost",
-  1009: "a frame was too large for the gateway",
-  [CloseCode.restart]: "the gateway is restarting",
+  [CloseCode.normal]: phrase`the gateway closed the link normally`,
+  1001: phrase`the gateway is going away`,
+  1005: phrase`the gateway closed the link`,
+  1006: phrase`the connection was lost`,
+  1009: phrase`a frame was too large for the gateway`,
+  [CloseCode.restart]: phrase`the gateway is restarting`,
   [CloseCode.revoked]:
-    "the node token was revoked; copy the new one from the gateway's dashboard into client_token",
-  [CloseCode.notRegistered]: "the gateway received no REGISTER in time",
-  [CloseCode.protocol]: "the gateway did not understand this node",
+    phrase`the node token was revoked; copy the new one from the gateway's dashboard into client_token`,
+  [CloseCode.notRegistered]: phrase`the gateway received no REGISTER in time`,
+  [CloseCode.protocol]: phrase`the gateway did not understand this node`,
 });
 
 function textOf(event: unknown): string {

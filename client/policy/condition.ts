@@ -1,6 +1,7 @@
 /** The conditions under which a machine is lent: one row for each key of a policy. */
 
 import { fitsPattern, nodeMessage, type NodeMessageCode } from "../../protocol/mod.ts";
+import { phrase } from "../../text/mod.ts";
 import type { OfferPolicyConfig, PolicyConditions } from "../config/policy_shape.ts";
 import {
   parseBytes,
@@ -193,14 +194,14 @@ function isDenied(key: ConditionKey, policy: OfferPolicyConfig): boolean {
 
 /** What of the machine a condition is about. */
 export const subjects: Readonly<Record<ConditionKey, string>> = Object.freeze({
-  hours: "the time",
-  power: "whether the machine is on mains",
-  idle: "whether the machine is in use",
-  busy_programs: "which programs run",
-  gpu_memory_free: "how much graphics memory other programs use",
-  cpu_load: "how busy the processor is",
-  tokens_per_day: "how many tokens were used",
-  calls_per_hour: "how many calls were taken",
+  hours: phrase`the time`,
+  power: phrase`whether the machine is on mains`,
+  idle: phrase`whether the machine is in use`,
+  busy_programs: phrase`which programs run`,
+  gpu_memory_free: phrase`how much graphics memory other programs use`,
+  cpu_load: phrase`how busy the processor is`,
+  tokens_per_day: phrase`how many tokens were used`,
+  calls_per_hour: phrase`how many calls were taken`,
 });
 
 /** Windows adds `.exe` to the names that owners know. */

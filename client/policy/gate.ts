@@ -1,6 +1,7 @@
 /** Opens and closes the node to calls as its owner's policy says. */
 
 import { nodeMessage } from "../../protocol/mod.ts";
+import { phrase } from "../../text/mod.ts";
 import type { OfferPolicyConfig, PolicyConfig } from "../config/policy_shape.ts";
 import { parseDuration, parseHours } from "../config/policy_units.ts";
 import { pause, type World } from "../world.ts";
@@ -297,9 +298,12 @@ export class Gate {
     for (const { scope: { key, name, policy } } of this.#doors) {
       for (const one of unknownOf(policy, this.#reading, this.#usage.of(key))) {
         const then = one.isDenied
-          ? "no calls are taken; unknown: allow would take them"
-          : "the condition counts as fulfilled; unknown: deny would refuse calls";
-        log.warn({ policy: one.key }, `${name}: cannot tell ${subjects[one.key]} here: ${then}`);
+          ? phrase`no calls are taken; unknown: allow would take them`
+          : phrase`the condition counts as fulfilled; unknown: deny would refuse calls`;
+        log.warn(
+          { policy: one.key },
+          `${name}: ${phrase`cannot tell ${subjects[one.key]} here: ${then}`}`,
+        );
       }
     }
   }

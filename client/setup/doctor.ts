@@ -35,7 +35,8 @@ import { realWorld, silentLog } from "../world.ts";
 import { Gateway, printable } from "./gateway.ts";
 import { configPathOf, instanceFlags } from "./instance.ts";
 import { programName } from "./program_name.ts";
-import { modelCount, t } from "../texts.ts";
+import { modelCount, shown, t } from "../texts.ts";
+import { stateNames } from "./status.ts";
 
 const WITHIN_MS = 10_000;
 /** A gateway that speaks v2 says so at once. */
@@ -82,8 +83,8 @@ function configOf(path: string, env: Env): NodeConfig | ConfigError {
 function problemsOf({ problems }: ConfigError): Finding[] {
   return problems.map((problem) =>
     problem.includes("no such file")
-      ? failed(problem, t`join a gateway first: ${programName} join https://GATEWAY`)
-      : failed(problem, t`fix it there; docs/configuration.md lists every key`)
+      ? failed(shown(problem), t`join a gateway first: ${programName} join https://GATEWAY`)
+      : failed(shown(problem), t`fix it there; docs/configuration.md lists every key`)
   );
 }
 
@@ -152,10 +153,12 @@ async function policy(config: NodeConfig): Promise<Finding> {
   gate.stop();
   const [unknown] = warnings;
   if (unknown !== undefined) {
-    return warning(unknown, t`docs/sharing.md says what each system tells`);
+    return warning(shown(unknown), t`docs/sharing.md says what each system tells`);
   }
   return ok(
-    gate.pause === null ? t`calls are taken now` : t`no calls are taken now: ${gate.pause.reason}`,
+    gate.pause === null
+      ? t`calls are taken now`
+      : t`no calls are taken now: ${shown(gate.pause.reason)}`,
   );
 }
 
@@ -168,13 +171,16 @@ async function running(path: string, as: string | undefined, env: Env): Promise<
   if (status.configProblems !== null) {
     return failed(
       t`runs with an older configuration, because this one cannot be used: ${
-        status.configProblems[0]
+        shown(status.configProblems[0] ?? "")
       }`,
       t`fix the file; the node then uses it at once`,
     );
   }
   if (status.state === "connected") return ok(t`connected, ${modelCount(status.models.length)}`);
-  return warning(`${status.state}: ${status.lastProblem ?? t`not connected yet`}`, t`see below`);
+  return warning(
+    `${stateNames[status.state]}: ${shown(status.lastProblem ?? "") || t`not connected yet`}`,
+    t`see below`,
+  );
 }
 
 async function dns({ hostname }: URL): Promise<Finding> {
@@ -261,7 +267,7 @@ function tls(url: URL): Promise<Finding> {
   );
   socket.on("error", (error) =>
     end(failed(
-      dialError({ error }).reason.replace("cannot connect: ", ""),
+      shown(dialError({ error }).reason.replace("cannot connect: ", "")),
       t`check server_url; a CA of your own is named by NODE_EXTRA_CA_CERTS`,
     )));
   return promise;
@@ -308,7 +314,7 @@ function link(url: URL, token: string): Promise<Finding> {
   });
   socket.addEventListener("open", () => {
     cancel();
-    resolve(ok("accepted"));
+    resolve(ok(t`accepted`));
     socket.close(1000);
   });
   socket.addEventListener("error", (event) => lastError = event);
@@ -316,7 +322,7 @@ function link(url: URL, token: string): Promise<Finding> {
     cancel();
     const { reason } = dialError(lastError);
     resolve(failed(
-      reason.replace("cannot connect: ", ""),
+      shown(reason.replace("cannot connect: ", "")),
       /token/.test(reason) ? t`join again: ${programName} join GATEWAY` : t`see the lines above`,
     ));
   });

@@ -121,7 +121,7 @@ const causes: readonly [RegExp, string][] = [
   [/ALTNAME|NotValidForName|hostname/i, t`its certificate is for another name`],
   [/WRONG_VERSION|UNKNOWN_PROTOCOL/i, t`it does not speak TLS there; try http://`],
   [/certificate|TLS|SSL/i, t`its certificate is not trusted`],
-  [/ECONNRESET|closed/i, t`it hung up; if it speaks TLS, use https://`],
+  [/ECONNRESET|closed/i, t`it closed the connection; if it speaks TLS, use https://`],
 ];
 
 function causeOf(error: unknown): string {

@@ -7,7 +7,8 @@ import { CommandError } from "./command_error.ts";
 import { configPathOf, instanceFlags } from "./instance.ts";
 import { programName } from "./program_name.ts";
 import { printable } from "./gateway.ts";
-import { t } from "../texts.ts";
+import { shown, t } from "../texts.ts";
+import type { SessionState } from "../link/session.ts";
 
 export const status = command({
   about: t`Show what the node that runs here does`,
@@ -130,16 +131,28 @@ function localTime(ms: number): string {
   return new Date(ms).toLocaleString("sv-SE");
 }
 
+/** What the link does, in a word. */
+export const stateNames: Readonly<Record<SessionState, string>> = {
+  idle: t`not started`,
+  connecting: t`connecting`,
+  connected: t`connected`,
+  waiting: t`waiting to connect again`,
+  draining: t`draining`,
+  stopped: t`stopped`,
+};
+
 function linkOf(
   { state, pause, connectedSince, lastProblem }: DaemonStatus,
   nowMs: number,
 ): string {
-  if (state !== "connected") return lastProblem === null ? state : `${state}: ${lastProblem}`;
+  if (state !== "connected") {
+    return lastProblem === null ? stateNames[state] : `${stateNames[state]}: ${shown(lastProblem)}`;
+  }
   const since = connectedSince === null ? "" : t` for ${lengthOf(nowMs - connectedSince)}`;
   if (pause === null) return t`connected${since}`;
   const { reason, untilMs } = pause;
   const rest = untilMs === null ? "" : t`, for ${lengthOf(untilMs - nowMs)} more`;
-  return t`connected${since}, takes no calls: ${reason}${rest}`;
+  return t`connected${since}, takes no calls: ${shown(reason)}${rest}`;
 }
 
 function sharingOf({ shareWith, isWithheld }: DaemonStatus): string {
@@ -157,7 +170,7 @@ function configOf({ config, configProblems }: DaemonStatus): string {
   if (configProblems === null) return config;
   return [
     t`${config} was changed and cannot be used; the one before stays in use:`,
-    ...configProblems.map((problem) => `${" ".repeat(15)}${problem}`),
+    ...configProblems.map((problem) => `${" ".repeat(15)}${shown(problem)}`),
   ].join("\n");
 }
 
