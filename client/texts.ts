@@ -314,8 +314,8 @@ export const phrases: Readonly<Record<string, string>> = {
   "disconnected: {0}": "连接断开：{0}",
   "disconnected: {0} ({1})": "连接断开：{0}（{1}）",
   "has a name or a value that HTTP headers cannot have": "含有 HTTP 请求头不允许的名称或值",
-  "has characters that no token has; copy it again from the gateway's dashboard":
-    "含有令牌中不会出现的字符；请从网关的仪表盘重新复制",
+  "has characters that no token has; copy it again from the console's Keys page":
+    "含有令牌中不会出现的字符；请从控制台的“密钥”页重新复制",
   "holds your keys, and {0} can read it; run: chmod 600 {1}":
     "其中有你的密钥，而{0}可以读取；请运行：chmod 600 {1}",
   "how busy the processor is": "处理器有多忙",
@@ -325,8 +325,8 @@ export const phrases: Readonly<Record<string, string>> = {
   "is an API key, which calls models; nodes need the node token, client-…":
     "是用于调用模型的 API 密钥；这里应填节点令牌（client-…）",
   "is named twice": "重复出现",
-  "is still the example's; copy your own node token from the gateway's dashboard":
-    "仍是示例中的值；请从网关的仪表盘复制你的节点令牌",
+  "is still the example's; copy your own node token from the console's Keys page":
+    "仍是示例中的值；请从控制台的“密钥”页复制你的节点令牌",
   "its group": "其用户组",
   "others on this machine": "本机的其他用户",
   'must be "allow" or "deny"': '应为 "allow" 或 "deny"',
@@ -407,8 +407,8 @@ export const phrases: Readonly<Record<string, string>> = {
   "the gateway is restarting": "网关正在重启",
   "the gateway knows only wire v1": "网关只支持协议 v1",
   "the gateway received no REGISTER in time": "网关没有及时收到 REGISTER",
-  "the gateway refused the node token (401); copy it from the gateway's dashboard into client_token":
-    "网关拒绝了节点令牌（401）；请从网关的仪表盘复制到 client_token",
+  "the gateway refused the node token (401); copy it from the console's Keys page into client_token":
+    "网关拒绝了节点令牌（401）；请从控制台的“密钥”页复制到 client_token",
   "the gateway refused this machine (403)": "网关拒绝了这台机器（403）",
   "the gateway takes no connections now (503)": "网关暂不接受连接（503）",
   "the gateway takes no more connections now (429)": "网关的连接数已达上限（429）",
@@ -424,8 +424,8 @@ export const phrases: Readonly<Record<string, string>> = {
   "other reasons": "其他原因",
   "cannot tell {0} here: {1}": "在本机无法得知{0}：{1}",
   "the node looks at the machine first": "节点正在检查本机的状态",
-  "the node token was revoked; copy the new one from the gateway's dashboard into client_token":
-    "节点令牌已被吊销；请从网关的仪表盘把新令牌复制到 client_token",
+  "the node token was revoked; copy the new one from the console's Keys page into client_token":
+    "节点令牌已被吊销；请从控制台的“密钥”页把新令牌复制到 client_token",
   "the owner has paused the node": "所有者已暂停节点",
   "the owner uses the machine": "所有者正在使用机器",
   "the owner's own programs come first": "所有者自己的程序优先",

@@ -118,7 +118,7 @@ describe("a gateway that cannot be joined is named in one line, and dialled agai
       "because it refuses the token",
       () => gateway.wsUrl,
       () => owner.clientToken.slice(0, -1) + (owner.clientToken.endsWith("A") ? "B" : "A"),
-      "the gateway refused the node token (401); copy it from the gateway's dashboard",
+      "the gateway refused the node token (401); copy it from the console's Keys page",
     ],
     [
       "because nothing listens there",

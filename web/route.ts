@@ -47,6 +47,6 @@ export function loginPath(backTo: string): string {
 }
 
 /** Where to go after signing in. Accepts only paths of the console, because anyone can write such a link. */
-export function nextPath(next: string | undefined, fallback: string = paths.dashboard): string {
+export function nextPath(next: string | undefined, fallback: string = paths.home): string {
   return next !== undefined && /^\/(?![/\\])[^\\\s]*$/.test(next) ? next : fallback;
 }

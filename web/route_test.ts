@@ -14,5 +14,5 @@ test("signing in never leads to another site", () => {
     "https://evil.example",
     "javascript:alert(1)",
   ];
-  for (const next of [...others, "", undefined]) expect(nextPath(next)).toBe("/dashboard");
+  for (const next of [...others, "", undefined]) expect(nextPath(next)).toBe("/");
 });

@@ -48,7 +48,7 @@ export interface ProviderConfig extends ProviderOptions {
 
 /** The contents of config.yaml. */
 export interface NodeConfig {
-  /** `client-…`, from the gateway's dashboard. */
+  /** `client-…`, from the console's Keys page. */
   client_token: string;
   /** `ws://` or `wss://`; `http` and `https` stand for them; the path defaults to `/ws`. */
   server_url: string;

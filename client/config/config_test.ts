@@ -48,7 +48,7 @@ test("the example is accepted once it has a token", () => {
 
 test("the example's own token is refused, and it is said where to get one", () => {
   expect(problemsIn(example)).toEqual([
-    "config.yaml:1:15: client_token is still the example's; copy your own node token from the gateway's dashboard",
+    "config.yaml:1:15: client_token is still the example's; copy your own node token from the console's Keys page",
   ]);
 });
 

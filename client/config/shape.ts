@@ -26,7 +26,7 @@ export interface ShapeProblem {
 
 const PLACEHOLDER_TOKEN = "client-your-token-here";
 
-/** The dashboard shows API keys below node tokens, and people copy the wrong one. */
+/** The Keys page shows API keys beside node tokens, and people copy the wrong one. */
 const API_KEY_PREFIX = "sk-colink-";
 
 const headers = z.record(z.string(), z.string())
@@ -85,13 +85,13 @@ const shareWithShape = z.custom<ShareWith>().superRefine((value, context) => {
 const shape = z.strictObject({
   client_token: z.string().min(1, { error: phrase`must not be empty` })
     .refine((token) => token !== PLACEHOLDER_TOKEN, {
-      error: phrase`is still the example's; copy your own node token from the gateway's dashboard`,
+      error: phrase`is still the example's; copy your own node token from the console's Keys page`,
     })
     .refine((token) => !token.startsWith(API_KEY_PREFIX), {
       error: phrase`is an API key, which calls models; nodes need the node token, client-…`,
     })
     .refine((token) => !/[^\x21-\x7e]/.test(token), {
-      error: phrase`has characters that no token has; copy it again from the gateway's dashboard`,
+      error: phrase`has characters that no token has; copy it again from the console's Keys page`,
     }),
   server_url: serverUrl,
   server_urls: z.array(serverUrl).max(MAX_SERVER_URLS, {

@@ -56,7 +56,7 @@ const statusErrors: Readonly<Record<string, string>> = Object.freeze({
   426:
     phrase`no WebSocket comes through (426): use wss:// if the gateway speaks TLS, otherwise let the proxy before it pass Upgrade on`,
   401:
-    phrase`the gateway refused the node token (401); copy it from the gateway's dashboard into client_token`,
+    phrase`the gateway refused the node token (401); copy it from the console's Keys page into client_token`,
   403: phrase`the gateway refused this machine (403)`,
   404: phrase`no gateway at this path (404); server_url usually ends with /ws`,
   429: phrase`the gateway takes no more connections now (429)`,
@@ -95,7 +95,7 @@ const closeMeanings: Readonly<Record<number, string>> = Object.freeze({
   1009: phrase`a frame was too large for the gateway`,
   [CloseCode.restart]: phrase`the gateway is restarting`,
   [CloseCode.revoked]:
-    phrase`the node token was revoked; copy the new one from the gateway's dashboard into client_token`,
+    phrase`the node token was revoked; copy the new one from the console's Keys page into client_token`,
   [CloseCode.notRegistered]: phrase`the gateway received no REGISTER in time`,
   [CloseCode.protocol]: phrase`the gateway did not understand this node`,
 });

@@ -42,7 +42,6 @@ export const scenes: readonly Scene[] = [
   { name: "dashboard", path: "/dashboard", isUser: true },
   { name: "dashboard-tokens", path: "/dashboard?range=7d", isUser: true, act: firstToken },
   { name: "dashboard-empty", path: "/dashboard", isUser: true, nodes: [], act: showTokens },
-  { name: "dashboard-rotate", path: "/dashboard", isUser: true, act: askToRotate, isCropped: true },
   { name: "nodes", path: "/nodes", isUser: true },
   { name: "nodes-add", path: "/nodes?add=1", isUser: true, isCropped: true },
   { name: "nodes-empty", path: "/nodes", nodes: [] },
@@ -80,6 +79,7 @@ export const scenes: readonly Scene[] = [
   },
   { name: "keys", path: "/keys", isUser: true },
   { name: "keys-empty", path: "/keys", isUser: true, nodes: [] },
+  { name: "keys-use", path: "/keys", isUser: true, act: useKey, isCropped: true },
   { name: "keys-create", path: "/keys?create=1", isUser: true, act: limitKey, isCropped: true },
   { name: "keys-created", path: "/keys?create=1", isUser: true, act: createKey, isCropped: true },
   { name: "calls", path: "/calls", isUser: true, act: openCall },
@@ -130,7 +130,7 @@ export const scenes: readonly Scene[] = [
     name: "keys-rotate",
     path: "/keys",
     isUser: true,
-    act: (page) => page.locator("td button").nth(1).click(),
+    act: (page) => page.locator("tr", { hasText: "laptop" }).locator("td button").nth(1).click(),
     isCropped: true,
   },
   {
@@ -267,11 +267,6 @@ async function firstToken(page: Page): Promise<void> {
   await page.locator("fieldset").last().locator("label").last().click();
 }
 
-async function askToRotate(page: Page): Promise<void> {
-  await page.locator("[data-part=copy-field] button").last().click();
-  await page.locator("dialog[open]").waitFor();
-}
-
 async function loseGateway(page: Page): Promise<void> {
   await page.route("**/api/*", (route) => route.abort());
   await page.locator("[data-part=banner]").waitFor();
@@ -313,6 +308,11 @@ async function createKey(page: Page): Promise<void> {
   await page.locator("dialog[open] [name=name]").fill("laptop");
   await page.locator("dialog[open] [type=submit]").click();
   await page.locator("[data-part=look-out]").waitFor();
+}
+
+async function useKey(page: Page): Promise<void> {
+  await page.locator("tbody tr td:last-child button").first().click();
+  await page.locator("dialog[open] pre").waitFor();
 }
 
 async function openCall(page: Page): Promise<void> {

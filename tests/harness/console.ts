@@ -41,9 +41,9 @@ export function button(within: Page | Locator, name: string): Locator {
   return within.getByRole("button", { name });
 }
 
-/** One of the dashboard's two tokens, by its label. */
-export function tokenField(page: Page, label: string): Locator {
-  return page.getByRole("region", { name: label, exact: true });
+/** A key's row, by its name. */
+export function keyRow(page: Page, name: string): Locator {
+  return page.getByRole("row").filter({ has: page.getByRole("rowheader", { name }) });
 }
 
 /** The text that the field's Copy button puts on the clipboard. */

@@ -114,7 +114,7 @@ describe.each(stages)("on $database", (stage) => {
         await page.goto("/register");
         await fill(page, { email: freshEmail(), password: PASSWORD });
         await submit(page);
-        await page.waitForURL("/dashboard");
+        await page.waitForURL("/");
         await visit(page, t.nav.pages.keys);
         await button(page.getByRole("main"), t.keys.create).click();
         await fill(page, { name: "laptop" });
@@ -198,7 +198,7 @@ describe.each(stages)("on $database", (stage) => {
         await guestPage.goto(link);
         await fill(guestPage, { email: guest, password: PASSWORD });
         await submit(guestPage);
-        await guestPage.waitForURL("/dashboard");
+        await guestPage.waitForURL("/");
       });
       await main.getByText(t.admin.tabs.audit, { exact: true }).click();
       const log = main.getByRole("row");

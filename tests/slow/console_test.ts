@@ -25,12 +25,12 @@ import {
   DARK,
   fill,
   freshEmail,
+  keyRow,
   LIGHT,
   look,
   problemOf,
   signInBehindThePage,
   submit,
-  tokenField,
 } from "../harness/console.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { startNode } from "../harness/node.ts";
@@ -95,14 +95,21 @@ test(
     await page.getByRole("main").getByRole("link", { name: en.nav.register }).click();
     await fill(page, { email: freshEmail(), password: PASSWORD });
     await page.locator("[type=submit]").dblclick();
-    await page.waitForURL("/dashboard");
+    await page.waitForURL("/");
     expect(tab.requests.filter((one) => one === "POST /api/auth/register")).toHaveLength(1);
-    const field = tokenField(page, en.dashboard.apiToken);
-    const token = await copied(tab, field);
+    await page.goto("/keys");
+    const own = keyRow(page, en.keys.own.api);
+    const token = await copied(tab, own);
     expect(token).toStartWith("sk-colink-");
     expect(await page.locator("main").innerText()).not.toContain(token);
+    await button(own, en.keys.use(en.keys.own.api)).click();
+    await page.getByRole("dialog").locator("pre", { hasText: MODEL }).waitFor();
+    const field = page.getByRole("region", { name: en.keys.own.api });
+    await button(field, en.show).click();
+    expect(await field.locator("code").innerText()).toBe(token);
+    await page.keyboard.press("Escape");
 
-    await page.goto("/keys?create=1");
+    await button(page.getByRole("main"), en.keys.create).click();
     await fill(page, { name: "my laptop" });
     await submit(page);
     const dialog = page.getByRole("dialog");
@@ -127,33 +134,37 @@ test(
       "1",
       { exact: true },
     ).waitFor();
-    await button(field, en.show).click();
-    expect(await field.locator("code").innerText()).toBe(token);
-    await button(field, en.hide).click();
-    expect(await page.locator("main").innerText()).not.toContain(token);
   }),
 );
 
 test(
-  "rotating a key asks for confirmation, and the old key stops working",
+  "an account's own key is rotated as any other, and the old one stops working",
   visit(async (tab, page) => {
     const account = await createAccount(gateway);
     await signInBehindThePage(tab.context, account);
-    await page.goto("/dashboard");
-    const field = tokenField(page, en.dashboard.apiToken);
-    const dialog = page.getByRole("dialog", { name: en.dashboard.rotateApi.title });
-    await button(field, en.dashboard.rotate).click();
+    await page.goto("/keys");
+    const own = keyRow(page, en.keys.own.api);
+    const dialog = page.getByRole("dialog");
+    await button(own, en.keys.rotate(en.keys.own.api)).click();
     await button(dialog, en.cancel).click();
     await dialog.waitFor({ state: "hidden" });
-    expect(await copied(tab, field)).toBe(account.apiToken);
-    expect(await copied(tab, tokenField(page, en.dashboard.clientToken)))
-      .toBe(account.clientToken);
+    expect(await copied(tab, own)).toBe(account.apiToken);
+    expect(await copied(tab, keyRow(page, en.keys.own.client))).toBe(account.clientToken);
 
-    await button(field, en.dashboard.rotate).click();
-    await button(dialog, en.dashboard.rotate).click();
-    await page.getByText(en.dashboard.rotated).waitFor();
-    const fresh = await copied(tab, field);
+    await button(own, en.keys.rotate(en.keys.own.api)).click();
+    await dialog.locator("[name=overlap]").selectOption("3600");
+    await button(dialog, en.keys.rotateAction).click();
+    await dialog.getByText(en.keys.stays).waitFor();
+    const fresh = await copied(tab, dialog.getByRole("region", { name: en.keys.own.api }));
+    await page.keyboard.press("Escape");
     expect(fresh).not.toBe(account.apiToken);
+    expect(await copied(tab, own.first())).toBe(fresh);
+    expect(await statusOf(account.apiToken)).toBe(200);
+
+    const old = own.filter({ hasText: en.keys.replaced });
+    await button(old, en.keys.revoke(en.keys.own.api)).click();
+    await button(dialog, en.keys.revokeAction).click();
+    await old.waitFor({ state: "detached" });
     expect(await statusOf(account.apiToken)).toBe(401);
     expect(await statusOf(fresh)).toBe(200);
   }),
@@ -163,8 +174,8 @@ test(
   "copying works without TLS, where browsers offer no clipboard API",
   visitAsOwner(async (tab, page) => {
     await page.addInitScript("delete Navigator.prototype.clipboard");
-    await page.goto("/dashboard");
-    const field = tokenField(page, en.dashboard.apiToken);
+    await page.goto("/keys");
+    const field = keyRow(page, en.keys.own.api);
     await button(field, en.copy).click();
     await button(field, en.copied).waitFor();
     const other = await tab.context.newPage();
@@ -299,11 +310,11 @@ test(
     const error = { message: "no", type: "server_error", param: null, code: "internal_error" };
     await page.goto("/keys");
     const answers = "**/api/keys";
-    await page.getByText(en.keys.emptyTitle).waitFor();
+    await keyRow(page, en.keys.own.api).waitFor();
     await page.route(answers, (route) => route.fulfill({ status: 500, json: { error } }));
     await comeBackTo(page);
     await page.getByRole("alert").getByText(en.errors.internal_error).waitFor();
-    await page.getByText(en.keys.emptyTitle).waitFor();
+    await keyRow(page, en.keys.own.api).waitFor();
     tab.expectFault(/ 500 .*\/api\/keys/);
     await page.unroute(answers);
     await comeBackTo(page);
@@ -353,7 +364,7 @@ test(
       await button(left, en.keys.revoke("build server")).click();
     }
     await button(other.getByRole("dialog"), en.keys.revokeAction).click();
-    await other.getByText(en.keys.emptyTitle).waitFor();
+    await other.getByRole("row", { name: /build server/ }).waitFor({ state: "detached" });
     await button(dialog, en.keys.revokeAction).click();
     await dialog.getByRole("alert").waitFor();
     tab.expectFault(/ 404 .*\/api\/keys/);
@@ -463,7 +474,7 @@ test(
     tab.expectFault(/ 400 .*\/api\/auth\/register/);
     await fill(page, { email: freshEmail() });
     await submit(page);
-    await page.waitForURL("/dashboard");
+    await page.waitForURL("/");
   }, { locale: "zh-CN" }),
 );
 
@@ -552,14 +563,17 @@ test(
     await tab.tabTo("[name=password]");
     await page.keyboard.type(PASSWORD);
     await page.keyboard.press("Enter");
-    await page.waitForURL("/dashboard");
-    const copy = `[aria-label="${en.copy}: ${en.dashboard.apiToken}"]`;
+    await page.waitForURL("/");
+    await page.keyboard.press("g");
+    await page.keyboard.press("k");
+    await page.waitForURL("/keys");
+    const copy = `[aria-label="${en.copy}: ${en.keys.own.api}"]`;
     await tab.tabTo(copy);
     await page.keyboard.press("Enter");
-    await page.locator(`[aria-label="${en.copied}: ${en.dashboard.apiToken}"]`).waitFor();
+    await page.locator(`[aria-label="${en.copied}: ${en.keys.own.api}"]`).waitFor();
     expect(await tab.clipboard()).toStartWith("sk-colink-");
 
-    const rotate = `[aria-label="${en.dashboard.rotate}: ${en.dashboard.apiToken}"]`;
+    const rotate = `[aria-label="${en.keys.rotate(en.keys.own.api)}"]`;
     await tab.tabTo(rotate);
     await page.keyboard.press("Enter");
     const dialog = page.getByRole("dialog");

@@ -1,7 +1,7 @@
 /** The session of this browser: who is signed in. */
 
 import { signal } from "@preact/signals";
-import type { FirstAdmin, Side, TokenKind, UsageIncrement, UserView } from "../../api/mod.ts";
+import type { FirstAdmin, Side, UsageIncrement, UserView } from "../../api/mod.ts";
 import { api, ApiError, onSignedOut, type Registration } from "../api.ts";
 import { isMarked, removeMark } from "./mark.ts";
 
@@ -111,11 +111,5 @@ export function countCalls(increments: readonly UsageIncrement[]): void {
     total_api_calls: current.user.total_api_calls + added("made"),
     total_provided_calls: current.user.total_provided_calls + added("provided"),
   };
-  session.value = { state: "in", user };
-}
-
-/** Replaces one of the account's two tokens; the old one stops working within 5 s. */
-export async function rotateToken(kind: TokenKind): Promise<void> {
-  const { user } = await api.rotate(kind);
   session.value = { state: "in", user };
 }

@@ -6,7 +6,6 @@ import { ApiError } from "../api.ts";
 import {
   countCalls,
   refreshSession,
-  rotateToken,
   session,
   sessionOver,
   setUp,
@@ -188,13 +187,4 @@ test("calls that are reported after the session's end are dropped", () => {
     completion_tokens: 0,
   }]);
   expect<unknown>(session.value).toEqual({ state: "out", why: "ended" });
-});
-
-test("a rotated token is shown in the place of the old one", async () => {
-  session.value = { state: "in", user };
-  const fresh = aUser({ api_token: "sk-colink-2" });
-  gateway.answers["POST /api/user/tokens/rotate"] = json({ user: fresh });
-  await rotateToken("api");
-  expect<unknown>(session.value).toEqual({ state: "in", user: fresh });
-  expect(gateway.bodies.at(-1)).toEqual({ kind: "api" });
 });

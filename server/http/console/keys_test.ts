@@ -58,6 +58,16 @@ test("a key is created, changed, rotated and revoked by its owner alone", async 
   expect(left.map(({ id }) => id)).not.toContain(atOnce.json.key.id);
 });
 
+test("an account's own key is revoked once it was replaced, not before", async () => {
+  const account = await app.account("own@example.org");
+  const token = account.session;
+  const { id } = (await keysOf(account)).find((key) => key.is_default && key.kind === "api")!;
+  const revoked = async () => (await app.ask(`DELETE /api/keys/${id}`, { token })).status;
+  expect(await revoked()).toBe(400);
+  await app.ask(`POST /api/keys/${id}/rotate`, { token, body: { overlap_seconds: 3600 } });
+  expect(await revoked()).toBe(200);
+});
+
 test("keys are created and rotated thirty times a minute at most, by each account", async () => {
   const account = await app.account("busy@example.org");
   const { key } = await app.key(account);

@@ -10,24 +10,6 @@ export const dashboard = {
   callsMadeHint: "with your API keys, since the start",
   callsProvided: "Calls served",
   callsProvidedHint: "by your nodes, since the start",
-  tokensTitle: "Keys and tokens",
-  apiToken: "API key",
-  apiTokenHint: "Calls models. Use it as the key in any OpenAI SDK.",
-  clientToken: "Node token",
-  clientTokenHint: "Connects machines. It goes into config.yaml.",
-  rotate: "Rotate",
-  rotated: "The new one is in place; the old one has stopped working.",
-  unreadable:
-    "The gateway’s signing secret (JWT_SECRET) has changed, so this no longer works. Rotate it to get a new one.",
-  rotateApi: {
-    title: "Rotate the API key?",
-    text: "Programs that use the old key stop working within five seconds, open streams too.",
-  },
-  rotateClient: {
-    title: "Rotate the node token?",
-    text:
-      "Nodes that use the old token are disconnected within five seconds, until you put the new one into their config.yaml.",
-  },
   side: "View",
   sides: { made: "My calls", provided: "Served by my nodes" },
   range: "Range",

@@ -3,7 +3,6 @@
 export const keys = {
   title: "Keys",
   lead: "One for each program, so that each can be limited and replaced separately.",
-  own: "Your keys",
   create: "Create a key",
   columns: {
     name: "Name",
@@ -13,6 +12,7 @@ export const keys = {
     rpm: "Calls / min",
     expires: "Expires",
   },
+  nodeToken: "Node token",
   kinds: { api: "Calls models", client: "Connects nodes" },
   replaced: "replaced, works until it expires",
   never: "never",
@@ -22,6 +22,16 @@ export const keys = {
   otherModels: "Other names, such as aliases",
   addModels: "Add",
   ownKey: "the account’s own key",
+  /** Of tokens without a name, as headings of their rows. */
+  own: { api: "Account’s own API key", client: "Account’s own node token" },
+  unreadable:
+    "The gateway’s signing secret (JWT_SECRET) has changed, so the account’s own tokens no longer work. Rotate them to get new ones.",
+  use: (name: string) => `Use ${name}`,
+  useText: {
+    api: "Set these in the program that is to call models.",
+    client:
+      "Put it into the node’s config.yaml as client_token. Add node on the Nodes page does it for you.",
+  },
   noLimit: "no limit",
   noEnd: "never expires",
   nameHint: "What uses it: laptop, CI, notebook.",
@@ -54,9 +64,13 @@ export const keys = {
   firstByte: (time: string) => `first token after ${time}`,
   edit: (name: string) => `Change ${name}`,
   rotate: (name: string) => `Rotate ${name}`,
-  rotateText: "You get a new token. Choose how long the old one keeps working.",
+  rotateText: {
+    api: "You get a new token. Choose how long the old one keeps working.",
+    client:
+      "You get a new token. Choose how long the old one keeps working; nodes are disconnected then, unless their config.yaml has the new one.",
+  },
   rotateAction: "Rotate",
-  overlap: "Keep the old key working",
+  overlap: "Keep the old one working",
   overlaps: {
     "0": "Not at all",
     "3600": "For another hour",
@@ -67,7 +81,5 @@ export const keys = {
   revokeTitle: (name: string) => `Revoke ${name}?`,
   revokeText: "Programs that use it stop working within five seconds, open streams too.",
   revokeAction: "Revoke",
-  emptyTitle: "No keys of your own yet",
-  emptyText:
-    "Your account’s API key below already works. Create one per program to tell them apart.",
+  stays: "The new token is in place, and stays copyable on this page.",
 } as const;

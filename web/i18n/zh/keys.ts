@@ -5,7 +5,6 @@ import type { Messages } from "../en.ts";
 export const keys: Messages["keys"] = {
   title: "密钥",
   lead: "建议每个程序单独创建一个，便于限制和更换。",
-  own: "你的密钥",
   create: "创建密钥",
   columns: {
     name: "名称",
@@ -15,6 +14,7 @@ export const keys: Messages["keys"] = {
     rpm: "次/分钟",
     expires: "过期时间",
   },
+  nodeToken: "节点令牌",
   kinds: { api: "调用模型", client: "接入节点" },
   replaced: "已更换，过期前仍可用",
   never: "从未使用",
@@ -24,6 +24,14 @@ export const keys: Messages["keys"] = {
   otherModels: "其他名称，如别名",
   addModels: "添加",
   ownKey: "账号自带的密钥",
+  own: { api: "账号自带的 API 密钥", client: "账号自带的节点令牌" },
+  unreadable:
+    "网关的签名密钥（JWT_SECRET）已变更，账号自带的密钥和令牌已失效。请点“更换”重新生成。",
+  use: (name) => `使用 ${name}`,
+  useText: {
+    api: "在要调用模型的程序里这样设置。",
+    client: "将它写入节点的 config.yaml，作为 client_token；“节点”页的“添加节点”会替你完成。",
+  },
   noLimit: "不限",
   noEnd: "永不过期",
   nameHint: "用在哪里：如笔记本、CI、脚本。",
@@ -56,9 +64,12 @@ export const keys: Messages["keys"] = {
   firstByte: (time) => `首字延迟 ${time}`,
   edit: (name) => `编辑 ${name}`,
   rotate: (name) => `更换 ${name}`,
-  rotateText: "将生成新密钥。旧密钥还可以继续使用一段时间：",
+  rotateText: {
+    api: "将生成新密钥。旧密钥还可以继续使用一段时间：",
+    client: "将生成新令牌。旧令牌到期时，config.yaml 里没有新令牌的节点会断开：",
+  },
   rotateAction: "更换",
-  overlap: "旧密钥",
+  overlap: "旧的",
   overlaps: {
     "0": "立即失效",
     "3600": "再用一小时",
@@ -69,6 +80,5 @@ export const keys: Messages["keys"] = {
   revokeTitle: (name) => `吊销 ${name}？`,
   revokeText: "使用它的程序会在五秒内停止工作，正在进行的流式回答也会中断。",
   revokeAction: "吊销",
-  emptyTitle: "还没有自己的密钥",
-  emptyText: "可以直接使用下方账号自带的 API 密钥；建议为每个程序单独创建，便于区分。",
+  stays: "新的已生效，可随时在本页复制。",
 };

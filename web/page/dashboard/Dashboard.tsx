@@ -1,4 +1,4 @@
-/** The user's usage, made and served, over time and by model, key and node; and the account's two tokens. */
+/** The user's usage, made and served, over time and by model, key and node. */
 
 import type { Side, UsageFilter, UsageView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
@@ -9,7 +9,6 @@ import { FilterChips } from "../../part/FilterChips.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { Page } from "../../part/Page.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
-import { TokenPanel } from "../../part/TokenPanel.tsx";
 import { paths } from "../../route.ts";
 import { serverNow } from "../../state/clock.ts";
 import { isFed, useFeed } from "../../state/feed.ts";
@@ -74,7 +73,6 @@ function Overview({ user }: { user: UserView }) {
     >
       <Totals user={user} />
       <Usage side={side} range={range} choices={choices} />
-      <TokenPanel user={user} />
     </Page>
   );
 }

@@ -6,7 +6,7 @@ import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
 import { messages } from "../../state/locale.ts";
 import { KeyForm } from "./KeyForm.tsx";
-import { limitsOf } from "./limits.ts";
+import { limitsOf, nameOf } from "./limits.ts";
 
 interface Props {
   entry: KeyView;
@@ -20,14 +20,14 @@ export function EditDialog({ entry, onChange, onClose }: Props) {
     isOpen.value = false;
   };
   return (
-    <Dialog isOpen={isOpen} title={messages.value.keys.edit(entry.name)} onClose={onClose}>
+    <Dialog isOpen={isOpen} title={messages.value.keys.edit(nameOf(entry))} onClose={onClose}>
       <KeyForm
         before={entry}
         initial={limitsOf(entry)}
         action={messages.value.save}
         onCancel={close}
-        onSubmit={async (limits) => {
-          await api.changeKey(entry.id, limits);
+        onSubmit={async ({ name, ...limits }) => {
+          await api.changeKey(entry.id, { ...limits, ...(name !== "" && { name }) });
           onChange();
           close();
         }}

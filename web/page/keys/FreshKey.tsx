@@ -1,4 +1,4 @@
-/** A new token, which is shown only once, with code that uses it, and the first call made with it. */
+/** A token with code that uses it, and the first call made with it. */
 
 import { useSignal } from "@preact/signals";
 import type { CallView, CreatedKey } from "../../../api/mod.ts";
@@ -12,9 +12,12 @@ import { formatDuration, messages } from "../../state/locale.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as buttonStyle from "../../part/button.module.css";
 import { LookOut } from "../../part/LookOut.tsx";
+import { nameOf } from "./limits.ts";
 
 interface Props {
   created: CreatedKey;
+  /** Of the button that closes it. */
+  done: string;
   onDone: () => void;
 }
 
@@ -22,7 +25,7 @@ const REFRESH_MS = 10_000;
 /** Model in the examples while none is online. */
 const PLACEHOLDER = "model-name";
 
-export function FreshKey({ created: { key, token }, onDone }: Props) {
+export function FreshKey({ created: { key, token }, done, onDone }: Props) {
   const t = messages.value.keys;
   const models = useLive(api.models, REFRESH_MS).value.data?.models ?? [];
   const allowed = models.filter(({ id }) => key.models?.includes(id) ?? true);
@@ -30,10 +33,10 @@ export function FreshKey({ created: { key, token }, onDone }: Props) {
   return (
     <>
       <CopyField
-        label={key.name}
+        label={nameOf(key)}
         hint={t.kinds[key.kind]}
         value={token}
-        isShownAtFirst
+        isShownAtFirst={!key.is_default}
       />
       {key.kind === "api" && (
         <>
@@ -42,7 +45,7 @@ export function FreshKey({ created: { key, token }, onDone }: Props) {
         </>
       )}
       <div class={buttonStyle.actionsEnd}>
-        <button type="button" class={buttonClass("primary")} onClick={onDone}>{t.saved}</button>
+        <button type="button" class={buttonClass("primary")} onClick={onDone}>{done}</button>
       </div>
     </>
   );

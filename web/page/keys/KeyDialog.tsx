@@ -30,7 +30,7 @@ export function KeyDialog({ onChange, onClose }: Props) {
       width={created.value ? "wide" : "narrow"}
       onClose={onClose}
     >
-      {created.value ? <FreshKey created={created.value} onDone={close} /> : (
+      {created.value ? <FreshKey created={created.value} done={t.saved} onDone={close} /> : (
         <KeyForm
           before={null}
           initial={noLimits}

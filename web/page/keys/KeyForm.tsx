@@ -29,7 +29,7 @@ export function KeyForm({ before, initial, action, onCancel, onSubmit }: Props) 
   const submit = (event: Event) => {
     event.preventDefault();
     wasSubmitted.value = true;
-    if (Object.keys(problems(limits.value, t.keys.problems)).length > 0) return;
+    if (Object.keys(problems(limits.value, before, t.keys.problems)).length > 0) return;
     void run(() => onSubmit(requested(limits.value, serverNow(), before)));
   };
   const isBesideField = (error.value?.fields.length ?? 0) > 0;
@@ -39,7 +39,7 @@ export function KeyForm({ before, initial, action, onCancel, onSubmit }: Props) 
       <LimitFields
         limits={limits.value}
         onChange={(changed) => limits.value = changed}
-        hasExpiry={(before?.expires_at ?? null) !== null}
+        before={before}
         wasSubmitted={wasSubmitted.value}
         error={error.value}
       />

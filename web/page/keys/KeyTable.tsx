@@ -1,7 +1,8 @@
 /** Keys in a table: their limits, last use and actions. */
 
-import type { BudgetUse, KeyView } from "../../../api/mod.ts";
-import { Icon } from "../../part/Icon.tsx";
+import type { BudgetUse, KeyView, TokenKind } from "../../../api/mod.ts";
+import { CopyButton } from "../../part/CopyButton.tsx";
+import { Icon, type IconName } from "../../part/Icon.tsx";
 import { Meter } from "../../part/Meter.tsx";
 import { Table } from "../../part/Table.tsx";
 import { paths } from "../../route.ts";
@@ -19,17 +20,20 @@ import * as chipStyle from "../../part/chip.module.css";
 import * as tableStyle from "../../part/Table.module.css";
 import * as buttonStyle from "../../part/button.module.css";
 import * as style from "./KeyTable.module.css";
+import { nameOf } from "./limits.ts";
 
-export type KeyTool = "edit" | "rotate" | "revoke";
+export type KeyTool = "use" | "edit" | "rotate" | "revoke";
 
 interface Props {
   keys: readonly KeyView[];
+  /** The account's own two, which stay copyable; empty: it can no longer be read. */
+  tokens: Readonly<Record<TokenKind, string>>;
   /** What of their budgets is used; null: not known yet. */
   uses: readonly BudgetUse[] | null;
   onTool: (tool: KeyTool, entry: KeyView) => void;
 }
 
-export function KeyTable({ keys, uses, onTool }: Props) {
+export function KeyTable({ keys, tokens, uses, onTool }: Props) {
   const t = messages.value.keys.columns;
   return (
     <Table
@@ -51,6 +55,7 @@ export function KeyTable({ keys, uses, onTool }: Props) {
         <Row
           key={key.id}
           entry={key}
+          token={key.is_default && key.state === "active" ? tokens[key.kind] : ""}
           use={uses?.find(({ of, id }) => of === "key" && id === key.id) ?? null}
           onTool={onTool}
         />
@@ -61,38 +66,45 @@ export function KeyTable({ keys, uses, onTool }: Props) {
 
 interface RowProps {
   entry: KeyView;
+  /** Empty: it was shown once. */
+  token: string;
   use: BudgetUse | null;
   onTool: Props["onTool"];
 }
 
-function Row({ entry, use, onTool }: RowProps) {
+function Row({ entry, token, use, onTool }: RowProps) {
   const t = messages.value.keys;
   const nowMs = serverNow(now.value);
-  const { name, kind, hint, state, last_used_at, models, rpm, expires_at } = entry;
+  const { kind, hint, state, last_used_at, models, rpm, expires_at } = entry;
+  const name = nameOf(entry);
+  const callsModels = kind === "api";
   return (
     <tr>
       <th scope="row">
-        {name} {kind === "client" && <span class={chipStyle.soft}>{t.kinds.client}</span>}
+        {name}{" "}
+        {!callsModels && !entry.is_default && <span class={chipStyle.soft}>{t.kinds.client}</span>}
         {state === "replaced" && <span class={chipStyle.soft}>{t.replaced}</span>}
       </th>
       <td data-label={t.columns.token} class={tableStyle.unbroken}>
-        <code>{hint}</code>
+        <code>{hint}</code> {token !== "" && <CopyButton text={token} label={name} />}
       </td>
       <td data-label={t.columns.lastUsed} class={tableStyle.unbroken}>
         {last_used_at === null ? t.never : formatAge(Math.max(0, nowMs - last_used_at))}
       </td>
-      <td data-label={t.columns.models}>{models === null ? t.allModels : models.join(", ")}</td>
+      <td data-label={t.columns.models}>
+        {!callsModels ? "–" : models === null ? t.allModels : models.join(", ")}
+      </td>
       <td data-label={t.columns.rpm} class={tableStyle.number}>
-        {rpm === null ? t.noLimit : formatNumber(rpm)}
+        {!callsModels ? "–" : rpm === null ? t.noLimit : formatNumber(rpm)}
       </td>
       <td data-label={messages.value.budgets.budget}>
-        {entry.budget === null ? t.noLimit : <Fullest use={use} />}
+        {!callsModels ? "–" : entry.budget === null ? t.noLimit : <Fullest use={use} />}
       </td>
       <td data-label={t.columns.expires} class={tableStyle.unbroken}>
         {expires_at === null ? t.noEnd : <Expiry atMs={expires_at} nowMs={nowMs} />}
       </td>
       <td class={tableStyle.tight}>
-        <Actions entry={entry} onTool={onTool} />
+        <Actions entry={entry} isCopyable={token !== ""} onTool={onTool} />
       </td>
     </tr>
   );
@@ -127,27 +139,45 @@ function Expiry({ atMs, nowMs }: { atMs: number; nowMs: number }) {
   );
 }
 
-function Actions({ entry, onTool }: { entry: KeyView; onTool: Props["onTool"] }) {
+interface ActionsProps {
+  entry: KeyView;
+  isCopyable: boolean;
+  onTool: Props["onTool"];
+}
+
+const icons: Readonly<Record<KeyTool, IconName>> = {
+  use: "code",
+  edit: "edit",
+  rotate: "rotate",
+  revoke: "trash",
+};
+
+function Actions({ entry, isCopyable, onTool }: ActionsProps) {
   const t = messages.value.keys;
+  const isActive = entry.state === "active";
+  const offered: Readonly<Record<KeyTool, boolean>> = {
+    use: isCopyable,
+    edit: isActive,
+    rotate: isActive,
+    // The account always has its own two.
+    revoke: !(entry.is_default && isActive),
+  };
   return (
     <div class={buttonStyle.actionsEnd}>
-      {entry.state === "active" && (
-        <>
-          <Tool icon="edit" label={t.edit(entry.name)} onClick={() => onTool("edit", entry)} />
-          <Tool
-            icon="rotate"
-            label={t.rotate(entry.name)}
-            onClick={() => onTool("rotate", entry)}
-          />
-        </>
-      )}
-      <Tool icon="trash" label={t.revoke(entry.name)} onClick={() => onTool("revoke", entry)} />
+      {(Object.keys(icons) as KeyTool[]).filter((tool) => offered[tool]).map((tool) => (
+        <Tool
+          key={tool}
+          icon={icons[tool]}
+          label={t[tool](nameOf(entry))}
+          onClick={() => onTool(tool, entry)}
+        />
+      ))}
     </div>
   );
 }
 
 interface ToolProps {
-  icon: "edit" | "rotate" | "trash";
+  icon: IconName;
   label: string;
   onClick: () => void;
 }

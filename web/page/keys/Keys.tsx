@@ -1,19 +1,18 @@
-/** The user's keys, each with a name, limits and an expiry; and the account's two tokens. */
+/** The user's keys, the account's own two first, each with a name, limits and an expiry. */
 
 import { useSignal } from "@preact/signals";
-import type { BudgetUse, KeyView, UserView } from "../../../api/mod.ts";
+import type { KeyView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
-import { Empty } from "../../part/Empty.tsx";
-import { Failure } from "../../part/Notice.tsx";
+import { Failure, Notice } from "../../part/Notice.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { Page } from "../../part/Page.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
-import { TokenPanel } from "../../part/TokenPanel.tsx";
 import { useChanging } from "../../state/changing.ts";
 import { useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
+import { refreshSession } from "../../state/session.ts";
 import { useAtMost } from "../../state/throttle.ts";
 import { useChoices } from "../../state/url.ts";
 import { KeyDialog } from "./KeyDialog.tsx";
@@ -40,7 +39,7 @@ function KeyRing({ user }: { user: UserView }) {
   // The list shows when each key was last used.
   useFeed("usage", useAtMost(USED_EVERY_MS, reload));
   const acting = useSignal<{ tool: KeyTool; entry: KeyView } | null>(null);
-  const others = data?.keys.filter(({ is_default }) => !is_default) ?? [];
+  const tokens = { api: user.api_token, client: user.client_token };
   const create = (
     <button
       type="button"
@@ -53,21 +52,25 @@ function KeyRing({ user }: { user: UserView }) {
   return (
     <Page title={t.title} lead={t.lead} action={create}>
       <Failure error={error} />
-      <section aria-labelledby="own-keys">
-        <h2 id="own-keys">{t.own}</h2>
-        {(data || !error) && (
-          <Own
-            keys={data ? others : null}
-            uses={uses}
-            onTool={(tool, entry) => acting.value = { tool, entry }}
-          />
-        )}
-      </section>
-      <TokenPanel user={user} />
+      {Object.values(tokens).includes("") && <Notice tone="warning">{t.unreadable}</Notice>}
+      {!data && !error && <Bones count={2} />}
+      {data && (
+        <KeyTable
+          keys={ownFirst(data.keys)}
+          tokens={tokens}
+          uses={uses}
+          onTool={(tool, entry) => acting.value = { tool, entry }}
+        />
+      )}
       {acting.value && (
         <KeyToolDialog
           {...acting.value}
-          onChange={reload}
+          token={tokens[acting.value.entry.kind]}
+          onChange={() => {
+            reload();
+            // An own token that was rotated is another now.
+            if (acting.peek()?.entry.is_default) void refreshSession();
+          }}
           onClose={() => acting.value = null}
         />
       )}
@@ -81,15 +84,11 @@ function KeyRing({ user }: { user: UserView }) {
   );
 }
 
-interface OwnProps {
-  keys: readonly KeyView[] | null;
-  uses: readonly BudgetUse[] | null;
-  onTool: (tool: KeyTool, entry: KeyView) => void;
+/** The account's own two, then the others, as they were listed. */
+function ownFirst(keys: readonly KeyView[]): readonly KeyView[] {
+  return [...keys.filter(isOwn), ...keys.filter((key) => !isOwn(key))];
 }
 
-function Own({ keys, uses, onTool }: OwnProps) {
-  const t = messages.value.keys;
-  if (!keys) return <Bones count={2} />;
-  if (keys.length > 0) return <KeyTable keys={keys} uses={uses} onTool={onTool} />;
-  return <Empty icon="key" title={t.emptyTitle} text={t.emptyText} />;
+function isOwn({ is_default, state }: KeyView): boolean {
+  return is_default && state === "active";
 }

@@ -9,6 +9,7 @@ import { SelectField } from "../../part/SelectField.tsx";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { FreshKey } from "./FreshKey.tsx";
+import { nameOf } from "./limits.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as formStyle from "../../part/form.module.css";
 import * as buttonStyle from "../../part/button.module.css";
@@ -39,13 +40,19 @@ export function RotateDialog({ entry, onChange, onClose }: Props) {
   return (
     <Dialog
       isOpen={isOpen}
-      title={t.rotate(entry.name)}
-      text={rotated.value ? t.once : t.rotateText}
+      title={t.rotate(nameOf(entry))}
+      text={rotated.value ? entry.is_default ? t.stays : t.once : t.rotateText[entry.kind]}
       width={rotated.value ? "wide" : "narrow"}
       onClose={onClose}
     >
       {rotated.value
-        ? <FreshKey created={rotated.value} onDone={close} />
+        ? (
+          <FreshKey
+            created={rotated.value}
+            done={entry.is_default ? messages.value.close : t.saved}
+            onDone={close}
+          />
+        )
         : (
           <div class={formStyle.form}>
             {error.value && <ErrorNotice error={error.value} />}

@@ -2,6 +2,7 @@
 
 import type { KeyView, Route } from "../../../api/mod.ts";
 import { budgetIn, type BudgetTexts, budgetTexts } from "../../state/budget.ts";
+import { messages } from "../../state/locale.ts";
 
 export const lifetimes = ["never", "30", "90", "365", "kept"] as const;
 export const routes: readonly Route[] = ["any", "group", "own"];
@@ -29,6 +30,11 @@ export const noLimits: Limits = {
 };
 
 const DAY_MS = 86_400_000;
+
+/** The account's own two have no name at first. */
+export function nameOf({ name, kind }: Pick<KeyView, "name" | "kind">): string {
+  return name || messages.value.keys.own[kind];
+}
 
 export function limitsOf({ name, models, rpm, route, budget, expires_at }: KeyView): Limits {
   const lifetime = expires_at === null ? "never" : "kept";
@@ -61,13 +67,14 @@ function expiry(lifetime: Lifetime, nowMs: number, before: KeyView | null): numb
   return Math.round(nowMs) + Number(lifetime) * DAY_MS;
 }
 
-/** Problem texts by field, checked before the request. */
+/** Problem texts by field, checked before the request. `before` is the key to change, or null. */
 export function problems(
   { name, models, rpm }: Limits,
+  before: KeyView | null,
   words: { nameMissing: string; rpmWrong: string; noModel: string },
 ): Partial<Record<"name" | "rpm" | "models", string>> {
   return {
-    ...(name.trim() === "" && { name: words.nameMissing }),
+    ...(name.trim() === "" && !before?.is_default && { name: words.nameMissing }),
     ...(!/^\d*$/.test(rpm.trim()) && { rpm: words.rpmWrong }),
     ...(models?.length === 0 && { models: words.noModel }),
   };

@@ -13,8 +13,8 @@ export function NewTokenDialog({ token, onClose }: { token: string; onClose: () 
   return (
     <Dialog isOpen={isOpen} title={t.newToken} text={t.newTokenText} width="wide" onClose={onClose}>
       <CopyField
-        label={messages.value.dashboard.clientToken}
-        hint={messages.value.dashboard.clientTokenHint}
+        label={messages.value.keys.nodeToken}
+        hint={messages.value.keys.kinds.client}
         value={token}
       />
       <div class={buttonStyle.actionsEnd}>
