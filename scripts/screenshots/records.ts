@@ -46,6 +46,7 @@ export function keys(nowMs: number): KeyView[] {
       expires_at: nowMs + DAY_MS / 2,
       last_used_at: null,
     }),
+    key({ name: "the-continuous-integration-of-the-department-of-machine-learning", rpm: 60 }),
     key({ name: "rack in the cellar", kind: "client", hint: "client-Qr…2mNp" }),
   ];
 }

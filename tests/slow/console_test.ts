@@ -339,7 +339,7 @@ test(
     await button(dialog, en.keys.saved).click();
     const row = page.getByRole("row", { name: /ci/ });
     await row.getByText(MODEL).waitFor();
-    await row.getByText("5", { exact: true }).waitFor();
+    await row.getByText(en.keys.perMinute("5")).waitFor();
 
     await button(row, en.keys.edit("ci")).click();
     await fill(page, { name: "build server" });

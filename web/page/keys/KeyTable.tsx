@@ -39,14 +39,8 @@ export function KeyTable({ keys, tokens, uses, onTool }: Props) {
     <Table
       columns={[
         { name: t.name },
-        { name: t.token },
+        { name: t.mayUse },
         { name: t.lastUsed },
-        { name: t.models },
-        {
-          name: t.rpm,
-          isNumber: true,
-        },
-        { name: messages.value.budgets.budget },
         { name: t.expires },
       ]}
       hasTools
@@ -75,30 +69,22 @@ interface RowProps {
 function Row({ entry, token, use, onTool }: RowProps) {
   const t = messages.value.keys;
   const nowMs = serverNow(now.value);
-  const { kind, hint, state, last_used_at, models, rpm, expires_at } = entry;
+  const { kind, hint, state, last_used_at, expires_at } = entry;
   const name = nameOf(entry);
-  const callsModels = kind === "api";
   return (
     <tr>
       <th scope="row">
-        {name}{" "}
-        {!callsModels && !entry.is_default && <span class={chipStyle.soft}>{t.kinds.client}</span>}
-        {state === "replaced" && <span class={chipStyle.soft}>{t.replaced}</span>}
+        {name} {state === "replaced" && <span class={chipStyle.soft}>{t.replaced}</span>}
+        <div class={style.token}>
+          <code>{hint}</code>
+          {token !== "" && <CopyButton text={token} label={name} />}
+        </div>
       </th>
-      <td data-label={t.columns.token} class={tableStyle.unbroken}>
-        <code>{hint}</code> {token !== "" && <CopyButton text={token} label={name} />}
+      <td data-label={t.columns.mayUse}>
+        {kind === "client" ? t.kinds.client : <Limits entry={entry} use={use} />}
       </td>
       <td data-label={t.columns.lastUsed} class={tableStyle.unbroken}>
         {last_used_at === null ? t.never : formatAge(Math.max(0, nowMs - last_used_at))}
-      </td>
-      <td data-label={t.columns.models}>
-        {!callsModels ? "–" : models === null ? t.allModels : models.join(", ")}
-      </td>
-      <td data-label={t.columns.rpm} class={tableStyle.number}>
-        {!callsModels ? "–" : rpm === null ? t.noLimit : formatNumber(rpm)}
-      </td>
-      <td data-label={messages.value.budgets.budget}>
-        {!callsModels ? "–" : entry.budget === null ? t.noLimit : <Fullest use={use} />}
       </td>
       <td data-label={t.columns.expires} class={tableStyle.unbroken}>
         {expires_at === null ? t.noEnd : <Expiry atMs={expires_at} nowMs={nowMs} />}
@@ -107,6 +93,17 @@ function Row({ entry, token, use, onTool }: RowProps) {
         <Actions entry={entry} isCopyable={token !== ""} onTool={onTool} />
       </td>
     </tr>
+  );
+}
+
+function Limits({ entry: { models, rpm, budget }, use }: Pick<RowProps, "entry" | "use">) {
+  const t = messages.value.keys;
+  return (
+    <div class={style.limits}>
+      <span>{models === null ? t.allModels : models.join(", ")}</span>
+      {rpm !== null && <span class="hint">{t.perMinute(formatNumber(rpm))}</span>}
+      {budget !== null && <Fullest use={use} />}
+    </div>
   );
 }
 

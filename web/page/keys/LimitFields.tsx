@@ -78,7 +78,9 @@ export function LimitFields({ limits, onChange, before, wasSubmitted, error }: P
         <SelectField
           label={t.lifetime}
           name="lifetime"
-          options={lifetimes.filter((one) => one !== "kept" || before?.expires_at != null)}
+          options={lifetimes.filter((one) =>
+            one !== "kept" || typeof before?.expires_at === "number"
+          )}
           chosen={limits.lifetime}
           nameOf={(one) => t.lifetimes[one]}
           onChoose={(lifetime) => set({ lifetime })}
