@@ -28,9 +28,9 @@ export function ModelPicker({ chosen, onChoose, problem }: Props) {
   const id = useId();
   return (
     <div class={formStyle.field}>
-      <span class={formStyle.label}>{t.columns.models}</span>
+      <span class={formStyle.label}>{t.models}</span>
       <Choices<"all" | "some">
-        label={t.columns.models}
+        label={t.models}
         options={["all", "some"]}
         chosen={chosen === null ? "all" : "some"}
         name={(one) => (one === "all" ? t.allModels : t.someModels)}

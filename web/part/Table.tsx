@@ -1,7 +1,8 @@
-/** A table. On a phone each row becomes a card, and the cells' `data-label` replaces the header. */
+/** A table. Where its columns have no room each row becomes a card, and the cells' `data-label` replaces the header. */
 
 import type { ComponentChildren } from "preact";
 import { messages } from "../state/locale.ts";
+import { media } from "../state/media.ts";
 import * as style from "./Table.module.css";
 
 interface Column {
@@ -20,9 +21,18 @@ interface Props {
   children: ComponentChildren;
 }
 
+/** So many columns have no room on a tablet either. */
+const MANY = 5;
+const isPhone = media("(max-width: 46rem)");
+const isTablet = media("(max-width: 60rem)");
+
 export function Table({ columns, hasTools = false, isInset = false, children }: Props) {
+  const isMany = columns.length + Number(hasTools) >= MANY;
+  const areCards = isMany ? isTablet.value : isPhone.value;
   const table = (
-    <table class={`${style.table} ${style.cards} ${isInset ? style.inset : ""}`}>
+    <table
+      class={`${style.table} ${areCards ? style.cards : ""} ${isInset ? style.inset : ""}`}
+    >
       <thead>
         <tr>
           {columns.map(({ name, isNumber }) => (

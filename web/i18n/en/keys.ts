@@ -14,6 +14,7 @@ export const keys = {
   kinds: { api: "Calls models", client: "Connects nodes" },
   replaced: "replaced, works until it expires",
   never: "never",
+  models: "Models",
   allModels: "All models",
   someModels: "Only these",
   notOffered: "not offered now",

@@ -16,6 +16,7 @@ export const keys: Messages["keys"] = {
   kinds: { api: "调用模型", client: "接入节点" },
   replaced: "已更换，过期前仍可用",
   never: "从未使用",
+  models: "模型",
   allModels: "全部模型",
   someModels: "指定模型",
   notOffered: "当前没有节点提供",
