@@ -43,7 +43,7 @@ export type LoginAnswer = z.infer<typeof LoginAnswer>;
 
 export const FirstAdmin = Credentials.extend({
   code: z.string().describe(
-    "`setup-…`, from the gateway's terminal or `server admin setup`; valid for half an hour.",
+    "`setup-…`, from the gateway's terminal or `colink-server admin setup`; valid for half an hour.",
   ),
   registration: RegistrationMode.optional()
     .describe("Who may create an account from now on; absent: as configured."),

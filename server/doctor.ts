@@ -12,6 +12,7 @@ import { systemClock } from "./base/clock.ts";
 import { type Config, ConfigError, isSetting, readConfig, speaksTls } from "./base/config.ts";
 import { freeBytes, MIN_FREE_BYTES } from "./base/free_space.ts";
 import { silentLog } from "./base/log.ts";
+import { programName } from "./base/program_name.ts";
 import { downloadDirs } from "./gateway_parts.ts";
 import { createLimits } from "./limit/open.ts";
 import { openStore } from "./store/open.ts";
@@ -50,7 +51,7 @@ async function examine(env: Env, say: (line: string) => void): Promise<boolean> 
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const findings = error.problems.map((text) =>
-      failed(text, t`server --help lists every setting`)
+      failed(text, t`${programName} --help lists every setting`)
     );
     return await climb([{ name: t`settings`, run: () => findings }], say);
   }
@@ -203,7 +204,7 @@ function tls(config: Config): Finding {
   const isLocal = isLoopback(host) && publicUrl === null;
   return isLocal ? ok(t`listens on this machine only`) : warning(
     t`others reach this gateway without encryption: keys, prompts and answers can be read on the way`,
-    t`server --domain NAME serves HTTPS by itself; docs/deployment.md has proxies`,
+    t`${programName} --domain NAME serves HTTPS by itself; docs/deployment.md has proxies`,
   );
 }
 

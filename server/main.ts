@@ -8,6 +8,7 @@ import { admin } from "./admin.ts";
 import { backupCommand, migrateCommand, restoreCommand } from "./backup.ts";
 import { ConfigError, readConfig, settingsHelp, UsageError } from "./base/config.ts";
 import { ColinkError } from "./base/error.ts";
+import { programName } from "./base/program_name.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { greeting } from "./greeting.ts";
 import { createLog } from "../log/create_log.ts";
@@ -50,7 +51,7 @@ const serve = defineCommand({
 
 const main = defineCommand({
   meta: {
-    name: "server",
+    name: programName,
     version: buildFacts.version,
     description: t`Co-Link gateway: one OpenAI-compatible API in front of your nodes`,
   },
@@ -150,7 +151,7 @@ async function noteSetup({ setup }: Gateway, log: Log): Promise<void> {
   if (!await setup.isOpen()) return;
   log.info(
     {},
-    "this gateway has no administrator yet; print a link to set it up: server admin setup",
+    `this gateway has no administrator yet; print a link to set it up: ${programName} admin setup`,
   );
 }
 
@@ -158,7 +159,7 @@ async function noteSetup({ setup }: Gateway, log: Log): Promise<void> {
 function commandOf(
   words: readonly string[],
 ): { command: CommandDef; path: string[]; rest: string[] } {
-  const path: string[] = ["server"];
+  const path: string[] = [programName];
   let command: CommandDef = main;
   let rest = [...words];
   for (;;) {

@@ -64,7 +64,11 @@ function writeSettings(path: string, env: Env): void {
     .filter(([name, value]) => isSetting(name) && value)
     .map(([name, value]) => `${name}="${value!.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`);
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  const text = ["# Settings of the gateway, a line each: server --help lists all.", ...lines, ""];
+  const text = [
+    "# Settings of the gateway, a line each: colink-server --help lists all.",
+    ...lines,
+    "",
+  ];
   writeFileSync(path, text.join("\n"), { mode: 0o600, flag: "wx" });
   console.log(t`Wrote ${path}: the settings of this environment; change them there`);
 }

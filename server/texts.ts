@@ -129,7 +129,7 @@ export const chinese: Readonly<Record<string, string>> = {
     "检查网关依赖的各项，逐项给出原因和解决方法",
   "Begin with versions and the names of the settings, to be shown to others; no secrets":
     "先输出版本和设置的名称（不含密钥），便于发给别人查看",
-  "server --help lists every setting": "server --help 列出所有设置",
+  "{0} --help lists every setting": "{0} --help 列出所有设置",
   "settings": "设置",
   "data folder": "数据目录",
   "disk": "磁盘",
@@ -184,8 +184,8 @@ export const chinese: Readonly<Record<string, string>> = {
   "listens on this machine only": "只在本机监听",
   "others reach this gateway without encryption: keys, prompts and answers can be read on the way":
     "他人未加密地访问此网关：链路上的任何人都能读到密钥、提示词和回答",
-  "server --domain NAME serves HTTPS by itself; docs/deployment.md has proxies":
-    "server --domain NAME 可自行提供 HTTPS；使用代理见 docs/deployment.md",
+  "{0} --domain NAME serves HTTPS by itself; docs/deployment.md has proxies":
+    "{0} --domain NAME 可自行提供 HTTPS；使用代理见 docs/deployment.md",
   "{0} has a release for new machines": "{0} 中有供新机器下载的程序",
   'no node programs in {0}: the command of "Add a node" finds nothing to install':
     "{0} 中没有节点程序：“添加节点”的命令将无法安装",

@@ -3,6 +3,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
+import { programName } from "../base/program_name.ts";
 import type { Store } from "../store/store.ts";
 import type { Accounts, Credentials } from "./accounts.ts";
 
@@ -57,7 +58,7 @@ export class Setup {
     if (!this.#isValid(code.trim())) {
       throw new ColinkError(
         "setup_refused",
-        "Cannot set up: the code is wrong or has expired; print a new link with: server admin setup",
+        `Cannot set up: the code is wrong or has expired; print a new link with: ${programName} admin setup`,
         { param: "code" },
       );
     }

@@ -51,7 +51,7 @@ export const errors = {
   expired_token: "The machine’s request has expired.",
   reset_refused:
     "This link is wrong, has been used or has expired. Ask an administrator for a new one.",
-  setup_refused: "This link is wrong or has expired. Print a new one: server admin setup",
+  setup_refused: "This link is wrong or has expired. Print a new one: colink-server admin setup",
   origin_refused: "The gateway refused this page’s address. Open the console at its usual address.",
   stream_lost: "The answer was interrupted. Ask again.",
   model_not_found: "No node has ever offered this model. Choose another.",

@@ -45,7 +45,7 @@ export const errors: Messages["errors"] = {
   access_denied: "这台机器的接入请求已被拒绝。",
   expired_token: "这台机器的接入请求已过期。",
   reset_refused: "链接有误、已使用或已过期，请向管理员索取新的链接。",
-  setup_refused: "链接有误或已过期，请重新生成：server admin setup",
+  setup_refused: "链接有误或已过期，请重新生成：colink-server admin setup",
   origin_refused: "当前访问地址不被允许，请用网关的正式地址打开控制台。",
   stream_lost: "回答中断，请重试。",
   model_not_found: "从未有节点提供过此模型，请选择其他模型。",

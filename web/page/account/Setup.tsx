@@ -81,7 +81,7 @@ function WayIn() {
   return (
     <>
       <p>{t.wayIn}</p>
-      <Code title={t.terminal} shown="server admin setup" />
+      <Code title={t.terminal} shown="colink-server admin setup" />
       <p class="hint">{t.container}</p>
       <Code title="Docker" shown="docker compose exec gateway server admin setup" />
     </>
