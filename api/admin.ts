@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { RegistrationMode, Role } from "./account.ts";
 import { Budget } from "./budget.ts";
+import { NodeMachine } from "./nodes.ts";
 import { filterText, limitText, modelList, note, orNull, rpm, weight } from "./fields.ts";
 
 const page = { cursor: filterText, limit: limitText(200, 50) };
@@ -135,6 +136,8 @@ export const AdminNodeView = z.object({
   owner_email: z.string(),
   connected: z.boolean(),
   models: z.array(z.string()),
+  agent: z.string().nullable(),
+  machine: orNull(NodeMachine).describe("Null where the node tells nothing."),
   first_seen_at: z.number(),
   last_seen_at: z.number(),
   approved_at: z.number().nullable(),

@@ -198,6 +198,16 @@ export const NodeModelSpeed = z.object({
 });
 export type NodeModelSpeed = z.infer<typeof NodeModelSpeed>;
 
+export const NodeSpeed = z.object({
+  id: z.string(),
+  first_token_p50_ms: z.number().nullable(),
+  tokens_per_second: z.number().nullable(),
+}).meta({
+  id: "NodeSpeed",
+  description: "How fast a node was, by the calls of the last 24 hours.",
+});
+export type NodeSpeed = z.infer<typeof NodeSpeed>;
+
 export const NodeMeasure = z.object({
   model: z.string(),
   endpoint: z.string(),

@@ -40,6 +40,7 @@ import type {
   NewKey,
   NodeChange,
   NodeDetail,
+  NodeSpeed,
   NodeView,
   OverviewFilter,
   OverviewView,
@@ -100,6 +101,7 @@ export const api = {
   endAllSessions: () => remove<SessionsEnded>("/api/user/sessions?all=true"),
 
   nodes: allNodes,
+  nodeSpeeds: (signal?: Signal) => get<{ nodes: NodeSpeed[] }>("/api/nodes/speed", signal),
   ownNodes: (signal?: Signal) => get<{ nodes: OwnNodeView[] }>("/api/nodes/mine", signal),
   node: (id: string, signal?: Signal) => get<NodeDetail>(`/api/nodes/${id}`, signal),
   nodeLent: (id: string, signal?: Signal) => get<LentView>(`/api/nodes/${id}/lent`, signal),

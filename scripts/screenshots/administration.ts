@@ -110,6 +110,8 @@ export function adminNodes(nowMs: number): AdminNodeView[] {
     owner_email: "lin@lab.example",
     connected: true,
     models: ["llama3.2", "phi4"],
+    agent: "co-link/0.1.0",
+    machine: null,
     first_seen_at: nowMs - 9 * DAY_MS,
     last_seen_at: nowMs,
     approved_at: nowMs - 8 * DAY_MS,

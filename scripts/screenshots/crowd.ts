@@ -1,6 +1,6 @@
 /** A made-up crowd of nodes: every state that a node can be in, and names that do not fit. */
 
-import type { NodeView, OwnNodeView } from "../../api/mod.ts";
+import type { NodeSpeed, NodeView, OwnNodeView } from "../../api/mod.ts";
 
 const MINUTE_MS = 60_000;
 const GIB = 2 ** 30;
@@ -133,4 +133,25 @@ export function ownNode(live: NodeView | null, nowMs: number): OwnNodeView {
     approved_at: null,
     key_id: "key-1",
   };
+}
+
+/** How fast those of the nodes were that were called. */
+export function speeds(nodes: readonly NodeView[]): NodeSpeed[] {
+  const rates = [41, 63, 12, 118, null, 28, 7];
+  return nodes.map(({ id }, i) => ({
+    id,
+    first_token_p50_ms: 400 + 70 * i,
+    tokens_per_second: rates[i % rates.length]!,
+  }));
+}
+
+/** More than one looks through: of every state, owner and kind of machine. */
+export function manyNodes(nowMs: number): NodeView[] {
+  const few = crowd(nowMs);
+  const machines = few.flatMap(({ machine }) => machine ?? []);
+  return Array.from({ length: 120 }, (_, i) => {
+    const one = few[i % few.length]!;
+    const name = i % 30 === 0 ? one.name : `${one.name}-${i + 1}`;
+    return { ...one, id: `node_${i}`, name, machine: machines[i % machines.length]! };
+  });
 }

@@ -13,7 +13,7 @@ import {
   settings,
   users,
 } from "./administration.ts";
-import { crowd, ownNodes } from "./crowd.ts";
+import { crowd, ownNodes, speeds } from "./crowd.ts";
 import { lent, models, nodeDetail } from "./models.ts";
 import { budgets, callDetail, calls, keys, sessions } from "./records.ts";
 import type { Scene } from "./scene.ts";
@@ -36,6 +36,7 @@ export async function pretend(
   const json = (body: unknown) => (route: Route) => route.fulfill({ json: body });
   const answers: Record<string, (route: Route) => Promise<void>> = {
     "**/api/nodes": json({ nodes }),
+    "**/api/nodes/speed": json({ nodes: speeds(nodes) }),
     "**/api/nodes/mine": json({ nodes: nodes.length > 0 ? ownNodes(nodes, Date.now()) : [] }),
     "**/api/usage*": (route) => {
       const query = new URL(route.request().url()).searchParams;
@@ -60,7 +61,7 @@ export async function pretend(
     "**/api/models": json({ models: models(nodes) }),
     "**/api/nodes/*": (route) => {
       const id = route.request().url().split("/").at(-1);
-      if (id === "mine") return route.fallback();
+      if (id === "mine" || id === "speed") return route.fallback();
       return route.fulfill({
         json: nodeDetail(nodes.find((node) => node.id === id) ?? null, Date.now()),
       });

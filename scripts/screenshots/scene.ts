@@ -2,6 +2,7 @@
 
 import type { Page, Route } from "playwright-core";
 import type { InfoView, JoinRequestView, NodeView } from "../../api/mod.ts";
+import { manyNodes } from "./crowd.ts";
 import { budgets, keys } from "./records.ts";
 
 export interface Scene {
@@ -43,6 +44,14 @@ export const scenes: readonly Scene[] = [
   { name: "dashboard-tokens", path: "/dashboard?range=7d", isUser: true, act: firstToken },
   { name: "dashboard-empty", path: "/dashboard", isUser: true, nodes: [], act: showTokens },
   { name: "nodes", path: "/nodes", isUser: true },
+  {
+    name: "nodes-many",
+    path: "/nodes",
+    isUser: true,
+    isAdmin: true,
+    nodes: manyNodes(Date.now()),
+    isCropped: true,
+  },
   { name: "nodes-add", path: "/nodes?add=1", isUser: true, isCropped: true },
   { name: "nodes-empty", path: "/nodes", nodes: [] },
   { name: "nodes-lost", path: "/nodes", act: loseGateway },

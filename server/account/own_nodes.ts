@@ -250,6 +250,8 @@ export class OwnNodes {
       owner_email: row.ownerEmail,
       connected: isConnected,
       models: row.models,
+      agent: row.agent,
+      machine: row.machine,
       first_seen_at: row.firstSeenAt,
       last_seen_at: isConnected ? this.#options.clock.now() : row.lastSeenAt,
       approved_at: row.approvedAt,

@@ -41,9 +41,20 @@ const MAX_GROUPED_ACCOUNTS = 1_000;
 /** The usage rollups, and the names of keys, nodes and accounts. */
 export type ReportStore = Pick<Store, "usage" | "keys" | "nodes" | "users">;
 
-type ModelSpeed = Pick<UsageFigures, "first_token_p50_ms" | "tokens_per_second">;
+type SpeedSubject = "model" | "node";
+type Speed = Pick<UsageFigures, "first_token_p50_ms" | "tokens_per_second">;
 
-/** Models whose speed is known at a time, and for how long it is not looked at again. */
+interface KnownSpeeds {
+  /** When they were asked for, in monotonic milliseconds. */
+  atMs: number;
+  speeds: Promise<ReadonlyMap<string, Speed>>;
+}
+
+function noSpeeds(): KnownSpeeds {
+  return { atMs: -Infinity, speeds: Promise.resolve(new Map()) };
+}
+
+/** Models or nodes whose speed is known at a time, and for how long it is not looked at again. */
 const MAX_SPEEDS = 2_000;
 const SPEEDS_FRESH_MS = 60_000;
 
@@ -65,8 +76,7 @@ export class UsageReport {
     },
   ) {}
 
-  #speeds: Promise<ReadonlyMap<string, ModelSpeed>> = Promise.resolve(new Map());
-  #speedsAtMs = -Infinity;
+  readonly #speeds: Record<SpeedSubject, KnownSpeeds> = { model: noSpeeds(), node: noSpeeds() };
 
   /** Throws `invalid_request` for an empty range, or one of more than 2,000 steps. */
   async view(accountId: string, filter: UsageFilter): Promise<UsageView> {
@@ -139,20 +149,21 @@ export class UsageReport {
     };
   }
 
-  /** How fast each model was in the last day, whoever called it: at most a minute old. */
-  async modelSpeeds(): Promise<ReadonlyMap<string, ModelSpeed>> {
+  /** How fast each model or node was in the last day, whoever called it: at most a minute old. */
+  async speeds(of: SpeedSubject): Promise<ReadonlyMap<string, Speed>> {
     const { clock, store } = this.options;
-    if (clock.monotonic() - this.#speedsAtMs < SPEEDS_FRESH_MS) return await this.#speeds;
-    this.#speedsAtMs = clock.monotonic();
+    const known = this.#speeds[of];
+    if (clock.monotonic() - known.atMs < SPEEDS_FRESH_MS) return await known.speeds;
+    known.atMs = clock.monotonic();
     const { from, to } = this.#query(EVERYONE, { step: "hour" });
     const query = { accountId: EVERYONE, side: "everyone", step: "hour", from, to } as const;
-    const before = this.#speeds;
-    this.#speeds = store.usage.shares(query, "model", MAX_SPEEDS).then(
+    const before = known.speeds;
+    known.speeds = store.usage.shares(query, of, MAX_SPEEDS).then(
       (sums) => new Map(sums.map((sum) => [sum.id, figures(sum)])),
-      // The list of models does not need the database.
+      // The lists of models and nodes do not need the database.
       () => before,
     );
-    return await this.#speeds;
+    return await known.speeds;
   }
 
   #byGroup(accounts: readonly (UsageSum & { id: string })[]): UsageShare[] {

@@ -113,6 +113,7 @@ const routes: Route[] = [
   bySession("GET /api/usage/export"),
   bySession("GET /api/models"),
   bySession("GET /api/nodes/mine"),
+  bySession("GET /api/nodes/speed"),
   bySession("GET /api/nodes/{id}", 404),
   bySession("GET /api/nodes/{id}/lent", 404),
   bySession("GET /api/nodes/{id}/usage", 404),

@@ -36,7 +36,7 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const { accountId } = await signedIn(c, parts);
     await limitRate(parts, "models", accountId, LISTS_PER_MINUTE);
     const models: ModelView[] = [];
-    const speeds = await parts.usage.modelSpeeds();
+    const speeds = await parts.usage.speeds("model");
     const viewer = viewerOf({ accountId }, parts.memberships);
     for (const [at, model] of hub.models(viewer).entries()) {
       // As in /v1/models: what is hidden, or for other groups.
@@ -98,7 +98,7 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 const unknownSpeed = { first_token_p50_ms: null, tokens_per_second: null };
 
 function speedIn(
-  speeds: Awaited<ReturnType<AppParts["usage"]["modelSpeeds"]>>,
+  speeds: Awaited<ReturnType<AppParts["usage"]["speeds"]>>,
   model: string,
 ): Pick<ModelView, keyof typeof unknownSpeed> {
   const { first_token_p50_ms, tokens_per_second } = speeds.get(model) ?? unknownSpeed;

@@ -8,6 +8,7 @@ import {
   MessageView,
   NodeChange,
   NodeDetail,
+  NodeSpeed,
   NodeView,
   OverviewFilter,
   OwnNodeAnswer,
@@ -17,7 +18,7 @@ import {
 } from "../../../api/mod.ts";
 import { ColinkError } from "../../base/error.ts";
 import { sessionOf } from "../credentials.ts";
-import { onlookerOf } from "../../node/audience.ts";
+import { maySee, onlookerOf } from "../../node/audience.ts";
 import type { AppEnv } from "../env.ts";
 import { NodePages } from "../node_pages.ts";
 import type { AppParts } from "../parts.ts";
@@ -26,6 +27,7 @@ import { audit, limitRate, signedIn } from "./visitor.ts";
 
 /** Per account. */
 const ROTATIONS_PER_MINUTE = 10;
+const SPEEDS_PER_MINUTE = 60;
 
 const routes = {
   all: createRoute({
@@ -42,6 +44,13 @@ const routes = {
     description: "One's own nodes, connected or not, and why not",
     security: session,
     responses: answers(z.object({ nodes: z.array(OwnNodeView) })),
+  }),
+  speed: createRoute({
+    method: "get",
+    path: "/nodes/speed",
+    description: "How fast the connected nodes were in the last 24 hours that one may see",
+    security: session,
+    responses: answers(z.object({ nodes: z.array(NodeSpeed) })),
   }),
   one: createRoute({
     method: "get",
@@ -117,6 +126,22 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.mine, async (c) => {
     const { accountId } = await signedIn(c, parts);
     return c.json({ nodes: await nodes.list(accountId) }, 200);
+  });
+
+  api.openapi(routes.speed, async (c) => {
+    const { accountId, role } = await signedIn(c, parts);
+    await limitRate(parts, "node_speeds", accountId, SPEEDS_PER_MINUTE);
+    const onlooker = onlookerOf({ accountId, role }, parts.memberships);
+    const speeds = await parts.usage.speeds("node");
+    const seen: NodeSpeed[] = [];
+    for (const node of parts.hub.nodes()) {
+      const id = node.who.publicId;
+      const speed = speeds.get(id);
+      if (speed === undefined || !maySee(node, onlooker)) continue;
+      const { first_token_p50_ms, tokens_per_second } = speed;
+      seen.push({ id, first_token_p50_ms, tokens_per_second });
+    }
+    return c.json({ nodes: seen }, 200);
   });
 
   api.openapi(routes.one, async (c) => {

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { NodeDetail, NodeView, OwnNodeView, RotatedKey } from "../../../api/mod.ts";
 import type { Node } from "../../node/node.ts";
+import { anEntry } from "../../store/testing/store_suite.ts";
 import { type TestAccount, TestApp } from "../testing/test_app.ts";
 
 let app: TestApp;
@@ -221,4 +222,25 @@ test("a call that names a node runs there and nowhere else, for its owner and ad
   expect(served).toHaveLength(6);
   app.parts.hub.remove(closed);
   for (const one of nodes) app.parts.hub.remove(one);
+});
+
+test("how fast nodes were is told of those that one may see", async () => {
+  const { store, hub } = app.parts;
+  for (const name of ["shown", "hidden"]) {
+    const one = app.join(owner, { name });
+    if (name === "hidden") hub.update(one, { ...one.offer, shareWith: "me" });
+    await store.writeLedger([anEntry({
+      nodeId: `node_${name}`,
+      accountId: other.id,
+      providerAccountId: owner.id,
+      startedAt: app.clock.now(),
+      stream: true,
+    })]);
+  }
+  const of = async ({ session: token }: TestAccount) =>
+    (await app.ask<{ nodes: { id: string }[] }>("GET /api/nodes/speed", { token }))
+      .json.nodes.map(({ id }) => id).sort();
+  expect(await of(other)).toEqual(["node_shown"]);
+  expect(await of(owner)).toEqual(["node_hidden", "node_shown"]);
+  expect(await of(admin)).toEqual(["node_hidden", "node_shown"]);
 });

@@ -17,7 +17,7 @@ import { formatAge, formatMoment, messages } from "../../state/locale.ts";
 import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import type { ListedNode } from "../nodes/listed.ts";
-import { NodeState } from "../nodes/NodeRow.tsx";
+import { AGENT, NodeState } from "../nodes/NodeRow.tsx";
 import { gpusOf, systemOf } from "../nodes/machine.ts";
 import { sharing } from "../nodes/sharing.ts";
 import { LentTable } from "./LentTable.tsx";
@@ -158,7 +158,6 @@ function withSkew(agent: string | null, gateway: string | undefined): string | n
     : `${agent} (${messages.value.node.facts.skew(gateway)})`;
 }
 
-const AGENT = "co-link/";
 /** The gateway's version changes with its restart. */
 const REFRESH_INFO_MS = 60_000;
 
@@ -176,6 +175,8 @@ function asListed(id: string, { live, own }: Detail): ListedNode {
     gone: own?.gone ?? null,
     models: live?.supported_models ?? own?.models ?? [],
     agent: live?.agent ?? own?.agent ?? null,
+    machine: live?.machine ?? own?.machine ?? null,
+    speed: null,
     lastSeenMs: own?.last_seen_at ?? null,
     owner: null,
     mark: null,

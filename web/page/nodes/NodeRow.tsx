@@ -9,9 +9,10 @@ import { State, type Tone } from "../../part/State.tsx";
 import { modelPath, nodePath } from "../../route.ts";
 import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
-import { formatAge, formatMoment, messages } from "../../state/locale.ts";
+import { formatAge, formatMoment, formatNumber, messages } from "../../state/locale.ts";
 import { session } from "../../state/session.ts";
 import { causes } from "./causes.ts";
+import { gpusOf, systemOf } from "./machine.ts";
 import { sharing } from "./sharing.ts";
 import { type ListedNode, type ListedState, stateOf } from "./listed.ts";
 import { buttonClass } from "../../part/button.ts";
@@ -56,7 +57,11 @@ export function NodeRow({ node, onForget }: RowProps) {
         </h2>
         <Since node={node} />
       </div>
+      <NodeState node={node} isShort>
+        {node.live === null && onForget && <Forget node={node} onForget={onForget} />}
+      </NodeState>
       <Models names={node.models} />
+      <Speed node={node} />
       {node.live
         ? (
           <Meter
@@ -66,13 +71,39 @@ export function NodeRow({ node, onForget }: RowProps) {
             max={node.live.max_parallel}
           />
         )
-        : <span class={style.noMeter} />}
-      <NodeState node={node}>
-        {node.live === null && onForget && <Forget node={node} onForget={onForget} />}
-      </NodeState>
+        : <span class={style.empty} />}
+      <Program node={node} />
     </div>
   );
 }
+
+function Speed({ node: { speed } }: { node: ListedNode }) {
+  const t = messages.value;
+  const rate = speed?.tokens_per_second ?? null;
+  if (rate === null) return <span class={style.empty} />;
+  return (
+    <p class={style.speed} title={t.node.speedHint}>
+      {t.node.speed.perSecond(formatNumber(Math.round(rate)))}
+    </p>
+  );
+}
+
+/** The node's program, and what it tells of its machine. */
+function Program({ node: { agent, machine } }: { node: ListedNode }) {
+  const system = machine && systemOf(machine);
+  const gpus = machine === null ? [] : gpusOf(machine);
+  if (agent === null && machine === null) return <span class={style.empty} />;
+  return (
+    <div class={style.program}>
+      {agent !== null && <p>{agent.startsWith(AGENT) ? agent.slice(AGENT.length) : agent}</p>}
+      {system !== null && <p class="hint">{system}</p>}
+      {gpus.map((gpu) => <p key={gpu} class="hint">{gpu}</p>)}
+    </div>
+  );
+}
+
+/** Before the version of the project's own node program. */
+export const AGENT = "co-link/";
 
 function Forget({ node, onForget }: Required<RowProps>) {
   const t = messages.value.nodes;
@@ -102,10 +133,10 @@ function Forget({ node, onForget }: Required<RowProps>) {
   );
 }
 
-function Since({ node: { live, agent, owner, isMine } }: { node: ListedNode }) {
+function Since({ node: { live, owner, isMine } }: { node: ListedNode }) {
   const t = messages.value.nodes;
   const connected = live && t.connected(formatAge(serverNow(now.value) - live.connected_at));
-  const text = [connected, agent, isMine ? null : owner].filter(Boolean).join(" · ");
+  const text = [isMine ? null : owner, connected].filter(Boolean).join(" · ");
   return <p class="hint" title={live ? formatMoment(live.connected_at) : undefined}>{text}</p>;
 }
 
@@ -113,19 +144,23 @@ interface NodeStateProps {
   node: ListedNode;
   /** Whether the state is written large, as on the node's own page. */
   isLarge?: boolean;
+  /** Without the texts that say no more than the state's name and the load do, as in a list. */
+  isShort?: boolean;
   /** Below its causes. */
   children?: ComponentChildren;
 }
 
 /** The node's state, its causes, and for the owner how to fix each. */
-export function NodeState({ node, isLarge = false, children }: NodeStateProps) {
+export function NodeState({ node, isLarge = false, isShort = false, children }: NodeStateProps) {
   const state = stateOf(node);
+  const all = causes(node, serverNow(now.value));
+  const shown = isShort && (state === "ready" || state === "busy") ? all.slice(1) : all;
   return (
     <div class={isLarge ? `${style.state} ${style.large}` : style.state}>
       <p>
         <StateMark state={state} />
       </p>
-      {causes(node, serverNow(now.value)).map(({ text, fix }, i) => (
+      {shown.map(({ text, fix }, i) => (
         <p key={i} class="hint">
           {text}
           {node.isMine && fix !== null && <span class={style.fix}>{` ${fix}`}</span>}

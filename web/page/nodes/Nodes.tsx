@@ -27,6 +27,9 @@ import {
   listed,
   type ListedNode,
   narrowed,
+  type Order,
+  orderIn,
+  orderText,
   type Sort,
   sorted,
   sorts,
@@ -36,10 +39,14 @@ import {
 import { NodeRow } from "./NodeRow.tsx";
 import { buttonClass } from "../../part/button.ts";
 import * as pageStyle from "../../part/Page.module.css";
+import * as rowStyle from "./NodeRow.module.css";
 import * as style from "./Nodes.module.css";
 
 /** Poll interval of the user's own nodes, including offline ones; the feed reports changes in between. */
 const REFRESH_OWN_MS = 60_000;
+
+/** The gateway looks at them once a minute. */
+const REFRESH_SPEEDS_MS = 60_000;
 
 /** Approximate height of a row. */
 const ROW_PX = 88;
@@ -56,8 +63,10 @@ export function Nodes() {
   const isAdmin = user?.role === "admin";
   const everyones = useLive(api.adminNodes, isAdmin ? REFRESH_OWN_MS : null, changes).value.data;
 
+  const speeds = useLive(api.nodeSpeeds, user ? REFRESH_SPEEDS_MS : null).value.data;
+
   if (!nodes.connected && !nodes.error) return <Skeleton />;
-  const all = listed(nodes, own?.nodes ?? [], everyones?.nodes);
+  const all = listed(nodes, own?.nodes ?? [], everyones?.nodes, speeds?.nodes);
   const add = () => choices.set({ add: "1" });
   const addButton = user
     ? (
@@ -102,8 +111,9 @@ function Listed({ all, connected, isAdmin, onForget }: ListedProps) {
   const t = messages.value.nodes;
   const choices = useChoices();
   const view = views.find((one) => one === choices.get("view")) ?? "all";
-  const sort = sorts.find((one) => one === choices.get("sort")) ?? "trouble";
-  const found = sorted(narrowed(all, view, choices.get("q")), sort);
+  const order = orderIn(choices.get("sort"));
+  const found = sorted(narrowed(all, view, choices.get("q")), order);
+  const arrange = (next: Order) => choices.set({ sort: orderText(next) });
   const nowMs = serverNow();
   const [folded, shown] = [true, false]
     .map((isFolded) => found.filter((node) => isLongAway(node, nowMs) === isFolded)) as [
@@ -123,14 +133,16 @@ function Listed({ all, connected, isAdmin, onForget }: ListedProps) {
           value={choices.get("q")}
           onInput={(q) => choices.set({ q })}
         />
-        <SelectField<Sort>
-          label={t.sort}
-          isInline
-          options={sorts}
-          chosen={sort}
-          nameOf={(one) => t.sorts[one]}
-          onChoose={(one) => choices.set({ sort: one === "trouble" ? "" : one })}
-        />
+        <div class={style.sort}>
+          <SelectField<Sort>
+            label={t.sort}
+            isInline
+            options={sorts}
+            chosen={order.by}
+            nameOf={(one) => t.sorts[one]}
+            onChoose={(by) => arrange({ by, isReversed: false })}
+          />
+        </div>
         <Choices<View>
           label={t.view}
           options={open}
@@ -140,15 +152,18 @@ function Listed({ all, connected, isAdmin, onForget }: ListedProps) {
         />
       </div>
       {found.length === 0 && <p class={pageStyle.none} role="status">{t.noneShown}</p>}
-      <LongList
-        label={t.title}
-        isBordered
-        items={shown}
-        keyOf={({ id }) => id}
-        estimatePx={ROW_PX}
-      >
-        {row}
-      </LongList>
+      <div>
+        {shown.length > 0 && <Head order={order} onArrange={arrange} />}
+        <LongList
+          label={t.title}
+          isBordered
+          items={shown}
+          keyOf={({ id }) => id}
+          estimatePx={ROW_PX}
+        >
+          {row}
+        </LongList>
+      </div>
       {folded.length > 0 && (
         <details class={style.folded} open={shown.length === 0}>
           <summary>{t.longAway(folded.length)}</summary>
@@ -166,6 +181,39 @@ function Listed({ all, connected, isAdmin, onForget }: ListedProps) {
     </>
   );
 }
+
+interface HeadProps {
+  order: Order;
+  onArrange: (order: Order) => void;
+}
+
+/** The heads of the columns, by which the list is sorted. */
+function Head({ order, onArrange }: HeadProps) {
+  const t = messages.value.nodes;
+  return (
+    <div class={`${rowStyle.row} ${rowStyle.head}`} role="group" aria-label={t.sort}>
+      {heads.map((by) => {
+        const isChosen = order.by === by;
+        const direction = isChosen && order.isReversed ? "reversed" : "usual";
+        return (
+          <button
+            key={by}
+            type="button"
+            aria-pressed={isChosen}
+            data-direction={isChosen ? direction : undefined}
+            title={t.sorts[by]}
+            onClick={() => onArrange({ by, isReversed: isChosen && !order.isReversed })}
+          >
+            {t.heads[by]} {isChosen && <Icon name="down" />}
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+/** In the order of a row's parts. */
+const heads = ["name", "trouble", "models", "speed", "load", "version"] as const;
 
 function Summary({ connected }: { connected: readonly NodeView[] }) {
   const t = messages.value.nodes;

@@ -2,11 +2,11 @@ import { afterEach, expect, test } from "bun:test";
 import type { NodeView } from "../../../api/mod.ts";
 import { installBrowser } from "../../testing/browser.ts";
 import { aNode } from "../../testing/node.ts";
-import { listed } from "./listed.ts";
 
 installBrowser();
 const { languageLoaded, locale } = await import("../../state/locale.ts");
 const { causes } = await import("./causes.ts");
+const { listed } = await import("./listed.ts");
 
 afterEach(() => void (locale.value = "en"));
 

@@ -6,12 +6,15 @@
 import type {
   AdminNodeView,
   NodeGone,
+  NodeMachine,
+  NodeSpeed,
   NodeState,
   NodeView,
   OwnNodeView,
 } from "../../../api/mod.ts";
 import type { Nodes } from "../../state/nodes.ts";
 import { matches } from "../../state/words.ts";
+import { gpusOf, systemOf } from "./machine.ts";
 
 export interface ListedNode {
   id: string;
@@ -23,6 +26,10 @@ export interface ListedNode {
   gone: NodeGone | null;
   models: readonly string[];
   agent: string | null;
+  /** Null: it tells nothing, or not to this user. */
+  machine: NodeMachine | null;
+  /** How fast it was in the last day; null: it was not called, or is away. */
+  speed: NodeSpeed | null;
   lastSeenMs: number | null;
   /** The owner's e-mail, where an administrator looks. */
   owner: string | null;
@@ -41,15 +48,35 @@ export function stateOf({ live }: ListedNode): ListedState {
 }
 
 /** How the page can be sorted; `trouble`: what needs attention first, then by name. */
-export const sorts = ["trouble", "name", "load", "version"] as const;
+export const sorts = ["trouble", "name", "models", "speed", "load", "version"] as const;
 export type Sort = typeof sorts[number];
+
+export interface Order {
+  by: Sort;
+  /** Against the usual direction, which begins with trouble, A, and the most. */
+  isReversed: boolean;
+}
+
+/** The order that an address names: `name`, and reversed `-name`. */
+export function orderIn(text: string): Order {
+  const name = text.replace(/^-/, "");
+  const by = sorts.find((one) => one === name);
+  return { by: by ?? "trouble", isReversed: by !== undefined && name !== text };
+}
+
+/** As `orderIn` reads it; empty: what the page shows unasked. */
+export function orderText({ by, isReversed }: Order): string {
+  return isReversed ? `-${by}` : by === "trouble" ? "" : by;
+}
 
 /** `all`: of an administrator, the nodes of all accounts. */
 export function listed(
   { connected, gone }: Nodes,
   own: readonly OwnNodeView[],
   all: readonly AdminNodeView[] = [],
+  speeds: readonly NodeSpeed[] = [],
 ): ListedNode[] {
+  const speedOf = new Map(speeds.map((speed) => [speed.id, speed]));
   const owners = new Map(all.map(({ id, owner_email }) => [id, owner_email]));
   const here = (connected ?? []).map((node) => present(node));
   const went = gone.map(({ last, gone }) => ({ ...present(last), live: null, gone }));
@@ -62,6 +89,7 @@ export function listed(
   return nodes.map((node) => ({
     ...node,
     owner: owners.get(node.id) ?? node.owner,
+    speed: node.live === null ? null : speedOf.get(node.id) ?? null,
     mark: names.get(node.name)!.length > 1 ? markOf(node.id) : null,
   }));
 }
@@ -73,23 +101,33 @@ function markOf(id: string): string {
 
 const MARK_CHARS = 4;
 
-/** Sorted as asked; nodes of the same rank keep their place by their names. */
-export function sorted(nodes: readonly ListedNode[], sort: Sort): ListedNode[] {
-  const rank = ranks[sort];
+/** Sorted as asked; nodes of the same rank are sorted by their names, in either direction. */
+export function sorted(nodes: readonly ListedNode[], order: Order): ListedNode[] {
+  const rank = ranks[order.by];
+  const sign = order.isReversed ? -1 : 1;
   return nodes.map((node) => ({ node, at: rank(node) }))
-    .sort((a, b) => compare(a.at, b.at) || byName(a.node, b.node))
+    .sort((a, b) => unknownLast(a.at, b.at) || sign * compare(a.at, b.at) || byName(a.node, b.node))
     .map(({ node }) => node);
 }
 
-const ranks: Readonly<Record<Sort, (node: ListedNode) => number | string>> = {
+/** What is sorted by; null: it is not known, and stands at the end. */
+type Rank = number | string | null;
+
+function unknownLast(a: Rank, b: Rank): number {
+  return Number(a === null) - Number(b === null);
+}
+
+const ranks: Readonly<Record<Sort, (node: ListedNode) => Rank>> = {
   trouble: (node) => {
     const { live, gone } = node;
     if (gone !== null && live === null && vanished.has(gone.code)) return 3;
     return troubles[stateOf(node)] ?? (live?.penalties.length ? 2 : 4);
   },
-  name: () => 0,
-  load: ({ live }) => live === null ? 1 : -live.active_tasks / Math.max(1, live.max_parallel),
-  version: ({ agent }) => agent ?? "\uffff",
+  name: ({ name }) => name,
+  models: ({ models }) => -models.length,
+  speed: ({ speed }) => speed?.tokens_per_second ? -speed.tokens_per_second : null,
+  load: ({ live }) => live && -live.active_tasks / Math.max(1, live.max_parallel),
+  version: ({ agent }) => agent,
 };
 
 /** How a connection ends that nobody wanted to end. */
@@ -106,10 +144,10 @@ const troubles: Partial<Record<ListedState, number>> = {
   away: 6,
 };
 
-function compare(a: number | string, b: number | string): number {
+function compare(a: Rank, b: Rank): number {
   return typeof a === "number" && typeof b === "number"
     ? a - b
-    : collator.compare(String(a), String(b));
+    : collator.compare(String(a ?? ""), String(b ?? ""));
 }
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -121,7 +159,7 @@ export function isLongAway({ live, gone, lastSeenMs }: ListedNode, nowMs: number
 }
 
 function present(node: NodeView): ListedNode {
-  const { id, name, mine, supported_models, agent } = node;
+  const { id, name, mine, supported_models, agent, machine } = node;
   const live = node;
   return {
     id,
@@ -131,13 +169,15 @@ function present(node: NodeView): ListedNode {
     gone: null,
     models: supported_models,
     agent,
+    machine,
+    speed: null,
     lastSeenMs: null,
     owner: null,
     mark: null,
   };
 }
 
-function absent({ id, name, models, agent, gone, last_seen_at }: OwnNodeView): ListedNode {
+function absent({ id, name, models, agent, machine, gone, last_seen_at }: OwnNodeView): ListedNode {
   return {
     id,
     name,
@@ -146,13 +186,17 @@ function absent({ id, name, models, agent, gone, last_seen_at }: OwnNodeView): L
     gone,
     models,
     agent,
+    machine,
+    speed: null,
     lastSeenMs: last_seen_at,
     owner: null,
     mark: null,
   };
 }
 
-function elsewhere({ id, name, models, owner_email, last_seen_at }: AdminNodeView): ListedNode {
+function elsewhere(
+  { id, name, models, agent, machine, owner_email, last_seen_at }: AdminNodeView,
+): ListedNode {
   return {
     id,
     name,
@@ -160,7 +204,9 @@ function elsewhere({ id, name, models, owner_email, last_seen_at }: AdminNodeVie
     live: null,
     gone: null,
     models,
-    agent: null,
+    agent,
+    machine,
+    speed: null,
     lastSeenMs: last_seen_at,
     owner: owner_email,
     mark: null,
@@ -169,13 +215,14 @@ function elsewhere({ id, name, models, owner_email, last_seen_at }: AdminNodeVie
 
 const healthy: ReadonlySet<ListedState> = new Set(["ready", "busy"]);
 
-/** The nodes of the view whose name, models, owner or version contain every word of `query`. */
+/** The nodes of the view whose name, models, owner, version or machine contain every word of `query`. */
 export function narrowed(nodes: readonly ListedNode[], view: View, query: string): ListedNode[] {
   return nodes.filter((node) => isIn(node, view) && matches(query, textOf(node)));
 }
 
-function textOf({ id, name, models, owner, agent }: ListedNode): string {
-  return [name, id, owner ?? "", agent ?? "", ...models].join("\n");
+function textOf({ id, name, models, owner, agent, machine }: ListedNode): string {
+  const parts = machine ? [systemOf(machine) ?? "", ...gpusOf(machine)] : [];
+  return [name, id, owner ?? "", agent ?? "", ...models, ...parts].join("\n");
 }
 
 function isIn(node: ListedNode, view: View): boolean {

@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
-import { gpusOf, systemOf } from "./machine.ts";
+import { installBrowser } from "../../testing/browser.ts";
+
+installBrowser();
+const { gpusOf, systemOf } = await import("./machine.ts");
 
 const GIB = 2 ** 30;
 const nothing = { os: null, arch: null, gpus: [] };
