@@ -104,6 +104,8 @@ export const nodes = {
   ofModel: (model: string, text: string) => `${model}: ${text}`,
   unknownReason: "A call failed on it.",
   fullStop: ".",
+  /** Between two sentences. */
+  gap: " ",
   emptyTitle: "No node is connected",
   emptyText:
     "Run the node program on a machine that has Ollama, vLLM, another model server or a provider’s key. It appears here within seconds.",

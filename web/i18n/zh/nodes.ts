@@ -98,6 +98,7 @@ export const nodes: Messages["nodes"] = {
   ofModel: (model, text) => `${model}：${text}`,
   unknownReason: "此节点上有一次调用失败。",
   fullStop: "。",
+  gap: "",
   emptyTitle: "没有已接入的节点",
   emptyText:
     "在装有 Ollama、vLLM 等模型服务，或持有提供商密钥的机器上运行节点程序，几秒后就会出现在这里。",

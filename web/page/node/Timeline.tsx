@@ -61,7 +61,9 @@ function Events({ events }: { events: readonly NodeEvent[] }) {
                 {t.events[event.kind]}
                 {event.model !== null && <code class={chipStyle.chip}>{event.model}</code>}
               </p>
-              <p class="hint">{[why(event), detailOf(event)].filter(Boolean).join(" ")}</p>
+              <p class="hint">
+                {[why(event), detailOf(event)].filter(Boolean).join(messages.value.nodes.gap)}
+              </p>
             </div>
             <time dateTime={new Date(event.at).toISOString()} class="hint">
               {formatRecent(event.at)}

@@ -152,6 +152,7 @@ interface NodeStateProps {
 
 /** The node's state, its causes, and for the owner how to fix each. */
 export function NodeState({ node, isLarge = false, isShort = false, children }: NodeStateProps) {
+  const t = messages.value.nodes;
   const state = stateOf(node);
   const all = causes(node, serverNow(now.value));
   const shown = isShort && (state === "ready" || state === "busy") ? all.slice(1) : all;
@@ -163,7 +164,7 @@ export function NodeState({ node, isLarge = false, isShort = false, children }: 
       {shown.map(({ text, fix }, i) => (
         <p key={i} class="hint">
           {text}
-          {node.isMine && fix !== null && <span class={style.fix}>{` ${fix}`}</span>}
+          {node.isMine && fix !== null && <span class={style.fix}>{t.gap}{fix}</span>}
         </p>
       ))}
       {children}

@@ -77,7 +77,7 @@ function ofAway({ gone, lastSeenMs }: ListedNode, nowMs: number): Cause[] {
   const sinceMs = gone?.at ?? lastSeenMs;
   const since = sinceMs === null ? null : t.awaySince(formatAge(Math.max(0, nowMs - sinceMs)));
   const why = gone ? goneText(gone.code) : null;
-  const text = [why?.cause, since].filter(Boolean).join(" ");
+  const text = [why?.cause, since].filter(Boolean).join(t.gap);
   return [{ text: text || t.causes.away, fix: why?.fix ?? null }];
 }
 

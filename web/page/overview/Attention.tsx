@@ -52,7 +52,11 @@ function Advice({ finding }: { finding: Finding }) {
   const names = t.more(nodes.map(({ name }) => name).join(t.separator), count - nodes.length);
   const moment = at === null ? "" : formatMoment(at);
   const { faults } = messages.value.nodes;
-  const cause = code === null ? "" : has(faults, code) ? `${faults[code].cause} ` : "";
+  const cause = code === null
+    ? ""
+    : has(faults, code)
+    ? faults[code].cause + messages.value.nodes.gap
+    : "";
   // One node has its own page, with the cause and what its owner can do.
   const only = kind !== "unapproved" && count === 1 ? nodes[0] : undefined;
   const href = only ? nodePath(only.id) : targets[kind];
