@@ -30,6 +30,20 @@ export const AttemptView = z.object({
 }).meta({ id: "Attempt", description: "One try of a call on a node: a bar of the waterfall." });
 export type AttemptView = z.infer<typeof AttemptView>;
 
+export const ReplaysView = z.object({
+  count: z.number(),
+  last: z.array(z.object({
+    at_ms: z.number().describe("After the call's arrival."),
+    after_event: z.number().nullable()
+      .describe("The last event that the caller had; null: it got the answer from its beginning."),
+    was_ended: z.boolean().describe("Whether the call had ended, and the answer was a kept one."),
+  })).describe("At most ten, the oldest first."),
+}).meta({
+  id: "Replays",
+  description: "How often callers came back for an answer with an Idempotency-Key.",
+});
+export type ReplaysView = z.infer<typeof ReplaysView>;
+
 export const CallView = z.object({
   id: z.string().describe("The request id, as on the answer (`x-request-id`) and in the logs."),
   side: Side,
@@ -69,6 +83,8 @@ export const CallView = z.object({
   duration_ms: z.number(),
   attempts: z.array(AttemptView)
     .describe("In order. On the `provided` side only those on the account's own nodes."),
+  replays: orNull(ReplaysView)
+    .describe("Null: no caller came back for the answer. Null on the `provided` side."),
 }).meta({ id: "Call" });
 export type CallView = z.infer<typeof CallView>;
 

@@ -190,6 +190,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     config,
     budgets,
     (accountId, callId) => store.calls.find(accountId, callId),
+    (callId, replays) => store.calls.setReplays(callId, replays),
   );
   if (cluster !== null) shareAnswers(sharedAnswers, cluster);
   const { limiter, addToMeter } = limits;

@@ -83,6 +83,7 @@ export function calls(nowMs: number): CallView[] {
     first_byte_ms: 380 + 31 * i,
     duration_ms: 4100 + 260 * i,
     attempts: [attempt("studio-pc", 4, 4090 + 260 * i, "ok")],
+    replays: null,
     ...changes,
   });
   const failedOver: Partial<CallView> = {
@@ -92,6 +93,13 @@ export function calls(nowMs: number): CallView[] {
     queued_ms: 140,
     first_byte_ms: 2350,
     duration_ms: 6900,
+    replays: {
+      count: 2,
+      last: [
+        { at_ms: 3100, after_event: 41, was_ended: false },
+        { at_ms: 95_000, after_event: null, was_ended: true },
+      ],
+    },
     attempts: [
       attempt("attic", 5, 1210, "node_lost"),
       attempt("cloud-key", 1220, 640, "upstream_auth"),

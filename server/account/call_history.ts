@@ -7,12 +7,13 @@ import type {
   CallPage,
   CallView,
   ChoiceView,
+  ReplaysView,
   Side,
 } from "../../api/mod.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import { type Outcome, outcomes } from "../base/outcome.ts";
-import type { AttemptEntry, LedgerEntry, Store } from "../store/store.ts";
+import type { AttemptEntry, LedgerEntry, ReplaysEntry, Store } from "../store/store.ts";
 import { cursorOf, positionOf } from "./cursor.ts";
 
 const DEFAULT_LIMIT = 50;
@@ -129,6 +130,7 @@ export function callView(entry: LedgerEntry, side: Side, names: Names): CallView
     first_byte_ms: entry.firstByteMs,
     duration_ms: entry.durationMs,
     attempts: attempts.map((attempt) => attemptView(attempt, names)),
+    replays: isMade && entry.replays !== null ? replaysView(entry.replays) : null,
   };
 }
 
@@ -175,6 +177,17 @@ export function choiceView(
         measured: isMeasured,
       };
     }),
+  };
+}
+
+function replaysView({ count, last }: ReplaysEntry): ReplaysView {
+  return {
+    count,
+    last: last.map(({ atMs, afterEvent, wasEnded }) => ({
+      at_ms: atMs,
+      after_event: afterEvent,
+      was_ended: wasEnded,
+    })),
   };
 }
 

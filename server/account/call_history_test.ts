@@ -36,6 +36,14 @@ test("a node's owner sees neither the caller's key nor attempts on nodes of othe
   expect(provided.attempts.map(({ node }) => node)).toEqual(["own"]);
 });
 
+test("how often callers came back is shown to the account that called alone", () => {
+  const replays = { count: 2, last: [{ atMs: 900, afterEvent: 3, wasEnded: true }] };
+  const entry = anEntry({ replays });
+  expect(callView(entry, "made", names).replays)
+    .toEqual({ count: 2, last: [{ at_ms: 900, after_event: 3, was_ended: true }] });
+  expect(callView(entry, "provided", names).replays).toBeNull();
+});
+
 test("a node that was only compared shows to a caller who may see it now, and to no other owner", () => {
   const candidate = {
     firstMs: 100,

@@ -5,6 +5,7 @@ import type { AttemptFailure } from "../node/attempt.ts";
 import type { UpstreamRejection } from "../node/failure.ts";
 import type { Node } from "../node/node.ts";
 import type { AnswerRoom } from "../schedule/call.ts";
+import type { ReplaysEntry } from "../store/store.ts";
 
 /** Takes an attempt's answer. */
 export interface AnswerSink {
@@ -52,4 +53,6 @@ export interface AnswerWriter extends AnswerSink {
   /** Bytes and events handed to the caller's socket so far. */
   readonly deliveredBytes: number;
   readonly deliveredChunks: number;
+  /** How often callers came back for it; absent or null: none did. */
+  readonly replays?: ReplaysEntry | null;
 }

@@ -1,6 +1,12 @@
 /** What is known of a running call, and the ledger entry that is made of it. */
 
-import type { AttemptEntry, CandidateEntry, ChoiceEntry, LedgerEntry } from "../store/store.ts";
+import type {
+  AttemptEntry,
+  CandidateEntry,
+  ChoiceEntry,
+  LedgerEntry,
+  ReplaysEntry,
+} from "../store/store.ts";
 import type { Call, CallRequest } from "../schedule/call.ts";
 import type { Choice, Compared } from "../schedule/policy/policy.ts";
 import type { Route } from "../node/audience.ts";
@@ -12,6 +18,8 @@ import { type Attempt, type AttemptEnd, NO_TALLY } from "./attempt.ts";
 export interface Delivered {
   readonly deliveredBytes: number;
   readonly deliveredChunks: number;
+  /** Absent or null: no caller came back for it. */
+  readonly replays?: ReplaysEntry | null;
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -84,7 +92,10 @@ export class CallRecord {
     this.#durationMs = nowMs - this.call.startedMs;
   }
 
-  entry(end: AttemptEnd, { deliveredBytes, deliveredChunks }: Delivered): LedgerEntry {
+  entry(
+    end: AttemptEnd,
+    { deliveredBytes, deliveredChunks, replays = null }: Delivered,
+  ): LedgerEntry {
     const { request, startedAt } = this.call;
     const context = this.#attempt?.node.factsOf(request.model).contextLength ?? null;
     const reported = this.#attempt?.tally() ?? NO_TALLY;
@@ -116,6 +127,7 @@ export class CallRecord {
       attemptLog: this.#notableAttempts(),
       route: this.#route,
       choice: this.#choice(),
+      replays,
     };
   }
 

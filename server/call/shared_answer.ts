@@ -9,7 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Node } from "../node/node.ts";
 import { type AnswerRoom, type Call, stopError } from "../schedule/call.ts";
-import type { LedgerEntry } from "../store/store.ts";
+import type { LedgerEntry, ReplaysEntry } from "../store/store.ts";
 import { AnswerLog, EventNumbers } from "./answer_log.ts";
 import type { AnswerSource, AnswerWriter } from "./answer_writer.ts";
 import type { UpstreamRejection } from "./classify_failure.ts";
@@ -81,6 +81,9 @@ const MAX_READERS = 8;
 /** The id of a response is in one of its first events. */
 export const IDENTIFYING_EVENTS = 8;
 
+/** So many of the callers who came back are described. */
+const MAX_REPLAYS = 10;
+
 const BYTES_PER_CHARACTER = 2;
 
 /** How much of the log a reader is given at a time. */
@@ -103,6 +106,7 @@ export class SharedAnswer implements AnswerWriter {
   #hasBegun = false;
   #source: AnswerSource | null = null;
   #lingerMs = 0;
+  #replays: ReplaysEntry | null = null;
   /** Until when the call goes on without a caller, in monotonic milliseconds; Infinity: to its end. */
   #lingersUntilMs = Infinity;
   #cancelLinger = NOTHING;
@@ -202,6 +206,19 @@ export class SharedAnswer implements AnswerWriter {
     this.pump(reader);
     this.#readOn();
     return (code) => this.#leave(reader, stopError(code));
+  }
+
+  /** How often callers came back; null: none did. */
+  get replays(): ReplaysEntry | null {
+    return this.#replays;
+  }
+
+  /** A caller came back, and was given what follows event `afterEvent`, or all. */
+  replayed(afterEvent: number | null): void {
+    const { count, last } = this.#replays ?? { count: 0, last: [] };
+    const atMs = Math.max(0, Math.round(this.parts.clock.now() - this.call.startedAt));
+    const replay = { atMs, afterEvent, wasEnded: this.isEnded };
+    this.#replays = { count: count + 1, last: [...last.slice(1 - MAX_REPLAYS), replay] };
   }
 
   /** A call that no caller reads goes on for so much longer at most, unless it was asked for without one. */

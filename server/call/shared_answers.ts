@@ -7,7 +7,7 @@ import type { Budget, Budgets } from "../base/budgets.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
 import { ColinkError } from "../base/error.ts";
-import type { LedgerEntry } from "../store/store.ts";
+import type { LedgerEntry, ReplaysEntry } from "../store/store.ts";
 import {
   type AnswerReader,
   type Attachment,
@@ -92,6 +92,8 @@ interface AccountShare {
 /** How often a gateway that leaves looks whether callers may still come back. */
 const IDLE_POLL_MS = 50;
 
+const RECORD_REPLAYS_MS = 5_000;
+
 /** A record of a running call is renewed so often within the time that it is kept. */
 const RENEWALS = 3;
 
@@ -100,6 +102,8 @@ export class SharedAnswers {
   /** Under which names an answer is known. */
   readonly #namesOf = new Map<SharedAnswer, AnswerName[]>();
   readonly #shares = new Map<string, AccountShare>();
+  /** Those with callers who came back after the end. */
+  readonly #toRecord = new Set<SharedAnswer>();
   #bytes = 0;
   #lingerLimitMs = Infinity;
   readonly #evictions: Budget;
@@ -114,6 +118,8 @@ export class SharedAnswers {
     budgets: Budgets,
     /** What the ledger has of a call; null: nothing. */
     private readonly recorded: (accountId: string, callId: string) => Promise<LedgerEntry | null>,
+    /** Keeps with a call in the ledger how often callers came back after its end. */
+    private readonly setReplays: (callId: string, replays: ReplaysEntry) => Promise<void>,
   ) {
     const most = (of: (share: AccountShare) => number) => () =>
       Math.max(0, ...[...this.#shares.values()].map(of));
@@ -187,7 +193,20 @@ export class SharedAnswers {
   ): (code: LeaveCode) => void {
     if (digest !== question.digest) throw keyReused();
     expectModel(question.models, answer!.call.request.model);
-    return answer!.attach(target, question);
+    const leave = answer!.attach(target, question);
+    answer!.replayed(question.after);
+    if (answer!.isEnded) this.#recordReplays(answer!);
+    return leave;
+  }
+
+  /** Not at once: the call itself may be on its way to the database still, and more callers may come. */
+  #recordReplays(answer: SharedAnswer): void {
+    if (this.#toRecord.has(answer)) return;
+    this.#toRecord.add(answer);
+    this.clock.after(RECORD_REPLAYS_MS, () => {
+      this.#toRecord.delete(answer);
+      void this.setReplays(answer.call.id, answer.replays!).catch(ignoreError);
+    });
   }
 
   /** The error for a caller whose call's gateway is gone: says what the ledger knows. */

@@ -5,6 +5,7 @@ import { Endpoint } from "../../protocol/mod.ts";
 import { Budgets } from "../base/budgets.ts";
 import type { ColinkError } from "../base/error.ts";
 import { FakeClock, settle } from "../base/testing/fake_clock.ts";
+import type { ReplaysEntry } from "../store/store.ts";
 import type { AnswerSource } from "./answer_writer.ts";
 import { type AnswerReader, SharedAnswer } from "./shared_answer.ts";
 import { SharedAnswers } from "./shared_answers.ts";
@@ -27,7 +28,9 @@ class Room {
     limits,
     this.budgets,
     () => Promise.resolve(null),
+    (id, replays) => Promise.resolve(void this.recorded.push([id, replays])),
   );
+  readonly recorded: [id: string, replays: ReplaysEntry][] = [];
   readonly stopped: string[] = [];
   #calls = 0;
 
@@ -183,6 +186,39 @@ describe("a gateway that leaves", () => {
     await room.clock.pass(400_000);
     expect(room.stopped).toEqual([]);
   });
+});
+
+test("callers who come back are counted with their place, and after the call's end in the ledger", async () => {
+  const room = new Room();
+  const answer = await room.call("a");
+  const back = (after: number | null) =>
+    room.answers.attach(
+      { answer, digest: "digest" },
+      { after, lingerMs: null, digest: "digest", models: null },
+      new Caller(),
+    );
+  answer.attach(new Caller(), fromStart);
+  expect(answer.replays).toBeNull();
+  for (let i = 0; i < 3; i++) answer.data(event(10), source);
+  await room.clock.pass(1_000);
+  back(2);
+  expect(() => back(9)).toThrow("");
+  answer.end();
+  room.answers.ended(answer);
+  await room.clock.pass(10_000);
+  expect(room.recorded).toEqual([]);
+
+  for (let i = 0; i < 12; i++) back(null);
+  await room.clock.pass(4_000);
+  expect(room.recorded).toEqual([]);
+  back(1);
+  await room.clock.pass(2_000);
+  expect(room.recorded).toHaveLength(1);
+  const [id, { count, last }] = room.recorded[0]!;
+  expect([id, count, last.length]).toEqual([answer.call.id, 14, 10]);
+  expect(last.at(-1)).toMatchObject({ afterEvent: 1, wasEnded: true });
+  await room.clock.pass(60_000);
+  expect(room.recorded).toHaveLength(1);
 });
 
 describe("an answer beyond its bound", () => {

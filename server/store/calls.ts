@@ -5,7 +5,7 @@ import type { Outcome } from "../base/outcome.ts";
 import type { StoredOf } from "./columns.ts";
 import type { Database } from "./database.ts";
 import { FAILED } from "./migration/everyone.ts";
-import { ledger, type LedgerEntry, type Schema } from "./schema.ts";
+import { ledger, type LedgerEntry, type ReplaysEntry, type Schema } from "./schema.ts";
 import { storable } from "./text.ts";
 
 export interface CallQuery {
@@ -61,6 +61,14 @@ export class CallTable {
         .executeTakeFirst()
     );
     return ledger.fromFound(row);
+  }
+
+  /** Callers came back for the answer after the call's end. */
+  setReplays(id: string, replays: ReplaysEntry): Promise<void> {
+    const change = ledger.toChange({ replays });
+    return this.database.write((db) =>
+      db.updateTable("ledger").set(change).where("id", "=", id).execute()
+    );
   }
 
   /** How many calls of all accounts failed in that time, by their cause; the most frequent first. */

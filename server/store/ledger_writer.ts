@@ -370,5 +370,6 @@ function withoutStatistics(entry: LedgerEntry): LedgerEntry {
     durationMs: 0,
     attemptLog: [],
     choice: null,
+    replays: null,
   };
 }

@@ -11,6 +11,7 @@ import { addIdentities } from "./migration/identities.ts";
 import { addJoins } from "./migration/joins.ts";
 import { addLent } from "./migration/lent.ts";
 import { addMachines } from "./migration/machines.ts";
+import { addReplays } from "./migration/replays.ts";
 import { addRoutes } from "./migration/routes.ts";
 import { addNames } from "./migration/names.ts";
 import { addPasswordResets } from "./migration/password_resets.ts";
@@ -55,4 +56,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   // An account's own weight in what is scarce, in hundredths.
   (db) => db.schema.alterTable("accounts").addColumn("weight", "integer").execute(),
   addMachines,
+  addReplays,
 ];

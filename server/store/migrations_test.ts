@@ -51,7 +51,13 @@ async function expectKept(options: Options): Promise<void> {
   expect(keys.map(({ id, family, isDefault, rpm, models }) => [id, family, isDefault, rpm, models]))
     .toEqual([["key", "key", true, null, null], ["node", "node", true, null, null]]);
   const page = await store.calls.page({ accountId: "acc", side: "made", limit: 5 });
-  expect(page.calls).toMatchObject([{ id: "req-1", cause: null, attemptLog: [], choice: null }]);
+  expect(page.calls).toMatchObject([{
+    id: "req-1",
+    cause: null,
+    attemptLog: [],
+    choice: null,
+    replays: null,
+  }]);
   const [invite] = await store.invites.list(0);
   expect(invite).toMatchObject({ id: "0123456789abcdef01234567", note: "", createdBy: null });
   await store.close();

@@ -232,7 +232,21 @@ export interface ChoiceEntry {
   compared: CandidateEntry[];
 }
 
-/** One row a call, written exactly once, when the call has ended. */
+/** How often callers came back for an answer that was being given, or had been. */
+export interface ReplaysEntry {
+  count: number;
+  /** The last few, the oldest first. */
+  last: readonly {
+    /** After the call's arrival. */
+    atMs: number;
+    /** The last event of a stream that the caller had; null: it got the answer from its beginning. */
+    afterEvent: number | null;
+    /** Whether the call had ended. */
+    wasEnded: boolean;
+  }[];
+}
+
+/** One row a call, written when the call has ended. Callers who come back later change `replays` alone. */
 export const ledger = new Table({
   /** The request id that the caller, the gateway and the node have in their logs. */
   id: text,
@@ -274,6 +288,8 @@ export const ledger = new Table({
   route: nullable(oneOf<Route>()),
   /** Null: the policy does not say, or there was no other node. */
   choice: nullable(json<ChoiceEntry>()),
+  /** Null: no caller came back for it. */
+  replays: nullable(json<ReplaysEntry>()),
 });
 export type LedgerEntry = RowOf<typeof ledger>;
 

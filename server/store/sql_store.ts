@@ -268,6 +268,7 @@ function probeOf(id: string): LedgerEntry {
     attemptLog: [],
     route: null,
     choice: null,
+    replays: null,
   };
 }
 

@@ -25,6 +25,7 @@ import type {
   KeyKind,
   KeyRow,
   LedgerEntry,
+  ReplaysEntry,
   Role,
 } from "./schema.ts";
 
@@ -36,6 +37,7 @@ export type {
   KeyKind,
   KeyRow,
   LedgerEntry,
+  ReplaysEntry,
   Role,
 };
 

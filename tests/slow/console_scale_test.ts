@@ -133,5 +133,6 @@ function madeUpCall(i: number): CallView {
     first_byte_ms: 300,
     duration_ms: 2000,
     attempts: [{ node: "n", node_name: "studio-pc", start_ms: 1, duration_ms: 1999, end: "ok" }],
+    replays: null,
   };
 }

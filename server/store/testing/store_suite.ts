@@ -84,6 +84,7 @@ export function anEntry(change: Partial<LedgerEntry> = {}): LedgerEntry {
     cause: null,
     attemptLog: [],
     route: "group",
+    replays: { count: 1, last: [{ atMs: 400, afterEvent: null, wasEnded: false }] },
     choice: {
       node: "node-1",
       isTrial: false,
@@ -328,6 +329,15 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
     await store.writeLedger([]);
     expect(await store.accountById(account.id))
       .toMatchObject({ totalApiCalls: 2, totalProvidedCalls: 1 });
+  });
+
+  test("callers who came back after a call's end are kept with it", async () => {
+    const entry = anEntry({ replays: null });
+    await store.writeLedger([entry]);
+    const last = [{ atMs: 900, afterEvent: 3, wasEnded: true }];
+    await store.calls.setReplays(entry.id, { count: 4, last });
+    const found = await store.calls.find(entry.accountId, entry.id);
+    expect(found!.replays).toEqual({ count: 4, last });
   });
 
   test("batches of two gateways with the same accounts, in any order, are all written", async () => {

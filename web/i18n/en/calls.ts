@@ -36,6 +36,7 @@ export const calls = {
     cause: "Cause",
     queued: "Waited for a slot",
     route: "Ran on",
+    replays: "Came back",
     delivered: "Delivered",
     counted: "Tokens",
   },
@@ -44,6 +45,11 @@ export const calls = {
     group: "a node shared with the caller by name",
     any: "a node for everyone",
   },
+  replays: (n: number) => n === 1 ? "once" : `${number.format(n)} times`,
+  replay: (at: string, afterEvent: string | null, wasEnded: boolean) =>
+    `after ${at}, ${afterEvent === null ? "from the beginning" : `from event ${afterEvent} on`}${
+      wasEnded ? ", of the kept answer" : ""
+    }`,
   bytes: (bytes: string) => `${bytes} bytes`,
   estimated: "estimated by the gateway (the model server reported no usage)",
   waterfall: "Attempts",

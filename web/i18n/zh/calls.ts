@@ -35,10 +35,16 @@ export const calls: Messages["calls"] = {
     cause: "原因",
     queued: "排队时长",
     route: "运行于",
+    replays: "重新取回",
     delivered: "已送达",
     counted: "Token",
   },
   routes: { own: "调用方自己的节点", group: "指名与调用方共享的节点", any: "对所有人开放的节点" },
+  replays: (n) => `${number.format(n)} 次`,
+  replay: (at, afterEvent, wasEnded) =>
+    `${at}后${wasEnded ? "从保存的回答中" : ""}${
+      afterEvent === null ? "从头取回" : `从第 ${afterEvent} 个事件之后继续`
+    }`,
   bytes: (bytes) => `${bytes} 字节`,
   estimated: "网关估算值（模型服务未返回用量）",
   waterfall: "尝试过程",

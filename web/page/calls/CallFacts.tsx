@@ -1,6 +1,6 @@
 /** The details of a call, its attempts as a waterfall, and filters for calls like it. */
 
-import type { AttemptView, CallView } from "../../../api/mod.ts";
+import type { AttemptView, CallView, ReplaysView } from "../../../api/mod.ts";
 import { CopyButton } from "../../part/CopyButton.tsx";
 import { Facts } from "../../part/Facts.tsx";
 import { nodePath } from "../../route.ts";
@@ -63,10 +63,24 @@ function factsOf(call: CallView): [string, string][] {
     [t.facts.cause, cause && (has(errors, cause) ? `${errors[cause]} (${cause})` : cause)],
     [t.facts.queued, call.queued_ms > 0 ? formatDuration(call.queued_ms) : null],
     [t.facts.route, call.route && t.routes[call.route]],
+    [t.facts.replays, call.replays && replaysText(call.replays)],
     [t.facts.delivered, t.bytes(formatNumber(call.delivered_bytes))],
     [t.facts.counted, estimated && completion_tokens !== null ? t.estimated : null],
   ];
   return facts.filter((fact): fact is [string, string] => fact[1] !== null);
+}
+
+/** How often callers came back, and the last few: when, and from where they went on. */
+function replaysText({ count, last }: ReplaysView): string {
+  const t = messages.value.calls;
+  const each = last.map(({ at_ms, after_event, was_ended }) =>
+    t.replay(
+      formatDuration(at_ms),
+      after_event === null ? null : formatNumber(after_event),
+      was_ended,
+    )
+  );
+  return [t.replays(count), ...each].join(" · ");
 }
 
 /** Each attempt as a bar on the call's time line. */

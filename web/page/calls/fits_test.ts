@@ -26,6 +26,7 @@ const call: CallView = {
   first_byte_ms: null,
   duration_ms: 10,
   attempts: [],
+  replays: null,
 };
 
 test("a call that has just ended is listed when it matches every part of the filter", () => {
