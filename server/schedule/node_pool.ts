@@ -3,14 +3,16 @@
 import type { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
 import { type Bucket, type Bucketed, BucketQueue } from "./bucket_queue.ts";
-import { type Candidate, candidate, COST_STEP } from "./policy/policy.ts";
+import { type Candidate, candidate, COST_STEP, type SpeedMemo } from "./policy/policy.ts";
 
 /** A node's membership in a pool. */
-export interface Place extends Bucketed<Place> {
+export interface Place extends Bucketed<Place>, SpeedMemo {
   readonly node: Node;
   readonly pool: NodePool;
   /** The node's places, over all pools, whose key is too high once a slot of the node is given back. */
-  readonly stale: Set<Place>;
+  readonly stale: Place[];
+  /** Its index among those; −1: it is none of them. */
+  staleIndex: number;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface Place extends Bucketed<Place> {
  * moment by which it exceeds FULL, in the penalties' own time; Infinity: until an unknown moment. A price may rise at any time; when
  * it may have fallen, `NodePool.update` must be called.
  */
-export type Price = (node: Node, service: Service) => number;
+export type Price = (node: Node, service: Service, memo?: SpeedMemo) => number;
 
 export const FULL = 1e11;
 
@@ -65,8 +67,16 @@ export class NodePool {
     return this.#size;
   }
 
-  add(node: Node, stale: Set<Place>): Place {
-    const place: Place = { node, pool: this, stale, bucket: null, index: 0 };
+  add(node: Node, stale: Place[]): Place {
+    const place: Place = {
+      node,
+      pool: this,
+      stale,
+      staleIndex: -1,
+      bucket: null,
+      index: 0,
+      speed: undefined,
+    };
     // A lower bound of every price; the first draw computes the real one.
     this.#queue.add(place, 0);
     this.#size++;
@@ -90,9 +100,17 @@ export class NodePool {
   /** Recomputes the key of a place whose node's price may have fallen. */
   update(place: Place): void {
     // A key of 0 is a lower bound already.
-    if (place.bucket !== null && place.bucket.key > 0) {
-      this.#move(place, this.price(place.node, this.service));
-    }
+    if (place.bucket !== null && place.bucket.key > 0) this.#move(place, this.#priceOf(place));
+  }
+
+  /** The same for other reasons than a slot that was given back. */
+  eased(place: Place): void {
+    place.speed = undefined;
+    this.update(place);
+  }
+
+  #priceOf(place: Place): number {
+    return this.price(place.node, this.service, place);
   }
 
   /** One of the cheapest nodes that can take a call now, at random; `tried` (public ids) are skipped. */
@@ -122,14 +140,14 @@ export class NodePool {
       const place = tried.size === 0
         ? shownOf(bucket, random)
         : this.#untried(bucket, tried, random);
-      const price = place === null ? 0 : this.price(place.node, this.service);
+      const price = place === null ? 0 : this.#priceOf(place);
       if (place === null) {
         // All of its nodes were tried: the next bucket may be of the same step.
         from = key + Number.EPSILON * Math.max(1, key);
       } else if (price > key) {
         this.#move(place, price);
       } else {
-        found.push(candidate(place.node, weight));
+        found.push(candidate(place.node, weight, place.speed));
         most--;
         from = (Math.floor(key / COST_STEP) + 1) * COST_STEP;
       }
@@ -165,7 +183,7 @@ export class NodePool {
     let found: Place | null = null;
     for (let bucket; found === null && (bucket = this.#queue.lowest) !== undefined;) {
       const place = bucket.items[Math.floor(random() * bucket.items.length)]!;
-      const price = this.price(place.node, this.service);
+      const price = this.#priceOf(place);
       if (price > bucket.key) {
         this.#move(place, price);
       } else if (tried.has(place.node.who.publicId)) {
@@ -181,9 +199,23 @@ export class NodePool {
 
   #move(place: Place, price: number): void {
     this.#queue.move(place, price);
-    if (place.node.active > 0) place.stale.add(place);
-    else place.stale.delete(place);
+    const isStale = place.node.active > 0;
+    if (isStale !== place.staleIndex >= 0) setStale(place, isStale);
   }
+}
+
+function setStale(place: Place, isStale: boolean): void {
+  const { stale, staleIndex } = place;
+  if (isStale) {
+    place.staleIndex = stale.push(place) - 1;
+    return;
+  }
+  const last = stale.pop()!;
+  if (last !== place) {
+    stale[staleIndex] = last;
+    last.staleIndex = staleIndex;
+  }
+  place.staleIndex = -1;
 }
 
 function shownOf(bucket: Bucket<Place>, random: () => number): Place {

@@ -9,7 +9,7 @@ import { NodePool, type Place, type Price } from "./node_pool.ts";
 interface Membership {
   readonly places: readonly Place[];
   /** Places whose key may be higher than the node's price once a slot is given back. */
-  readonly stale: ReadonlySet<Place>;
+  readonly stale: readonly Place[];
   /** Pools of the node that count running calls. */
   readonly counting: readonly NodePool[];
 }
@@ -37,6 +37,8 @@ export class NodePools {
   readonly #byAccount: PoolsById = new Map();
   readonly #byGroup: PoolsById = new Map();
   readonly #memberships = new Map<Node, Membership>();
+  /** Whether any pool counts running calls. */
+  #hasCounting = false;
 
   /** `countsActive`: whether a service's pool counts the calls that run on its nodes, and their shares. */
   constructor(
@@ -83,13 +85,14 @@ export class NodePools {
   }
 
   joined(node: Node): void {
-    const stale = new Set<Place>();
+    const stale: Place[] = [];
     const homes = this.#homesOf(node);
     const services = [...node.services()];
     const places = homes.flatMap((home) =>
       services.map((service) => this.#poolFor(home, service).add(node, stale))
     );
     const counting = places.map(({ pool }) => pool).filter((pool) => pool.countsActive);
+    if (counting.length > 0) this.#hasCounting = true;
     this.#memberships.set(node, { places, stale, counting });
   }
 
@@ -110,11 +113,14 @@ export class NodePools {
 
   /** `by` more of the node's slots are in use than before; negative: fewer. */
   loaded(node: Node, by: number): void {
+    if (by > 0 && !this.#hasCounting) return;
     const membership = this.#memberships.get(node);
     if (membership === undefined) return;
-    for (const pool of membership.counting) pool.active += by;
+    const { counting, stale } = membership;
+    if (this.#hasCounting) { for (const pool of counting) pool.active += by; }
     if (by > 0) return;
-    for (const place of membership.stale) place.pool.update(place);
+    // Backwards: a place that is not stale any more leaves the list, and the last takes its place.
+    for (let i = stale.length - 1; i >= 0; i--) stale[i]!.pool.update(stale[i]!);
   }
 
   /** The node's share has grown by `by`; negative: shrunk. */
@@ -126,7 +132,7 @@ export class NodePools {
   /** The node may have become cheaper; with a service, only for its calls. */
   eased(node: Node, only?: Service): void {
     for (const place of this.#memberships.get(node)?.places ?? []) {
-      if (only === undefined || isSame(place.pool.service, only)) place.pool.update(place);
+      if (only === undefined || isSame(place.pool.service, only)) place.pool.eased(place);
     }
   }
 

@@ -20,7 +20,13 @@ import type { CallRequest, Wanted } from "./call.ts";
 import { Lease } from "./lease.ts";
 import { FULL, keyOf, NodePool, type Place, type Price } from "./node_pool.ts";
 import { NodePools } from "./node_pools.ts";
-import { type Candidate, candidate, type Policies, type PoolLoad } from "./policy/policy.ts";
+import {
+  type Candidate,
+  candidate,
+  type Policies,
+  type PoolLoad,
+  type SpeedMemo,
+} from "./policy/policy.ts";
 import type { RemoteWaiters } from "./remote_waiters.ts";
 import type { TokenShares } from "./token_shares.ts";
 
@@ -85,7 +91,7 @@ export class Slots implements HubWatcher {
     const { hub, penalties, policies, remoteWaiters, random = Math.random } = parts;
     this.#random = random;
     this.#memberships = parts.memberships ?? noMemberships;
-    const price: Price = (node, service) => this.#price(node, service);
+    const price: Price = (node, service, memo) => this.#price(node, service, memo);
     const countsActive = ({ model }: Service) => policies(model).preferred !== undefined;
     this.#pools = new NodePools(price, countsActive);
     this.#localPools = remoteWaiters ? new NodePools(price, countsActive) : null;
@@ -311,7 +317,7 @@ export class Slots implements HubWatcher {
   }
 
   /** See Price. Whatever can lower it is followed by `eased` or is the release of a lease. */
-  #price(node: Node, service: Service): number {
+  #price(node: Node, service: Service, memo?: SpeedMemo): number {
     if (node.isOut) return Infinity;
     const { penalties, policies } = this.parts;
     const { model } = service;
@@ -321,7 +327,7 @@ export class Slots implements HubWatcher {
     const isFull = node.active >= node.offer.maxParallel || this.#busy.has(node) ||
       node.reconnectsUntil !== null;
     if (isFull || circuit === "probing") return FULL;
-    const cost = policies(model).cost(node, service);
+    const cost = policies(model).cost(node, service, memo);
     const more = (node.gateway === null ? 0 : AWAY_COST) +
       (node.isBeyondShare ? BEYOND_SHARE_COST : 0);
     return cost + more;

@@ -19,6 +19,7 @@ import {
   type Expected,
   type Policy,
   type SharedSpeed,
+  type SpeedMemo,
   type Timing,
   type Wait,
   type Writable,
@@ -115,17 +116,25 @@ interface Kept {
 
 const NONE: readonly Candidate[] = [];
 
-/** What is known of a call on its way. */
-class Plan {
+/** What is known of a call on its way; once it has got its node, when its answer was expected there. */
+class Plan implements Expected {
   /** The nodes that were compared last. */
   compared: readonly Candidate[] = NONE;
+  /** The one of those that was chosen, with so many calls running. */
+  picked: Candidate | null = null;
+  pickedRunning = 0;
   isTrial = false;
   /** The two when the call got its node: another one may be looked for later, while that one cannot be reached. */
   given: readonly Candidate[] = NONE;
   wasTrial = false;
   node: Node | null = null;
-  /** Of `node`; null: no node was measured. */
-  expected: Expected | null = null;
+  /** False: no node was measured, or the call has none. */
+  isExpected = false;
+  firstMs = 0;
+  endMs = 0;
+  loadMs = 0;
+  heldChars = 0;
+  isMeasured = false;
   /** Slots of the node that were free when the call took one of them. */
   freeSlots = 0;
   /** Running calls when it began, itself included. */
@@ -177,12 +186,12 @@ export class Auto implements Policy {
     private readonly seed: bigint,
   ) {}
 
-  cost(node: Node, service: Service): number {
+  cost(node: Node, service: Service, memo?: SpeedMemo): number {
     const load = Math.min(node.load, COST_STEP - 1);
     const pool = this.#poolOf(service);
     if (pool === undefined) return load;
-    const speed = pool.speeds.get(node.who.nodeKey);
-    if (speed !== undefined) {
+    const speed = speedAt(node, pool, memo);
+    if (speed !== null) {
       const step = this.#isUnloaded(node, service)
         ? Math.round(stepOf(speed.typicalMs + (speed.loadMs || FIRST_LOAD_MS)))
         : speed.step(node.active + 1, stepOf);
@@ -213,7 +222,7 @@ export class Auto implements Policy {
 
   pick(request: CallRequest, candidates: readonly Candidate[], random: () => number): Node | null {
     const pool = this.#poolOf(request);
-    if (pool === undefined) return leastLoaded(candidates, Infinity, random);
+    if (pool === undefined) return leastLoaded(candidates, Infinity, random)?.node ?? null;
     const plan = this.#planOf(request);
     // A node's slots beyond its share are for when no other node has one free.
     let isShared = false;
@@ -221,6 +230,7 @@ export class Auto implements Policy {
       if (node.who.nodeKey === pool.trial) {
         plan.isTrial = true;
         plan.compared = NONE;
+        plan.picked = null;
         return node;
       }
       isShared ||= !node.isBeyondShare;
@@ -228,7 +238,8 @@ export class Auto implements Policy {
     let lowestMs = Infinity;
     for (const candidate of candidates) {
       const { node } = candidate;
-      this.#expect(candidate, node, request, plan, pool, node.active + 1);
+      const speed = speedAt(node, pool, candidate);
+      this.#expect(candidate, speed, node, request, plan, pool, node.active + 1);
       candidate.costMs = costOf(candidate, plan);
       candidate.freeSlots = node.offer.maxParallel - node.active;
       if (isShared && node.isBeyondShare) continue;
@@ -236,7 +247,11 @@ export class Auto implements Policy {
     }
     plan.isTrial = false;
     plan.compared = candidates;
-    return leastLoaded(candidates, lowestMs * EQUAL, random, isShared);
+    const picked = leastLoaded(candidates, lowestMs * EQUAL, random, isShared);
+    plan.picked = picked;
+    if (picked === null) return null;
+    plan.pickedRunning = picked.node.active + 1;
+    return picked.node;
   }
 
   taken(node: Node, request: CallRequest): void {
@@ -245,31 +260,32 @@ export class Auto implements Policy {
     plan.node = node;
     plan.given = plan.compared;
     plan.wasTrial = plan.isTrial;
-    plan.expected = null;
+    plan.isExpected = false;
     plan.running = node.active;
     // The slot was free before the call took it.
     plan.freeSlots = node.offer.maxParallel - node.active + 1;
     const pool = this.#poolOf(request);
     if (pool === undefined) return;
     this.#countCall(pool, node.who.nodeKey);
-    const speed = pool.speeds.get(node.who.nodeKey);
+    const { picked } = plan;
+    const speed = speedAt(node, pool, picked?.node === node ? picked : undefined);
     plan.mayLoad = mayLoad(node, request, speed, plan.nowMs);
-    plan.expected = { firstMs: 0, endMs: 0, loadMs: 0, heldChars: 0, isMeasured: false };
-    this.#expect(plan.expected, node, request, plan, pool, node.active);
-    if (speed === undefined || node.gateway !== null || !node.audience.isForEveryone) return;
+    plan.isExpected = true;
+    this.#expect(plan, speed, node, request, plan, pool, node.active);
+    if (speed === null || node.gateway !== null || !node.audience.isForEveryone) return;
     // There is none to wait for where one node alone was measured.
     if (pool.speeds.size === 1) return;
     plan.pool = pool;
     pool.ends ??= this.#spareEnds ?? new SlotEnds();
     this.#spareEnds = null;
-    plan.endsStep = pool.ends.add(speed.step(node.offer.maxParallel, stepOf), plan.expected.endMs);
+    plan.endsStep = pool.ends.add(speed.step(node.offer.maxParallel, stepOf), plan.endMs);
   }
 
   released(node: Node, { plan }: Pick<CallRequest, "plan">): void {
     if (!(plan instanceof Plan) || plan.node !== node) return;
     const ends = plan.pool?.ends ?? null;
     if (plan.pool === null || ends === null) return;
-    ends.remove(plan.endsStep, plan.expected!.endMs);
+    ends.remove(plan.endsStep, plan.endMs);
     if (ends.size === 0) {
       plan.pool.ends = null;
       this.#spareEnds = ends;
@@ -279,16 +295,19 @@ export class Auto implements Policy {
 
   waitFor(node: Node, request: CallRequest, ahead: number): Wait | null {
     const pool = this.#poolOf(request);
-    const speed = pool?.speeds.get(node.who.nodeKey);
-    // There is no faster node where one alone serves the model.
-    if (!this.hub.hasSeveral(request.model)) return null;
-    // What is known of ends is of nodes for everyone.
-    if (!pool?.ends || speed === undefined || request.route !== "any") return null;
-    const running = node.active + 1;
-    const step = speed.step(running, stepOf);
+    // What is known of ends is of nodes for everyone; there is none where one node alone serves the model.
+    if (!pool?.ends || request.route !== "any") return null;
     const plan = this.#planOf(request);
-    const here = this.#scratch;
-    this.#expect(here, node, request, plan, pool, running);
+    const running = node.active + 1;
+    const picked = plan.picked?.node === node && plan.pickedRunning === running
+      ? plan.picked
+      : null;
+    const speed = speedAt(node, pool, picked ?? undefined);
+    if (speed === null) return null;
+    const step = speed.step(running, stepOf);
+    if (!pool.ends.hasBelow(step) || !this.hub.hasSeveral(request.model)) return null;
+    const here = picked ?? this.#scratch;
+    if (picked === null) this.#expect(here, speed, node, request, plan, pool, running);
     const costMs = costOf(here, plan);
     const isHeld = plan.held.size > 0;
     const waitCost = isHeld ? 1 + HELD_FIRST_WEIGHT : 1;
@@ -320,8 +339,10 @@ export class Auto implements Policy {
   choiceOf({ plan, model }: CallRequest): Choice | null {
     // Where one node alone serves the model there was nothing to choose.
     if (!(plan instanceof Plan) || !this.hub.hasSeveral(model)) return null;
-    const { node, expected, wasTrial: isTrial, freeSlots } = plan;
-    if (node === null || expected === null) return null;
+    const { node, isExpected, wasTrial: isTrial, freeSlots } = plan;
+    if (node === null || !isExpected) return null;
+    const { firstMs, endMs, loadMs, heldChars, isMeasured } = plan;
+    const expected = { firstMs, endMs, loadMs, heldChars, isMeasured };
     const others = plan.given.filter((other) => other.node !== node)
       .map(({ node, freeSlots, ...expected }) => ({ node, freeSlots, expected }))
       .sort(bySoonest).slice(0, SHOWN - 1);
@@ -422,17 +443,16 @@ export class Auto implements Policy {
   /** Writes into `expected` when the answer is expected at the node with so many calls running. */
   #expect(
     expected: Writable<Expected>,
+    speed: NodeSpeed | null,
     node: Node,
     request: CallRequest,
     plan: Plan,
     pool: Pool,
     running: number,
   ): void {
-    const { nodeKey } = node.who;
-    const speed = pool.speeds.get(nodeKey);
-    expected.isMeasured = speed !== undefined;
-    expected.heldChars = plan.held.size === 0 ? 0 : plan.held.get(nodeKey) ?? 0;
-    if (speed === undefined) {
+    expected.isMeasured = speed !== null;
+    expected.heldChars = plan.held.size === 0 ? 0 : plan.held.get(node.who.nodeKey) ?? 0;
+    if (speed === null) {
       expected.endMs = meanMs(pool);
       expected.firstMs = expected.endMs / 10;
       return;
@@ -465,17 +485,17 @@ export class Auto implements Policy {
    */
   #compare(
     speed: NodeSpeed,
-    { expected, running }: Plan,
+    plan: Plan,
     { firstTokenMs, durationMs }: Timing,
     tokens: number,
     chars: number,
   ): void {
-    if (!expected?.isMeasured) return;
+    if (!plan.isExpected || !plan.isMeasured) return;
     const off = (was: number, real: number) => Math.abs(was - real) / Math.max(1, real);
     if (firstTokenMs !== null) {
-      speed.firstError = median(speed.firstError, off(expected.firstMs, firstTokenMs));
+      speed.firstError = median(speed.firstError, off(plan.firstMs, firstTokenMs));
     }
-    const { endMs } = speed.expected({ chars, tokens, running });
+    const { endMs } = speed.expected({ chars, tokens, running: plan.running });
     speed.endError = median(speed.endError, off(endMs, durationMs));
   }
 
@@ -601,13 +621,13 @@ export class Auto implements Policy {
 function mayLoad(
   node: Node,
   { model }: Service,
-  speed: NodeSpeed | undefined,
+  speed: NodeSpeed | null,
   nowMs: number,
 ): boolean {
   if (node.active > 1) return false;
   const { loaded } = node.factsOf(model);
   if (loaded !== null) return !loaded;
-  return speed !== undefined && nowMs - speed.measuredMs > UNLOADED_AFTER_MS;
+  return speed !== null && nowMs - speed.measuredMs > UNLOADED_AFTER_MS;
 }
 
 function subtract(pool: Pool, speed: NodeSpeed): void {
@@ -647,23 +667,32 @@ function leastLoaded(
   highestMs: number,
   random: () => number,
   isShared = false,
-): Node | null {
-  let best: Node | null = null;
+): Candidate | null {
+  let best: Candidate | null = null;
   let bestLoad = Infinity;
   let weights = 0;
-  for (const { node, weight, costMs } of candidates) {
+  for (const candidate of candidates) {
+    const { node, weight, costMs } = candidate;
     if (costMs > highestMs || (isShared && node.isBeyondShare)) continue;
     const { load } = node;
     if (load < bestLoad) {
-      best = node;
+      best = candidate;
       bestLoad = load;
       weights = weight;
     } else if (load === bestLoad) {
       weights += weight;
-      if (random() * weights < weight) best = node;
+      if (random() * weights < weight) best = candidate;
     }
   }
   return best;
+}
+
+/** The measured speed of the node, which `memo` keeps; null: it was not measured. */
+function speedAt(node: Node, { speeds }: Pool, memo?: SpeedMemo): NodeSpeed | null {
+  if (memo?.speed !== undefined) return memo.speed;
+  const speed = speeds.get(node.who.nodeKey) ?? null;
+  if (memo !== undefined) memo.speed = speed;
+  return speed;
 }
 
 function* take<T>(values: Iterable<T>, most: number): Iterable<T> {

@@ -11,9 +11,10 @@ export interface Policy {
    * What the next call costs on the node, from 0 up to 1e9: a cheapest node gets the call, at random
    * among equals, and one beyond its share only when no other can take it. A cost may rise at any
    * time. It may fall when a call of the node ends, and is lowest while none runs there, but for what
-   * `learn` has changed; at any other time the hub must be told (`Hub.ease`).
+   * `learn` has changed; at any other time the hub must be told (`Hub.ease`). `memo` is the node's for
+   * the service.
    */
-  cost(node: Node, service: Service): number;
+  cost(node: Node, service: Service, memo?: SpeedMemo): number;
   /**
    * The node that gets the call whatever its cost. Where that node cannot take the call (it was tried,
    * is full, penalised or draining), a cheapest node gets it: there is no second preference.
@@ -52,6 +53,16 @@ export interface Policy {
   adopt?(shared: SharedSpeed): void;
   /** The node has answered the call. Returns whether its cost for such calls may have fallen by that. */
   learn?(node: Node, request: CallRequest, timing: Timing): boolean;
+}
+
+/**
+ * The speed of a node for a service, beside the node's place among those that serve it, because a
+ * search for it by the node's key would cost as much as the rest of the choice. It is emptied
+ * whenever the node may have become cheaper: a speed that is new or forgotten is reported so.
+ */
+export interface SpeedMemo {
+  /** Null: the node was not measured; undefined: it was not looked for. */
+  speed: NodeSpeed | null | undefined;
 }
 
 /** When an answer is expected of a node. */
@@ -101,7 +112,7 @@ export interface Choice {
 export type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 /** A node that could take a call at once; the policy fills in what it expects of it. */
-export interface Candidate extends Writable<Expected> {
+export interface Candidate extends Writable<Expected>, SpeedMemo {
   readonly node: Node;
   /** How many nodes of equal cost it stands for. */
   readonly weight: number;
@@ -110,10 +121,11 @@ export interface Candidate extends Writable<Expected> {
   costMs: number;
 }
 
-export function candidate(node: Node, weight: number): Candidate {
+export function candidate(node: Node, weight: number, speed?: NodeSpeed | null): Candidate {
   return {
     node,
     weight,
+    speed,
     firstMs: 0,
     endMs: 0,
     loadMs: 0,

@@ -42,6 +42,11 @@ export class SlotEnds {
     while (this.#lowest < STEPS && this.#counts[this.#lowest] === 0) this.#lowest++;
   }
 
+  /** Whether calls run on nodes of lower steps than this one. */
+  hasBelow(step: number): boolean {
+    return step > this.#lowest;
+  }
+
   /**
    * The best that a call can expect which waits for a node of a lower step than this one, where its
    * answer would cost `costMs`; null: no call runs on such a node. `ahead` calls get their slots
