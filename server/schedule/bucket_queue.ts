@@ -21,6 +21,8 @@ export interface Bucket<T> {
 export class BucketQueue<T extends Bucketed<T>> {
   /** None is empty. */
   readonly #buckets: Bucket<T>[] = [];
+  /** Their keys, which a search reads without looking at the buckets. */
+  readonly #keys: number[] = [];
   /** An empty one: among few items, a move empties one bucket and needs another. */
   #spare: Bucket<T> | null = null;
 
@@ -29,9 +31,9 @@ export class BucketQueue<T extends Bucketed<T>> {
     return this.#buckets[0];
   }
 
-  /** The first bucket with this key or a higher one. */
-  from(key: number): Bucket<T> | undefined {
-    return this.#buckets[this.#positionOf(key)];
+  /** The bucket at a position in the order of the keys, from 0. An item that is moved up changes no position before its bucket's. */
+  at(position: number): Bucket<T> | undefined {
+    return this.#buckets[position];
   }
 
   add(item: T, key: number): void {
@@ -42,6 +44,7 @@ export class BucketQueue<T extends Bucketed<T>> {
       bucket.key = key;
       this.#spare = null;
       this.#buckets.splice(position, 0, bucket);
+      this.#keys.splice(position, 0, key);
     }
     item.bucket = bucket;
     item.index = bucket.items.push(item) - 1;
@@ -58,7 +61,9 @@ export class BucketQueue<T extends Bucketed<T>> {
       last.index = index;
     }
     if (bucket.items.length > 0) return;
-    this.#buckets.splice(this.#positionOf(bucket.key), 1);
+    const position = this.#positionOf(bucket.key);
+    this.#buckets.splice(position, 1);
+    this.#keys.splice(position, 1);
     bucket.shown = null;
     this.#spare = bucket;
   }
@@ -71,10 +76,12 @@ export class BucketQueue<T extends Bucketed<T>> {
 
   /** The position of the first bucket whose key is `key` or higher. */
   #positionOf(key: number): number {
-    let [low, high] = [0, this.#buckets.length];
+    const keys = this.#keys;
+    let low = 0;
+    let high = keys.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#buckets[middle]!.key < key) low = middle + 1;
+      if (keys[middle]! < key) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -132,8 +132,9 @@ export class NodePool {
     tried: ReadonlySet<string>,
     random: () => number,
   ): void {
-    let from = 0;
-    for (let bucket; most > 0 && (bucket = this.#queue.from(from)) !== undefined;) {
+    // A place that is moved up leaves the buckets before its own as they are.
+    let position = 0;
+    for (let bucket; most > 0 && (bucket = this.#queue.at(position)) !== undefined;) {
       const { key, items } = bucket;
       if (key >= FULL) return;
       const weight = items.length;
@@ -143,15 +144,22 @@ export class NodePool {
       const price = place === null ? 0 : this.#priceOf(place);
       if (place === null) {
         // All of its nodes were tried: the next bucket may be of the same step.
-        from = key + Number.EPSILON * Math.max(1, key);
+        position++;
       } else if (price > key) {
         this.#move(place, price);
       } else {
         found.push(candidate(place.node, weight, place.speed));
         most--;
-        from = (Math.floor(key / COST_STEP) + 1) * COST_STEP;
+        position = this.#afterStep(position, key);
       }
     }
+  }
+
+  /** The position of the first bucket of a higher step than the one at `position`, which has the key. */
+  #afterStep(position: number, key: number): number {
+    const nextStep = (Math.floor(key / COST_STEP) + 1) * COST_STEP;
+    do position++; while ((this.#queue.at(position)?.key ?? Infinity) < nextStep);
+    return position;
   }
 
   /** A place of the bucket at random, whose node was not tried; null: there is none. */
