@@ -188,7 +188,7 @@ test("what a client says when it cannot connect is told in its own words", () =>
 });
 
 /** Pages for those who change Co-Link or write a node of their own. All others have a Chinese edition. */
-const englishOnly = ["benchmarks", "wire", "wire-v2"];
+const englishOnly = ["benchmarks"];
 
 const translated = [
   [english, chinese],

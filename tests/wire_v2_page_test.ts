@@ -105,7 +105,7 @@ describe("docs/wire-v2.md", () => {
     ["JSON in a frame", [MAX_CONTROL_BYTES, MAX_JSON_DEPTH]],
     ["STREAM without CREDIT", [WINDOW_BYTES]],
     ["STREAM for a stream that has ended", [WINDOW_BYTES]],
-    ["bodies ahead of what pongs tell of", [UNDER_WAY_BYTES]],
+    ["bodies ahead of what pongs confirm", [UNDER_WAY_BYTES]],
     ["frames of unknown types in a minute", [MAX_IGNORED_BYTES, MIN_IGNORED_BYTES]],
     ["malformed frames in a row", [MAX_MALFORMED_IN_A_ROW - 1]],
   ];
@@ -140,7 +140,7 @@ describe("docs/wire-v2.md", () => {
   });
 
   test("has the right numbers in its example of credit", () => {
-    const [, ...steps] = page.tables.find(([head]) => head?.[2] === "account")!;
+    const [, ...steps] = page.tables.find(([head]) => head?.[2] === "balance")!;
     let account = 0;
     for (const [what = "", sent = "", left = ""] of steps) {
       if (what === "CALL comes") account = WINDOW_BYTES;
