@@ -424,6 +424,14 @@ test(
     await page.getByText(en.calls.noneTitle).waitFor();
     await page.getByLabel(en.calls.day).fill("");
     await line.waitFor();
+
+    const models = page.getByLabel(en.calls.pick(en.calls.narrowings.model));
+    await models.focus();
+    await page.locator(`datalist option[value="${MODEL}"]`).waitFor({ state: "attached" });
+    await models.fill(MODEL.slice(0, 5).toUpperCase());
+    await page.keyboard.press("Enter");
+    await page.waitForURL(new RegExp(`model=${MODEL}`));
+    await line.waitFor();
   }),
 );
 

@@ -22,7 +22,7 @@ export const calls = {
   searchId: "Request id: req-…",
   noneOfId:
     "None of your calls has this id. It is in the header x-request-id of an answer, and in every error.",
-  howToNarrow: "Open a call to see its attempts, and to filter for calls like it.",
+  pick: (what: string) => `${what}: any`,
   narrowings: { model: "Model", key: "Key", node: "Node", status: "Status", endpoint: "Endpoint" },
   only: (what: string, value: string) => `${what}: only ${value}`,
   attempts: (n: number) => `${number.format(n)} attempts`,

@@ -22,7 +22,7 @@ export const calls: Messages["calls"] = {
   },
   searchId: "请求 ID：req-…",
   noneOfId: "你的调用中没有这个请求 ID。它在回答的 x-request-id 头和每个错误中。",
-  howToNarrow: "展开可查看每次尝试的详情，并按条件筛选同类调用。",
+  pick: (what) => `${what}：全部`,
   narrowings: { model: "模型", key: "密钥", node: "节点", status: "状态码", endpoint: "端点" },
   only: (what, value) => `${what}：仅 ${value}`,
   attempts: (n) => `尝试 ${number.format(n)} 次`,

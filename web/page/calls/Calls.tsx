@@ -1,5 +1,6 @@
 /** The finished calls: metadata only, newest first, with older ones loaded while scrolling. */
 
+import { useSignal } from "@preact/signals";
 import type { CallFilter, CallOutcome, Side } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Choices } from "../../part/Choice.tsx";
@@ -9,6 +10,8 @@ import { FilterChips } from "../../part/FilterChips.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { LongList } from "../../part/LongList.tsx";
 import { Page } from "../../part/Page.tsx";
+import type { Option } from "../../part/pick.ts";
+import { PickField } from "../../part/PickField.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { paths } from "../../route.ts";
@@ -17,7 +20,7 @@ import { messages } from "../../state/locale.ts";
 import { type Choices as UrlChoices, useChoices } from "../../state/url.ts";
 import { CallRow } from "./CallRow.tsx";
 import { dayOf } from "./day.ts";
-import { narrowings } from "./narrowing.ts";
+import { type Narrowing, narrowings } from "./narrowing.ts";
 import { useCall, useCalls } from "./use_calls.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./Calls.module.css";
@@ -149,25 +152,65 @@ function Filters({ choices }: { choices: UrlChoices }) {
   );
 }
 
-const KEYS_EVERY_MS = 60_000;
+const OPTIONS_EVERY_MS = 60_000;
+/** The filters that are picked by name. */
+const picked = ["model", "key", "node"] as const;
+type Picked = typeof picked[number];
 
 function Narrowed({ choices }: { choices: UrlChoices }) {
   const t = messages.value.calls;
+  const isOpen = useSignal(false);
   const inUse = narrowings.filter((name) => choices.get(name) !== "");
-  const key = choices.get("key");
-  const { data } = useLive(api.keys, key === "" ? null : KEYS_EVERY_MS, [key]).value;
-  const name = data?.keys.find(({ id }) => id === key)?.name;
-  const keyName = name === "" ? messages.value.keys.ownKey : name;
-  if (inUse.length === 0) return <p class="hint">{t.howToNarrow}</p>;
-  return (
-    <FilterChips
-      names={inUse}
-      choices={choices}
-      isStep
-      labelOf={(name) => `${t.narrowings[name]}:`}
-      valueOf={(name, value) => (name === "key" ? keyName : null) ?? value}
-    />
+  const options = useOptions(choices, isOpen.value || inUse.length > 0);
+  const isProvided = choices.get("side") === "provided";
+  const offered = picked.filter((name) =>
+    // A node's owner does not learn whose key made a call.
+    choices.get(name) === "" && !(name === "key" && isProvided)
   );
+  const nameOf = (name: Narrowing, id: string) =>
+    (options[name as Picked] ?? []).find((option) => option.id === id)?.name ?? id;
+  return (
+    <div class={style.narrowed}>
+      {offered.map((name) => (
+        <PickField
+          key={name}
+          label={t.pick(t.narrowings[name])}
+          options={options[name]}
+          onOpen={() => isOpen.value = true}
+          onPick={(id) => choices.set({ [name]: id }, true)}
+        />
+      ))}
+      {inUse.length > 0 && (
+        <FilterChips
+          names={inUse}
+          choices={choices}
+          isStep
+          labelOf={(name) => `${t.narrowings[name]}:`}
+          valueOf={nameOf}
+        />
+      )}
+    </div>
+  );
+}
+
+/** What there is to filter for, asked for once `isNeeded`. */
+function useOptions(
+  choices: UrlChoices,
+  isNeeded: boolean,
+): Readonly<Record<Picked, readonly Option[]>> {
+  const everyMs = isNeeded ? OPTIONS_EVERY_MS : null;
+  const models = useLive(api.models, everyMs).value.data?.models ?? [];
+  const keys = useLive(api.keys, everyMs).value.data?.keys ?? [];
+  const nodes = useLive(api.nodes, everyMs).value.data?.nodes ?? [];
+  const isProvided = choices.get("side") === "provided";
+  return {
+    model: models.map(({ id }) => ({ id, name: id })),
+    key: keys.filter(({ kind }) => kind === "api").map(({ id, name }) => ({
+      id,
+      name: name || messages.value.keys.ownKey,
+    })),
+    node: nodes.filter(({ mine }) => mine || !isProvided),
+  };
 }
 
 function filterOf(choices: UrlChoices): CallFilter {
