@@ -34,7 +34,7 @@ export function BudgetFields({ names, texts, onChange, hint, error }: Props) {
             placeholder={messages.value.keys.noLimit}
             value={texts[name] ?? ""}
             onInput={(text) => onChange({ ...texts, [name]: text })}
-            problem={error ? fieldProblem(error, `budget.${name}`) : undefined}
+            problem={fieldProblem(error, `budget.${name}`)}
           />
         ))}
       </div>

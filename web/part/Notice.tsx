@@ -96,8 +96,8 @@ export function errorText(error: ApiError): string {
 }
 
 /** The gateway's problem with one field of a form, in the chosen language; undefined: none. */
-export function fieldProblem({ fields }: ApiError, name: string): string | undefined {
-  const problem = fields.find(({ param }) => param === name);
+export function fieldProblem(error: ApiError | null, name: string): string | undefined {
+  const problem = error?.fields.find(({ param }) => param === name);
   if (!problem) return undefined;
   const { fieldFaults } = messages.value;
   const words = has(fieldFaults, problem.code) ? fieldFaults[problem.code] : problem.message;

@@ -5,11 +5,9 @@ import type { ApiError } from "../../api.ts";
 import type { Credentials, Problems } from "./credentials.ts";
 import { messages } from "../../state/locale.ts";
 import { useForm } from "../../state/form.ts";
-import { ErrorNotice, errorText } from "../../part/Notice.tsx";
+import { errorText } from "../../part/Notice.tsx";
 import { Field } from "../../part/Field.tsx";
-import { buttonClass } from "../../part/button.ts";
-import * as panelStyle from "../../part/panel.module.css";
-import * as formStyle from "../../part/form.module.css";
+import { PanelForm } from "./PanelForm.tsx";
 
 interface Props {
   action: string;
@@ -39,13 +37,7 @@ export function AccountForm({ action, isNew, invite, problemsOf, onSubmit, child
     onSubmit: ({ email, ...rest }) => onSubmit({ ...rest, email: email.trim() }),
   });
   return (
-    <form
-      ref={form.element}
-      class={`${panelStyle.panel} ${formStyle.form}`}
-      noValidate
-      onSubmit={form.submit}
-    >
-      {form.failure && <ErrorNotice error={form.failure} />}
+    <PanelForm form={form} action={action}>
       <Field
         label={t.email}
         name="email"
@@ -77,14 +69,7 @@ export function AccountForm({ action, isNew, invite, problemsOf, onSubmit, child
         />
       )}
       {children}
-      <button
-        type="submit"
-        class={buttonClass("primary", "large")}
-        aria-disabled={form.isBusy.value}
-      >
-        {form.isBusy.value ? messages.value.loading : action}
-      </button>
-    </form>
+    </PanelForm>
   );
 }
 

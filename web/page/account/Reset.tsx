@@ -3,15 +3,13 @@
 import { useSignal } from "@preact/signals";
 import { api, type ApiError } from "../../api.ts";
 import { Field } from "../../part/Field.tsx";
-import { ErrorNotice, errorText, Notice } from "../../part/Notice.tsx";
+import { PanelForm } from "./PanelForm.tsx";
+import { errorText, Notice } from "../../part/Notice.tsx";
 import { Page } from "../../part/Page.tsx";
 import { paths } from "../../route.ts";
 import { useForm } from "../../state/form.ts";
 import { messages } from "../../state/locale.ts";
 import { passwordProblem } from "./credentials.ts";
-import { buttonClass } from "../../part/button.ts";
-import * as panelStyle from "../../part/panel.module.css";
-import * as formStyle from "../../part/form.module.css";
 
 export function Reset() {
   const t = messages.value.account;
@@ -51,13 +49,7 @@ function NewPassword({ code, onDone }: { code: string; onDone: (email: string) =
     },
   });
   return (
-    <form
-      ref={form.element}
-      class={`${panelStyle.panel} ${formStyle.form}`}
-      noValidate
-      onSubmit={form.submit}
-    >
-      {form.failure && <ErrorNotice error={form.failure} />}
+    <PanelForm form={form} action={t.account.resetAction}>
       <Field
         label={t.settings.newPassword}
         name="new_password"
@@ -68,14 +60,7 @@ function NewPassword({ code, onDone }: { code: string; onDone: (email: string) =
         hint={t.account.passwordHint}
         problem={form.problem("new_password")}
       />
-      <button
-        type="submit"
-        class={buttonClass("primary", "large")}
-        aria-disabled={form.isBusy.value}
-      >
-        {form.isBusy.value ? t.loading : t.account.resetAction}
-      </button>
-    </form>
+    </PanelForm>
   );
 }
 

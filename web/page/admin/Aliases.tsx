@@ -12,9 +12,8 @@ import { useChanging } from "../../state/changing.ts";
 import { messages } from "../../state/locale.ts";
 import { namesIn } from "../../state/name_list.ts";
 import { useSubmit } from "../../state/submit.ts";
-import * as panelStyle from "../../part/panel.module.css";
+import { CreateForm } from "./CreateForm.tsx";
 import * as tableStyle from "../../part/Table.module.css";
-import * as style from "./Invites.module.css";
 
 export function Aliases() {
   const t = messages.value.admin;
@@ -75,43 +74,38 @@ function NewAliasForm({ onChange }: { onChange: () => void }) {
   const t = messages.value.admin;
   const name = useSignal("");
   const targets = useSignal("");
-  const { isBusy, error, run } = useSubmit();
-  const problem = (field: string) => (error.value ? fieldProblem(error.value, field) : undefined);
-  const submit = (event: Event) => {
-    event.preventDefault();
+  const submit = useSubmit();
+  const problem = (field: string) => fieldProblem(submit.error.value, field);
+  const save = async () => {
     const models = namesIn(targets.value);
-    void run(async () => {
-      await api.saveAlias({ name: name.value, targets: models.map((model) => ({ model })) });
-      name.value = "";
-      targets.value = "";
-      onChange();
-    });
+    await api.saveAlias({ name: name.value, targets: models.map((model) => ({ model })) });
+    name.value = "";
+    targets.value = "";
+    onChange();
   };
   return (
-    <div class={panelStyle.panel}>
-      <form class={style.createPair} noValidate onSubmit={submit}>
-        <Field
-          label={t.aliasColumns.name}
-          name="name"
-          autocomplete="off"
-          value={name.value}
-          onInput={(text) => name.value = text}
-          problem={problem("name")}
-        />
-        <Field
-          label={t.aliasColumns.targets}
-          name="targets"
-          autocomplete="off"
-          value={targets.value}
-          onInput={(text) => targets.value = text}
-          problem={problem("targets")}
-        />
-        <button type="submit" class={buttonClass("primary", "large")} aria-disabled={isBusy.value}>
-          {t.saveAlias}
-        </button>
-      </form>
-      <p class="hint">{t.aliasTargetsHint}</p>
-      {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
-    </div>
+    <CreateForm
+      submit={submit}
+      action={t.saveAlias}
+      onSubmit={save}
+      after={<p class="hint">{t.aliasTargetsHint}</p>}
+    >
+      <Field
+        label={t.aliasColumns.name}
+        name="name"
+        autocomplete="off"
+        value={name.value}
+        onInput={(text) => name.value = text}
+        problem={problem("name")}
+      />
+      <Field
+        label={t.aliasColumns.targets}
+        name="targets"
+        autocomplete="off"
+        value={targets.value}
+        onInput={(text) => targets.value = text}
+        problem={problem("targets")}
+      />
+    </CreateForm>
   );
 }

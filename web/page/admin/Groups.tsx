@@ -7,6 +7,7 @@ import { BudgetFields } from "../../part/BudgetFields.tsx";
 import { Confirm } from "../../part/Confirm.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Empty } from "../../part/Empty.tsx";
+import { EditForm } from "../../part/EditForm.tsx";
 import { Field } from "../../part/Field.tsx";
 import { ModelPicker } from "../../part/ModelPicker.tsx";
 import { ErrorNotice, Failure, fieldProblem } from "../../part/Notice.tsx";
@@ -17,10 +18,9 @@ import { budgetIn, budgetTexts, groupBudgetNames } from "../../state/budget.ts";
 import { useChanging } from "../../state/changing.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
-import * as formStyle from "../../part/form.module.css";
-import * as panelStyle from "../../part/panel.module.css";
+import { CreateForm } from "./CreateForm.tsx";
 import * as tableStyle from "../../part/Table.module.css";
-import * as style from "./Invites.module.css";
+import * as style from "./CreateForm.module.css";
 
 export function Groups() {
   const t = messages.value.admin;
@@ -78,32 +78,23 @@ export function Groups() {
 function NewGroupForm({ onChange }: { onChange: () => void }) {
   const t = messages.value.admin;
   const name = useSignal("");
-  const { isBusy, error, run } = useSubmit();
-  const submit = (event: Event) => {
-    event.preventDefault();
-    void run(async () => {
-      await api.createGroup({ name: name.value });
-      name.value = "";
-      onChange();
-    });
+  const submit = useSubmit();
+  const create = async () => {
+    await api.createGroup({ name: name.value });
+    name.value = "";
+    onChange();
   };
   return (
-    <div class={panelStyle.panel}>
-      <form class={style.createNamed} noValidate onSubmit={submit}>
-        <Field
-          label={t.groupColumns.name}
-          name="name"
-          autocomplete="off"
-          value={name.value}
-          onInput={(text) => name.value = text}
-          problem={error.value ? fieldProblem(error.value, "name") : undefined}
-        />
-        <button type="submit" class={buttonClass("primary", "large")} aria-disabled={isBusy.value}>
-          {t.createGroup}
-        </button>
-      </form>
-      {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
-    </div>
+    <CreateForm submit={submit} action={t.createGroup} onSubmit={create}>
+      <Field
+        label={t.groupColumns.name}
+        name="name"
+        autocomplete="off"
+        value={name.value}
+        onInput={(text) => name.value = text}
+        problem={fieldProblem(submit.error.value, "name")}
+      />
+    </CreateForm>
   );
 }
 
@@ -123,9 +114,8 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
   const seesNodes = useSignal(group.members_see_nodes);
   const isDeleting = useSignal(false);
   const { isBusy, error, run } = useSubmit();
-  const problem = (field: string) => (error.value ? fieldProblem(error.value, field) : undefined);
-  const save = (event: Event) => {
-    event.preventDefault();
+  const problem = (field: string) => fieldProblem(error.value, field);
+  const save = () =>
     void run(async () => {
       await api.changeGroup(group.id, {
         name: name.value,
@@ -136,11 +126,23 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
       isOpen.value = false;
       onChange();
     });
-  };
   return (
     <Dialog isOpen={isOpen} title={t.editGroup(group.name)} onClose={onClose}>
-      <form class={formStyle.form} noValidate onSubmit={save}>
-        {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
+      <EditForm
+        isBusy={isBusy}
+        error={error.value}
+        onSubmit={save}
+        onCancel={() => isOpen.value = false}
+        aside={
+          <button
+            type="button"
+            class={buttonClass("danger")}
+            onClick={() => isDeleting.value = true}
+          >
+            {t.deleteGroup}
+          </button>
+        }
+      >
         <Field
           label={t.groupColumns.name}
           name="group-name"
@@ -179,14 +181,8 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
           hint={messages.value.budgets.groupHint}
           error={error.value}
         />
-        <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
-          {messages.value.save}
-        </button>
-      </form>
+      </EditForm>
       <Members group={group} onChange={onChange} />
-      <button type="button" class={buttonClass("danger")} onClick={() => isDeleting.value = true}>
-        {t.deleteGroup}
-      </button>
       <Confirm
         isOpen={isDeleting}
         title={t.deleteGroup}

@@ -14,8 +14,8 @@ import { useChanging } from "../../state/changing.ts";
 import { useGatewayAddress } from "../../state/address.ts";
 import { formatMoment, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { CreateForm } from "./CreateForm.tsx";
 import { buttonClass } from "../../part/button.ts";
-import * as panelStyle from "../../part/panel.module.css";
 import * as style from "./Invites.module.css";
 import * as tableStyle from "../../part/Table.module.css";
 
@@ -43,45 +43,40 @@ function NewInvite({ onChange }: { onChange: () => void }) {
   const note = useSignal("");
   const lifetime = useSignal<typeof days[number]>("7");
   const created = useSignal<CreatedInvite | null>(null);
-  const { isBusy, error, run } = useSubmit();
-  const submit = (event: Event) => {
-    event.preventDefault();
-    void run(async () => {
-      created.value = await api.createInvite({
-        note: note.value.trim() || undefined,
-        days: Number(lifetime.value),
-      });
-      note.value = "";
-      onChange();
+  const submit = useSubmit();
+  const create = async () => {
+    created.value = await api.createInvite({
+      note: note.value.trim() || undefined,
+      days: Number(lifetime.value),
     });
+    note.value = "";
+    onChange();
   };
   return (
-    <div class={panelStyle.panel}>
-      <form class={style.create} noValidate onSubmit={submit}>
-        <Field
-          label={t.note}
-          name="note"
-          autocomplete="off"
-          placeholder={t.notePlaceholder}
-          value={note.value}
-          onInput={(text) => note.value = text}
-          problem={error.value ? fieldProblem(error.value, "note") : undefined}
-        />
-        <SelectField
-          label={t.goodFor}
-          name="days"
-          options={days}
-          chosen={lifetime.value}
-          nameOf={(one) => t.days(Number(one))}
-          onChoose={(one) => lifetime.value = one}
-        />
-        <button type="submit" class={buttonClass("primary", "large")} aria-disabled={isBusy.value}>
-          {t.invite}
-        </button>
-      </form>
-      {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
-      {created.value && <InviteLink code={created.value.code} />}
-    </div>
+    <CreateForm
+      submit={submit}
+      action={t.invite}
+      onSubmit={create}
+      after={created.value && <InviteLink code={created.value.code} />}
+    >
+      <Field
+        label={t.note}
+        name="note"
+        autocomplete="off"
+        placeholder={t.notePlaceholder}
+        value={note.value}
+        onInput={(text) => note.value = text}
+        problem={fieldProblem(submit.error.value, "note")}
+      />
+      <SelectField
+        label={t.goodFor}
+        name="days"
+        options={days}
+        chosen={lifetime.value}
+        nameOf={(one) => t.days(Number(one))}
+        onChoose={(one) => lifetime.value = one}
+      />
+    </CreateForm>
   );
 }
 

@@ -3,11 +3,12 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import type { GroupView, ModelSettings as Settings } from "../../../api/mod.ts";
-import { api, type ApiError } from "../../api.ts";
+import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Empty } from "../../part/Empty.tsx";
+import { EditForm } from "../../part/EditForm.tsx";
 import { Field } from "../../part/Field.tsx";
-import { ErrorNotice, Failure, fieldProblem } from "../../part/Notice.tsx";
+import { Failure, fieldProblem } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { Table } from "../../part/Table.tsx";
 import { buttonClass } from "../../part/button.ts";
@@ -16,8 +17,8 @@ import { serverNow } from "../../state/clock.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { CreateForm } from "./CreateForm.tsx";
 import { liveModels } from "../nodes/node_state.ts";
-import * as buttonStyle from "../../part/button.module.css";
 import * as chipStyle from "../../part/chip.module.css";
 import * as formStyle from "../../part/form.module.css";
 import * as tableStyle from "../../part/Table.module.css";
@@ -68,36 +69,29 @@ function Chooser({ onChoose }: { onChoose: (name: string) => void }) {
   const id = useId();
   const name = useSignal("");
   const nodes = useLive(api.nodes, REFRESH_MS).value.data?.nodes ?? [];
+  const choose = () => {
+    if (name.value.trim() !== "") onChoose(name.value.trim());
+    name.value = "";
+    return Promise.resolve();
+  };
   return (
-    <form
-      class={formStyle.form}
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (name.value.trim() === "") return;
-        onChoose(name.value.trim());
-        name.value = "";
-      }}
-    >
+    <CreateForm submit={useSubmit()} action={t.setModel} onSubmit={choose}>
       <div class={formStyle.field}>
         <label for={id}>{t.modelName}</label>
-        <div class={formStyle.box}>
-          <input
-            id={id}
-            name="model"
-            list={`${id}-models`}
-            autocomplete="off"
-            spellcheck={false}
-            value={name.value}
-            onInput={(event) => name.value = event.currentTarget.value}
-          />
-          <button type="submit" class={buttonClass("primary")}>{t.setModel}</button>
-        </div>
+        <input
+          id={id}
+          name="model"
+          list={`${id}-models`}
+          autocomplete="off"
+          spellcheck={false}
+          value={name.value}
+          onInput={(event) => name.value = event.currentTarget.value}
+        />
         <datalist id={`${id}-models`}>
           {liveModels(nodes, serverNow()).map((model) => <option key={model} value={model} />)}
         </datalist>
       </div>
-    </form>
+    </CreateForm>
   );
 }
 
@@ -172,8 +166,7 @@ function SettingsDialog({ before, isKnown, groups, onChange, onClose }: DialogPr
     isOpen.value = false;
     onChange();
   };
-  const save = (event: Event) => {
-    event.preventDefault();
+  const save = () =>
     void run(async () => {
       const defaults = {
         ...numberIn("temperature", temperature.value),
@@ -188,7 +181,7 @@ function SettingsDialog({ before, isKnown, groups, onChange, onClose }: DialogPr
       });
       done();
     });
-  };
+  const problem = (name: string) => fieldProblem(error.value, name);
   const forget = () =>
     run(async () => {
       await api.removeModelSettings(before.name);
@@ -196,8 +189,21 @@ function SettingsDialog({ before, isKnown, groups, onChange, onClose }: DialogPr
     });
   return (
     <Dialog isOpen={isOpen} title={before.name} text={t.modelSettingsText} onClose={onClose}>
-      <form class={formStyle.form} noValidate onSubmit={save}>
-        {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
+      <EditForm
+        isBusy={isBusy}
+        error={error.value}
+        onSubmit={save}
+        aside={isKnown && (
+          <button
+            type="button"
+            class={buttonClass("danger")}
+            aria-disabled={isBusy.value}
+            onClick={() => void forget()}
+          >
+            {t.forgetModel}
+          </button>
+        )}
+      >
         <Field
           label={t.note}
           name="note"
@@ -205,7 +211,7 @@ function SettingsDialog({ before, isKnown, groups, onChange, onClose }: DialogPr
           value={note.value}
           onInput={(text) => note.value = text}
           hint={t.modelNoteHint}
-          problem={problemWith(error.value, "note")}
+          problem={problem("note")}
         />
         <label>
           <input
@@ -239,7 +245,7 @@ function SettingsDialog({ before, isKnown, groups, onChange, onClose }: DialogPr
           value={temperature.value}
           onInput={(text) => temperature.value = text}
           hint={t.modelDefaultsHint}
-          problem={problemWith(error.value, "defaults.temperature")}
+          problem={problem("defaults.temperature")}
         />
         <Field
           label="max_tokens"
@@ -248,30 +254,11 @@ function SettingsDialog({ before, isKnown, groups, onChange, onClose }: DialogPr
           autocomplete="off"
           value={maxTokens.value}
           onInput={(text) => maxTokens.value = text}
-          problem={problemWith(error.value, "defaults.max_tokens")}
+          problem={problem("defaults.max_tokens")}
         />
-        <div class={buttonStyle.actionsEnd}>
-          {isKnown && (
-            <button
-              type="button"
-              class={buttonClass("danger")}
-              aria-disabled={isBusy.value}
-              onClick={() => void forget()}
-            >
-              {t.forgetModel}
-            </button>
-          )}
-          <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
-            {messages.value.save}
-          </button>
-        </div>
-      </form>
+      </EditForm>
     </Dialog>
   );
-}
-
-function problemWith(error: ApiError | null, name: string): string | undefined {
-  return error ? fieldProblem(error, name) : undefined;
 }
 
 function textOf(value: number | undefined): string {

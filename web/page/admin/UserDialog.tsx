@@ -5,8 +5,9 @@ import type { AdminUserView, Role } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { BudgetFields } from "../../part/BudgetFields.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
+import { EditForm } from "../../part/EditForm.tsx";
 import { Field } from "../../part/Field.tsx";
-import { ErrorNotice, fieldProblem } from "../../part/Notice.tsx";
+import { fieldProblem } from "../../part/Notice.tsx";
 import { ModelPicker } from "../../part/ModelPicker.tsx";
 import { SelectField } from "../../part/SelectField.tsx";
 import { budgetIn, budgetNames, budgetTexts } from "../../state/budget.ts";
@@ -15,9 +16,6 @@ import { session } from "../../state/session.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
 import { UserActions } from "./UserActions.tsx";
-import * as formStyle from "../../part/form.module.css";
-import * as pageStyle from "../../part/Page.module.css";
-import * as buttonStyle from "../../part/button.module.css";
 
 interface Props {
   user: AdminUserView;
@@ -46,8 +44,7 @@ export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
       isOpen.value = false;
       onChange(changed.user);
     });
-  const save = (event: Event) => {
-    event.preventDefault();
+  const save = () =>
     void change({
       role: role.value,
       rpm: rpm.value.trim() === "" ? null : Number(rpm.value),
@@ -55,12 +52,25 @@ export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
       models: models.value === null ? null : [...models.value],
       budget: budgetIn(budget.value),
     });
-  };
-  const problem = (name: string) => (error.value ? fieldProblem(error.value, name) : undefined);
+  const problem = (name: string) => fieldProblem(error.value, name);
   return (
     <Dialog isOpen={isOpen} title={t.editUser(user.email)} onClose={onClose}>
-      <form class={formStyle.form} noValidate onSubmit={save}>
-        {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
+      <EditForm
+        isBusy={isBusy}
+        error={error.value}
+        onSubmit={save}
+        onCancel={() => isOpen.value = false}
+        aside={!isSelf && (
+          <button
+            type="button"
+            class={user.disabled_at === null ? buttonClass("danger") : buttonClass()}
+            aria-disabled={isBusy.value}
+            onClick={() => change({ disabled: user.disabled_at === null })}
+          >
+            {user.disabled_at === null ? t.disable : t.enable}
+          </button>
+        )}
+      >
         {!isSelf && (
           <SelectField
             label={t.role}
@@ -105,27 +115,7 @@ export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
           hint={messages.value.budgets.userHint}
           error={error.value}
         />
-        <div class={pageStyle.toolbar}>
-          {!isSelf && (
-            <button
-              type="button"
-              class={user.disabled_at === null ? buttonClass("danger") : buttonClass()}
-              aria-disabled={isBusy.value}
-              onClick={() => change({ disabled: user.disabled_at === null })}
-            >
-              {user.disabled_at === null ? t.disable : t.enable}
-            </button>
-          )}
-          <div class={buttonStyle.actionsEnd}>
-            <button type="button" class={buttonClass()} onClick={() => isOpen.value = false}>
-              {messages.value.cancel}
-            </button>
-            <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
-              {messages.value.save}
-            </button>
-          </div>
-        </div>
-      </form>
+      </EditForm>
       <UserActions
         user={user}
         isSelf={isSelf}

@@ -24,8 +24,7 @@ export function LimitFields({ limits, onChange, before, wasSubmitted, error }: P
   const t = messages.value.keys;
   const set = (change: Partial<Limits>) => onChange({ ...limits, ...change });
   const own = wasSubmitted ? problems(limits, before, t.problems) : {};
-  const problem = (name: "name" | "rpm" | "models") =>
-    own[name] ?? (error ? fieldProblem(error, name) : undefined);
+  const problem = (name: "name" | "rpm" | "models") => own[name] ?? fieldProblem(error, name);
   return (
     <>
       <Field

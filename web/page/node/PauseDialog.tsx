@@ -4,14 +4,11 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { OwnNodeView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
-import { ErrorNotice } from "../../part/Notice.tsx";
+import { EditForm } from "../../part/EditForm.tsx";
 import { SelectField } from "../../part/SelectField.tsx";
-import { buttonClass } from "../../part/button.ts";
 import { serverNow } from "../../state/clock.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
-import * as formStyle from "../../part/form.module.css";
-import * as buttonStyle from "../../part/button.module.css";
 
 interface Props {
   isOpen: Signal<boolean>;
@@ -27,20 +24,26 @@ export function PauseDialog({ isOpen, node, onChange }: Props) {
   const t = messages.value.node;
   const hours = useSignal<typeof lengths[number]>("0");
   const { isBusy, error, run } = useSubmit();
-  const submit = (event: Event) => {
-    event.preventDefault();
+  const close = () => {
+    isOpen.value = false;
+  };
+  const pause = () =>
     void run(async () => {
       const ms = Number(hours.value) * HOUR_MS;
       const paused_until = ms === 0 ? null : serverNow() + ms;
       await api.changeNode(node.id, { paused: true, paused_until });
-      isOpen.value = false;
+      close();
       onChange();
     });
-  };
   return (
     <Dialog isOpen={isOpen} title={t.pauseQuestion.title} text={t.pauseQuestion.text}>
-      <form class={formStyle.form} noValidate onSubmit={submit}>
-        {error.value && <ErrorNotice error={error.value} />}
+      <EditForm
+        isBusy={isBusy}
+        error={error.value}
+        action={t.pause}
+        onSubmit={pause}
+        onCancel={close}
+      >
         <SelectField
           label={t.pauseFor}
           name="hours"
@@ -49,15 +52,7 @@ export function PauseDialog({ isOpen, node, onChange }: Props) {
           nameOf={(one) => t.pauseLength(Number(one))}
           onChoose={(one) => hours.value = one}
         />
-        <div class={buttonStyle.actionsEnd}>
-          <button type="button" class={buttonClass()} onClick={() => isOpen.value = false}>
-            {messages.value.cancel}
-          </button>
-          <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
-            {t.pause}
-          </button>
-        </div>
-      </form>
+      </EditForm>
     </Dialog>
   );
 }

@@ -4,13 +4,11 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { OwnNodeView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
+import { EditForm } from "../../part/EditForm.tsx";
 import { Field } from "../../part/Field.tsx";
-import { ErrorNotice, fieldProblem } from "../../part/Notice.tsx";
+import { fieldProblem } from "../../part/Notice.tsx";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
-import { buttonClass } from "../../part/button.ts";
-import * as formStyle from "../../part/form.module.css";
-import * as buttonStyle from "../../part/button.module.css";
 
 interface Props {
   isOpen: Signal<boolean>;
@@ -31,18 +29,17 @@ function Form({ isOpen, node, onChange }: Props) {
   const t = messages.value.node;
   const name = useSignal(node.label ?? "");
   const { isBusy, error, run } = useSubmit();
-  const problem = error.value ? fieldProblem(error.value, "label") : undefined;
-  const submit = (event: Event) => {
-    event.preventDefault();
+  const close = () => {
+    isOpen.value = false;
+  };
+  const save = () =>
     void run(async () => {
       await api.changeNode(node.id, { label: name.value.trim() || null });
-      isOpen.value = false;
+      close();
       onChange();
     });
-  };
   return (
-    <form class={formStyle.form} noValidate onSubmit={submit}>
-      {error.value && problem === undefined && <ErrorNotice error={error.value} />}
+    <EditForm isBusy={isBusy} error={error.value} onSubmit={save} onCancel={close}>
       <Field
         label={t.name}
         name="label"
@@ -50,16 +47,8 @@ function Form({ isOpen, node, onChange }: Props) {
         value={name.value}
         onInput={(text) => name.value = text}
         hint={t.nameHint}
-        problem={problem}
+        problem={fieldProblem(error.value, "label")}
       />
-      <div class={buttonStyle.actionsEnd}>
-        <button type="button" class={buttonClass()} onClick={() => isOpen.value = false}>
-          {messages.value.cancel}
-        </button>
-        <button type="submit" class={buttonClass("primary")} aria-disabled={isBusy.value}>
-          {messages.value.save}
-        </button>
-      </div>
-    </form>
+    </EditForm>
   );
 }

@@ -4,14 +4,14 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { api, type ApiError } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
+import { EditForm } from "../../part/EditForm.tsx";
 import { Field } from "../../part/Field.tsx";
-import { ErrorNotice, errorText, Notice } from "../../part/Notice.tsx";
+import { errorText, Notice } from "../../part/Notice.tsx";
 import { type Form, useForm } from "../../state/form.ts";
 import { messages } from "../../state/locale.ts";
 import { accountGone, emailChanged, session } from "../../state/session.ts";
 import { emailProblem } from "../account/credentials.ts";
 import { buttonClass } from "../../part/button.ts";
-import * as formStyle from "../../part/form.module.css";
 import * as settingsStyle from "./Settings.module.css";
 import * as buttonStyle from "../../part/button.module.css";
 
@@ -136,8 +136,14 @@ function OwnerForm<T extends { password: string }>(
   { form, action, isDanger = false, children }: OwnerFormProps<T>,
 ) {
   return (
-    <form ref={form.element} class={formStyle.form} noValidate onSubmit={form.submit}>
-      {form.failure && <ErrorNotice error={form.failure} />}
+    <EditForm
+      element={form.element}
+      isBusy={form.isBusy}
+      error={form.failure}
+      action={action}
+      isDanger={isDanger}
+      onSubmit={form.submit}
+    >
       {children}
       {hasPassword()
         ? (
@@ -152,16 +158,7 @@ function OwnerForm<T extends { password: string }>(
           />
         )
         : <p class="hint">{messages.value.settings.freshSignIn}</p>}
-      <div class={buttonStyle.actionsEnd}>
-        <button
-          type="submit"
-          class={buttonClass(isDanger ? "danger" : "primary")}
-          aria-disabled={form.isBusy.value}
-        >
-          {action}
-        </button>
-      </div>
-    </form>
+    </EditForm>
   );
 }
 
