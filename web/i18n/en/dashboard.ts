@@ -26,6 +26,7 @@ export const dashboard = {
   figures: {
     calls: "Calls",
     tokens: "Tokens",
+    speed: "Speed",
     errors: "Errors",
     firstToken: "Time to first token",
   },

@@ -44,7 +44,8 @@ export const node = {
     atOnce: (tokens: string, running: string) => `${tokens} tokens/s with ${running} running`,
     between: ", ",
   },
-  itsCalls: "Its calls",
+  usageTitle: "Load and speed",
+  itsCalls: "See its calls one by one",
   test: {
     now: "Test now",
     label: (model: string) => `Test now: ${model}`,

@@ -24,7 +24,13 @@ export const dashboard: Messages["dashboard"] = {
   },
   trend: "趋势",
   shown: "图表指标",
-  figures: { calls: "调用次数", tokens: "Token", errors: "错误", firstToken: "首字延迟" },
+  figures: {
+    calls: "调用次数",
+    tokens: "Token",
+    speed: "速度",
+    errors: "错误",
+    firstToken: "首字延迟",
+  },
   lines: {
     all: "全部",
     others: "其他",

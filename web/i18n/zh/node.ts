@@ -44,7 +44,8 @@ export const node: Messages["node"] = {
     atOnce: (tokens, running) => `${running} 个并发时 ${tokens} Token/秒`,
     between: "，",
   },
-  itsCalls: "它处理的调用",
+  usageTitle: "负载与速度",
+  itsCalls: "逐条查看它处理的调用",
   test: {
     now: "立即测试",
     label: (model) => `立即测试：${model}`,

@@ -5,7 +5,7 @@ import { useId } from "preact/hooks";
 import { usageExport } from "../../api.ts";
 import { Chart } from "../../part/Chart.tsx";
 import { Icon } from "../../part/Icon.tsx";
-import { formatMoment, formatShare, messages } from "../../state/locale.ts";
+import { formatMoment, formatShare, formatShort, messages } from "../../state/locale.ts";
 import { zone } from "../../state/zone.ts";
 import { csv, download } from "./csv.ts";
 import {
@@ -27,9 +27,13 @@ interface Props {
   file?: string;
   /** Whose calls the export has; null: there is none. */
   scope?: "own" | "all" | null;
+  /** What is shown, four of them. */
+  names?: readonly FigureName[];
 }
 
-export function Trend({ view, file = "co-link-usage.csv", scope = null }: Props) {
+export function Trend(
+  { view, file = "co-link-usage.csv", scope = null, names = figureNames }: Props,
+) {
   const t = messages.value.dashboard;
   const chosen = useSignal<FigureName>("calls");
   const isTable = useSignal(false);
@@ -40,7 +44,12 @@ export function Trend({ view, file = "co-link-usage.csv", scope = null }: Props)
   const label = t.figures[chosen.value];
   return (
     <section class={style.trend} aria-label={t.trend}>
-      <Tiles view={view} chosen={chosen.value} onChoose={(name) => chosen.value = name} />
+      <Tiles
+        view={view}
+        names={names}
+        chosen={chosen.value}
+        onChoose={(name) => chosen.value = name}
+      />
       <div class={style.body}>
         <div class={style.head}>
           <h2>{label}</h2>
@@ -88,17 +97,18 @@ export function Trend({ view, file = "co-link-usage.csv", scope = null }: Props)
 
 interface TilesProps {
   view: TrendView;
+  names: readonly FigureName[];
   chosen: FigureName;
   onChoose: (name: FigureName) => void;
 }
 
-function Tiles({ view, chosen, onChoose }: TilesProps) {
+function Tiles({ view, names, chosen, onChoose }: TilesProps) {
   const t = messages.value.dashboard;
   const group = useId();
   return (
     <fieldset class={style.tiles}>
       <legend class="off-screen">{t.shown}</legend>
-      {figureNames.map((name) => (
+      {names.map((name) => (
         <label key={name} class={style.tile}>
           <input
             type="radio"
@@ -108,7 +118,7 @@ function Tiles({ view, chosen, onChoose }: TilesProps) {
           />
           <span class={style.name}>{t.figures[name]}</span>
           <Value figure={figures[name]} view={view} />
-          <span class="hint">{aside(name, view)}</span>
+          <span class="hint">{aside(name, view, names)}</span>
         </label>
       ))}
     </fieldset>
@@ -138,12 +148,16 @@ function Change({ figure, view }: { figure: Figure; view: TrendView }) {
   return <span class={style.change} data-tone={tone} title={t.against}>{text}</span>;
 }
 
-function aside(name: FigureName, { total }: TrendView): string {
+function aside(name: FigureName, { total }: TrendView, names: readonly FigureName[]): string {
   const t = messages.value.dashboard.asides;
+  if (name === "speed") return "";
+  if (name === "tokens") return t.tokens(total.prompt_tokens, total.completion_tokens);
+  if (name === "calls" && names.includes("speed")) {
+    return t.tokensShort(formatShort(total.prompt_tokens + total.completion_tokens));
+  }
   if (name === "calls") {
     return total.tokens_per_second === null ? "" : t.speed(Math.round(total.tokens_per_second));
   }
-  if (name === "tokens") return t.tokens(total.prompt_tokens, total.completion_tokens);
   if (name === "errors") {
     return total.calls === 0 ? "" : t.share(formatShare(total.errors / total.calls));
   }

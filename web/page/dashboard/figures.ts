@@ -4,8 +4,10 @@ import type { UsageFigures, UsagePoint, UsageView } from "../../../api/mod.ts";
 import type { ChartLine } from "../../part/Chart.tsx";
 import { formatDuration, formatShort, messages } from "../../state/locale.ts";
 
-export const figureNames = ["calls", "tokens", "errors", "firstToken"] as const;
-export type FigureName = typeof figureNames[number];
+export type FigureName = "calls" | "tokens" | "speed" | "errors" | "firstToken";
+
+/** What the dashboard shows. */
+export const figureNames: readonly FigureName[] = ["calls", "tokens", "errors", "firstToken"];
 
 export interface Figure {
   /** Null: there is no data for it. */
@@ -41,6 +43,17 @@ export const figures: Readonly<Record<FigureName, Figure>> = {
       line("completion", 1, steps, (one) => one.completion_tokens, true),
     ],
   },
+  speed: {
+    value: (one) => one.tokens_per_second,
+    format: (perSecond) => messages.value.dashboard.asides.speed(Math.round(perSecond)),
+    isBurden: false,
+    isCount: false,
+    lines: (steps, { total: { tokens_per_second: rate } }) => [{
+      ...line("all", 1, steps, (one) => one.tokens_per_second, true),
+      label: messages.value.dashboard.figures.speed,
+      total: rate === null ? "–" : messages.value.dashboard.asides.speed(Math.round(rate)),
+    }],
+  },
   errors: {
     value: ({ errors }) => errors,
     format: formatShort,
@@ -66,7 +79,7 @@ export const figures: Readonly<Record<FigureName, Figure>> = {
   },
 };
 
-type LineName = "prompt" | "completion" | "errors" | "p50" | "p95";
+type LineName = "all" | "prompt" | "completion" | "errors" | "p50" | "p95";
 
 function line(
   name: LineName,

@@ -22,7 +22,7 @@ export function MeasureTable({ measured }: { measured: readonly NodeMeasure[] })
           one.prefill_chars_per_second === null
             ? null
             : t.chars(formatRate(one.prefill_chars_per_second)),
-          decode.length === 0 ? null : decode.join(t.between),
+          decode.length === 0 ? null : decode.map((one) => <div key={one}>{one}</div>),
           one.load_ms === null ? null : formatDuration(one.load_ms),
           one.prefix_hit_rate === null ? null : formatShare(one.prefix_hit_rate),
           one.first_token_error === null ? null : formatShare(one.first_token_error),
@@ -34,7 +34,9 @@ export function MeasureTable({ measured }: { measured: readonly NodeMeasure[] })
               <code>{one.model}</code> <span class="hint">{one.endpoint}</span>
             </th>
             {texts.map((text, i) => (
-              <td key={i} class={tableStyle.number} data-label={names[i]}>{text ?? "–"}</td>
+              <td key={i} class={tableStyle.number} data-label={names[i]}>
+                <div>{text ?? "–"}</div>
+              </td>
             ))}
           </tr>
         );

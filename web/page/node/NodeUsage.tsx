@@ -2,7 +2,6 @@
 
 import { useSignal } from "@preact/signals";
 import { api } from "../../api.ts";
-import { buttonClass } from "../../part/button.ts";
 import { Choices } from "../../part/Choice.tsx";
 import * as pageStyle from "../../part/Page.module.css";
 import { paths } from "../../route.ts";
@@ -24,14 +23,9 @@ export function NodeUsage({ id, name }: { id: string; name: string }) {
   const { data } = useLive(load, REFRESH_MS, [id, range.value]).value;
   if (!data) return null;
   return (
-    <>
+    <section>
       <div class={pageStyle.toolbar}>
-        <a
-          class={buttonClass("quiet", "small")}
-          href={`${paths.calls}?side=provided&node=${encodeURIComponent(id)}`}
-        >
-          {t.node.itsCalls}
-        </a>
+        <h2>{t.node.usageTitle}</h2>
         <Choices<RangeName>
           label={t.dashboard.range}
           options={rangeNames}
@@ -40,7 +34,15 @@ export function NodeUsage({ id, name }: { id: string; name: string }) {
           onChoose={(one) => range.value = one}
         />
       </div>
-      <Trend view={data} file={`co-link-${name}.csv`} />
-    </>
+      <Trend view={data} names={names} file={`co-link-${name}.csv`} />
+      <p>
+        <a href={`${paths.calls}?side=provided&node=${encodeURIComponent(id)}`}>
+          {t.node.itsCalls}
+        </a>
+      </p>
+    </section>
   );
 }
+
+/** A node's load and speed. */
+const names = ["calls", "speed", "firstToken", "errors"] as const;
