@@ -41,6 +41,9 @@ export const NodeMachine = z.object({
     memory_bytes: z.number().nullable()
       .describe("Its memory, or what it shares with the processor; null: not known."),
   })),
+  policy: z.record(z.string(), z.string()).nullable().describe(
+    "On which terms it is lent, by the keys of its configuration; empty: always. Null: not known.",
+  ),
 }).meta({
   id: "NodeMachine",
   description: "What a node tells of the machine that it runs on, in its own words.",

@@ -15,7 +15,7 @@ import {
 } from "./policy/gate.ts";
 import { Lent } from "./policy/lent.ts";
 import type { Machine } from "./policy/machine.ts";
-import { machineFacts } from "./policy/machine_facts.ts";
+import { machineFacts, policyFacts } from "./policy/machine_facts.ts";
 import { machineHere } from "./policy/machine_here.ts";
 import { ModelWatch } from "./run/model_watch.ts";
 import { modelScope } from "./run/provider.ts";
@@ -132,6 +132,8 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   let announcedPause: Pause | null = null;
   // Null: the node does not tell, or the system's tools have not answered yet.
   let described: MachineFacts | null = null;
+  /** What the system's tools have answered. */
+  let probed: MachineFacts | null = null;
   const session = new Session({
     ...targetOf(config),
     register: () => ({
@@ -177,9 +179,11 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     if (manner !== "finish") runner.giveWay(manner === "stop");
   };
   const describe = async () => {
-    const facts = reportsMachine(current) ? await machineFacts(machine) : null;
+    if (reportsMachine(current)) probed ??= await machineFacts(machine);
     // The configuration may have changed meanwhile.
-    described = reportsMachine(current) ? facts : null;
+    described = reportsMachine(current)
+      ? { ...probed, policy: policyFacts(current.policy ?? {}) }
+      : null;
     session.announceMachine(described ?? {});
   };
   let modelWatch = new ModelWatch(catalogue, world, announceOffer);
@@ -217,7 +221,9 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       const isOtherOffer = maxParallelOf(before) !== maxParallelOf(next) ||
         !isSame(shareWithOf(before), shareWithOf(next));
       if (hasOtherProviders || isOtherOffer) announceOffer();
-      if (reportsMachine(before) !== reportsMachine(next)) void describe();
+      const isOtherDescription = reportsMachine(before) !== reportsMachine(next) ||
+        (reportsMachine(next) && !isSame(before.policy, next.policy));
+      if (isOtherDescription) void describe();
       if (!isSame(identityOf(before), identityOf(next))) session.move(targetOf(next));
     },
     pause: (untilMs) => gate.pauseUntil(untilMs),

@@ -10,6 +10,8 @@ export interface MachineFacts {
   /** The processor's architecture, such as `x64` or `arm64`. */
   arch?: string;
   gpus?: MachineGpu[];
+  /** On which terms the machine is lent, by the configuration's keys; empty: always. */
+  policy?: Record<string, string>;
 }
 
 /** One graphics processor. */
@@ -22,12 +24,13 @@ export interface MachineGpu {
 /** The longest text of each member. */
 export const MAX_MACHINE_TEXT_CHARS = 100;
 export const MAX_MACHINE_GPUS = 16;
+export const MAX_MACHINE_TERMS = 20;
 
 /** What is wrong with the `machine` of a REGISTER or STATUS, or null. Unknown members pass. */
 export function machineProblem(machine: unknown): string | null {
   if (machine === undefined) return null;
   if (!isObject(machine)) return "machine must be an object";
-  const { os, arch, gpus = [] } = machine;
+  const { os, arch, gpus = [], policy = {} } = machine;
   for (const [name, text] of Object.entries({ os, arch })) {
     if (text !== undefined && !isShown(text)) return `machine.${name} must be ${RULE}`;
   }
@@ -42,7 +45,12 @@ export function machineProblem(machine: unknown): string | null {
       return "memory_bytes of each of machine.gpus must be a whole number";
     }
   }
-  return null;
+  if (!isObject(policy) || Object.keys(policy).length > MAX_MACHINE_TERMS) {
+    return `machine.policy must be an object of at most ${MAX_MACHINE_TERMS} members`;
+  }
+  return Object.entries(policy).flat().every(isShown)
+    ? null
+    : `the names and values of machine.policy must be ${RULE}`;
 }
 
 const RULE = `at most ${MAX_MACHINE_TEXT_CHARS} characters of ${VISIBLE_NAME_RULE}`;

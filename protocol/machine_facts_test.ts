@@ -10,6 +10,8 @@ describe("machine", () => {
     ["may tell nothing", {}],
     ["may tell a part", { os: "macOS 15.1" }],
     ["tells system, architecture and processors", { os: longest, arch: "arm64", gpus: [gpu] }],
+    ["tells its terms", { policy: { hours: "mon-fri 19:00-07:00", power: "mains" } }],
+    ["tells that it has no terms", { policy: {} }],
     ["may know no memory", { gpus: [{ name: "Apple M2" }] }],
     ["may have members of later versions", { cores: 12, gpus: [{ ...gpu, watts: 450 }] }],
   ];
@@ -30,6 +32,12 @@ describe("machine", () => {
     ["has a processor that is no object", { gpus: [null] }],
     ["has a processor without a name", { gpus: [{ memory_bytes: 1 }] }],
     ["has a processor with an invisible name", { gpus: [{ name: "\u2800" }] }],
+    ["has terms that are no object", { policy: ["mains"] }],
+    ["has a term that is no text", { policy: { idle: 7 } }],
+    ["has a term with an invisible name", { policy: { "\u200b": "x" } }],
+    ["has too many terms", {
+      policy: Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`t${i}`, "x"])),
+    }],
     ["has a memory that is no count", { gpus: [{ name: "A", memory_bytes: -1 }] }],
   ];
   for (const [name, machine] of wrong) {

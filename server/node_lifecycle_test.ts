@@ -41,7 +41,7 @@ test("a node whose machine is described is written down, which is no event of it
   const observer = nodeObserverOf(register, { reported() {} });
   const offer = { name: "n", agent: null, maxParallel: 1, models: ["m"] };
   const before = { offer, pause: null, isDraining: false };
-  const machine = { os: "macOS 15.1", arch: "arm64", gpus: [] };
+  const machine = { os: "macOS 15.1", arch: "arm64", gpus: [], policy: null };
   const node = { who: {}, ...before, offer: { ...offer, machine } } as unknown as Node;
   observer.changed(node, before);
   expect([seen, events]).toEqual([[machine], []]);

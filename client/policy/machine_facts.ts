@@ -7,6 +7,7 @@ import {
   MAX_MACHINE_GPUS,
   MAX_MACHINE_TEXT_CHARS,
 } from "../../protocol/mod.ts";
+import type { PolicyConfig } from "../config/policy_shape.ts";
 import type { Gpu, Machine } from "./machine.ts";
 
 /** Asks the system's tools, which may take seconds. Never rejects; what cannot be known is absent. */
@@ -38,4 +39,18 @@ function gpuOf({ name, memoryBytes }: Gpu): MachineGpu[] {
 function shown(text: string | null): string | null {
   const short = text?.trim().slice(0, MAX_MACHINE_TEXT_CHARS) ?? "";
   return isVisibleName(short) ? short : null;
+}
+
+/** A policy's conditions as the gateway may show them: of programs their number, not their names. */
+export function policyFacts(policy: PolicyConfig): Record<string, string> {
+  const { hours, busy_programs: programs, unknown: _, hold: __, pause_file: ___, ...rest } = policy;
+  const texts = Object.entries({
+    ...(hours === undefined ? {} : { hours: hours.join("; ") }),
+    ...(programs === undefined ? {} : { busy_programs: programs.length }),
+    ...rest,
+  }).flatMap(([key, value]) => {
+    const text = value === undefined ? null : shown(String(value));
+    return text === null ? [] : [[key, text] as const];
+  });
+  return Object.fromEntries(texts);
 }

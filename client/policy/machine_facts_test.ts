@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { machineProblem, MAX_MACHINE_GPUS } from "../../protocol/mod.ts";
-import { machineFacts } from "./machine_facts.ts";
+import { machineFacts, policyFacts } from "./machine_facts.ts";
 import { FakeMachine } from "./testing/fake_machine.ts";
 
 test("a machine is told by its system, architecture and graphics processors", async () => {
@@ -30,4 +30,25 @@ test("what tools print is told as the wire takes it, whatever they print", async
   expect(machineProblem(facts)).toBeNull();
   expect(facts.gpus).toHaveLength(MAX_MACHINE_GPUS);
   expect(facts.gpus![0]).toEqual({ name: "GPU 0" });
+});
+
+test("a policy is told by its conditions, without the names of the owner's programs", () => {
+  const facts = policyFacts({
+    hours: ["mon-fri 19:00-07:00", "sat-sun"],
+    busy_programs: ["steam", "secret-game"],
+    tokens_per_day: "2M",
+    calls_per_hour: 200,
+    yield: "move",
+    hold: "10s",
+    pause_file: "/home/ann/pause",
+  });
+  expect(facts).toEqual({
+    hours: "mon-fri 19:00-07:00; sat-sun",
+    busy_programs: "2",
+    tokens_per_day: "2M",
+    calls_per_hour: "200",
+    yield: "move",
+  });
+  expect(machineProblem({ policy: facts })).toBeNull();
+  expect(policyFacts({})).toEqual({});
 });

@@ -47,6 +47,13 @@ export function crowd(nowMs: number): NodeView[] {
         os: "Ubuntu 24.04.1 LTS",
         arch: "x64",
         gpus: [{ name: "NVIDIA GeForce RTX 4090", memory_bytes: 24 * GIB }],
+        policy: {
+          hours: "mon-fri 19:00-07:00; sat-sun",
+          idle: "10m",
+          gpu_memory_free: "4GiB",
+          tokens_per_day: "2M",
+          yield: "move",
+        },
       },
     }),
     node({
@@ -79,6 +86,7 @@ export function crowd(nowMs: number): NodeView[] {
         os: "macOS 15.1",
         arch: "arm64",
         gpus: [{ name: "Apple M2 Max", memory_bytes: 64 * GIB }],
+        policy: {},
       },
       supported_models: ["gpt-5-mini"],
       state: "penalized",

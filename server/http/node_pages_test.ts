@@ -67,7 +67,7 @@ test("a node that is not for everyone is listed for its owner, for those whom it
   const { pages } = world([node("open", ["m"]), lab]);
   const hub = new Hub({ audienceOf: testAudienceOf });
   hub.add(lab);
-  const machine = { os: "macOS 15.1", arch: "arm64", gpus: [] };
+  const machine = { os: "macOS 15.1", arch: "arm64", gpus: [], policy: null };
   hub.update(lab, { ...lab.offer, shareWith: ["group:lab"], machine });
   const nodesFor = (viewer: Onlooker | null) => {
     const { nodes } = JSON.parse(Buffer.from(pages.page("", viewer)).toString()) as NodePage;

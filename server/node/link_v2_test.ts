@@ -785,6 +785,7 @@ describe("STATUS", () => {
       os: "macOS 15.1",
       arch: null,
       gpus: [{ name: "Apple M2", memory_bytes: null }],
+      policy: null,
     };
     expect(node.inHub.offer.machine).toEqual(machine);
     await node.status({ max_parallel: 5 });
@@ -793,7 +794,7 @@ describe("STATUS", () => {
     expect(node.inHub.offer.machine).toBeUndefined();
     node.harness.register(node.socket, { machine: { arch: "arm64" } } as never);
     await node.harness.clock.pass(1000);
-    expect(node.inHub.offer.machine).toEqual({ os: null, arch: "arm64", gpus: [] });
+    expect(node.inHub.offer.machine).toEqual({ os: null, arch: "arm64", gpus: [], policy: null });
   });
 
   test("keeps calls away while the node drains or pauses, until it serves again", async () => {

@@ -96,12 +96,13 @@ export function offerOf(
 
 /** The machine of an offer, without members of later versions; absent where the node tells nothing. */
 export function machineIn(facts: MachineFacts = {}): Pick<NodeOffer, "machine"> {
-  const { os = null, arch = null, gpus = [] } = facts as Partial<NodeMachine>;
-  if (os === null && arch === null && gpus.length === 0) return {};
+  const { os = null, arch = null, gpus = [], policy = null } = facts as Partial<NodeMachine>;
+  if (os === null && arch === null && gpus.length === 0 && policy === null) return {};
   const machine: NodeMachine = {
     os,
     arch,
     gpus: gpus.map(({ name, memory_bytes = null }) => ({ name, memory_bytes })),
+    policy,
   };
   return { machine };
 }

@@ -812,6 +812,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
         os: "macOS 15.1",
         arch: "arm64",
         gpus: [{ name: "Apple M2", memory_bytes: null }],
+        policy: { idle: "10m" },
       };
       const second = { ...first, name: "renamed", machine, models: ["x"], at: DAY + 5 };
       await store.nodes.write({ ...nothing, sightings: [first, second] });

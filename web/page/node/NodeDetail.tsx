@@ -19,12 +19,12 @@ import { now } from "../../state/live.ts";
 import type { ListedNode } from "../nodes/listed.ts";
 import { AGENT, NodeState } from "../nodes/NodeRow.tsx";
 import { gpusOf, systemOf } from "../nodes/machine.ts";
-import { sharing } from "../nodes/sharing.ts";
 import { LentTable } from "./LentTable.tsx";
 import { MeasureTable } from "./MeasureTable.tsx";
 import { NodeUsage } from "./NodeUsage.tsx";
 import { OwnerActions } from "./OwnerActions.tsx";
 import { SpeedTable } from "./SpeedTable.tsx";
+import { Terms } from "./Terms.tsx";
 import { Timeline } from "./Timeline.tsx";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./NodeDetail.module.css";
@@ -84,6 +84,7 @@ function Node({ id, detail, onChange }: NodeProps) {
               max={live.max_parallel}
             />
           )}
+          {live && <Terms node={live} />}
         </section>
         <section class={panelStyle.panel} aria-label={t.factsTitle}>
           <NodeFacts detail={detail} />
@@ -142,7 +143,6 @@ function NodeFacts({ detail: { live, own } }: { detail: Detail }) {
     [t.lastSeen, own && !live ? formatMoment(own.last_seen_at) : null],
     [t.firstSeen, own && formatMoment(own.first_seen_at)],
     [t.ownName, own ? ownName(own) : null],
-    [t.sharing, live && sharing(live)],
     [t.system, machine && systemOf(machine)],
     [t.gpus, machine && (gpusOf(machine).join(messages.value.node.measured.between) || null)],
     [t.agent, withSkew(live?.agent ?? own?.agent ?? null, gateway)],

@@ -85,6 +85,7 @@ test("a node is found by its graphics processor and its system", () => {
     os: "Ubuntu 24.04",
     arch: "x64",
     gpus: [{ name: "NVIDIA L4", memory_bytes: null }],
+    policy: null,
   };
   const nodes = listed(
     { connected: [node("a", { machine }), node("b")], gone: [], error: null },

@@ -5,7 +5,7 @@ installBrowser();
 const { gpusOf, systemOf } = await import("./machine.ts");
 
 const GIB = 2 ** 30;
-const nothing = { os: null, arch: null, gpus: [] };
+const nothing = { os: null, arch: null, gpus: [], policy: null };
 
 test("a machine's system is shown as far as the node tells it", () => {
   expect(systemOf({ ...nothing, os: "macOS 15.1", arch: "arm64" })).toBe("macOS 15.1, arm64");

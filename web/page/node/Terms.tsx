@@ -1,0 +1,35 @@
+/** For whom a node is, and on which terms its owner lends it. */
+
+import type { NodeView } from "../../../api/mod.ts";
+import { Facts } from "../../part/Facts.tsx";
+import { manualPath } from "../../route.ts";
+import { locale, messages } from "../../state/locale.ts";
+import { has } from "../../state/words.ts";
+import { sharing } from "../nodes/sharing.ts";
+
+/** Nothing for those to whom the node does not say it. */
+export function Terms({ node }: { node: NodeView }) {
+  const t = messages.value.node.terms;
+  const whose = sharing(node);
+  if (whose === null) return null;
+  const policy = node.machine?.policy ?? null;
+  const rows = policy === null ? [[t.when, t.unknown] as const] : termsOf(policy);
+  return (
+    <>
+      <Facts rows={[[t.whose, whose], ...rows]} />
+      <p class="hint">
+        {t.hint} <a href={manualPath(locale.value, "sharing")} target="_blank">{t.more}</a>
+      </p>
+    </>
+  );
+}
+
+function termsOf(policy: Readonly<Record<string, string>>): [name: string, value: string][] {
+  const t = messages.value.node.terms;
+  const known = Object.entries(policy).map(([key, value]): [string, string] => {
+    if (key === "yield" && has(t.yields, value)) return [t.names.yield, t.yields[value]];
+    return [has(t.names, key) ? t.names[key] : key, value];
+  });
+  const isLimited = Object.keys(policy).some((key) => key !== "yield");
+  return isLimited ? known : [[t.when, t.always], ...known];
+}
