@@ -18,7 +18,8 @@ export const node = {
     skew: (gateway: string) => `the gateway is ${gateway}`,
   },
   terms: {
-    whose: "Shared",
+    title: "Sharing",
+    whose: "For whom",
     when: "Takes calls",
     always: "at any time",
     unknown: "on terms that it does not tell",
@@ -84,6 +85,7 @@ export const node = {
     energy: "Energy",
     closed: "Closed, and why",
     hours: (hours: string) => `${hours} h`,
+    closedFor: (hours: string, why: string) => `${hours}: ${why}`,
     kwh: (kwh: string) => `${kwh} kWh`,
     served: (calls: string, tokens: string) => `${calls} calls, ${tokens} tokens`,
     refused: (calls: number) => `${count(calls, "call", "calls")} refused`,

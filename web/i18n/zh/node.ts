@@ -18,7 +18,8 @@ export const node: Messages["node"] = {
     skew: (gateway) => `网关版本为 ${gateway}`,
   },
   terms: {
-    whose: "共享范围",
+    title: "共享条件",
+    whose: "对象",
     when: "接受调用",
     always: "任何时候",
     unknown: "节点未说明条件",

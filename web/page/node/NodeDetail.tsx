@@ -84,11 +84,9 @@ function Node({ id, detail, onChange }: NodeProps) {
               max={live.max_parallel}
             />
           )}
-          {live && <Terms node={live} />}
-        </section>
-        <section class={panelStyle.panel} aria-label={t.factsTitle}>
           <NodeFacts detail={detail} />
         </section>
+        {live && <Terms node={live} />}
       </div>
       <section class={panelStyle.panel}>
         <div class={panelStyle.head}>

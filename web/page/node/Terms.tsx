@@ -4,8 +4,10 @@ import type { NodeView } from "../../../api/mod.ts";
 import { Facts } from "../../part/Facts.tsx";
 import { manualPath } from "../../route.ts";
 import { locale, messages } from "../../state/locale.ts";
+import * as panelStyle from "../../part/panel.module.css";
 import { has } from "../../state/words.ts";
 import { sharing } from "../nodes/sharing.ts";
+import * as style from "./NodeDetail.module.css";
 
 /** Nothing for those to whom the node does not say it. */
 export function Terms({ node }: { node: NodeView }) {
@@ -15,12 +17,13 @@ export function Terms({ node }: { node: NodeView }) {
   const policy = node.machine?.policy ?? null;
   const rows = policy === null ? [[t.when, t.unknown] as const] : termsOf(policy);
   return (
-    <>
+    <section class={panelStyle.panel}>
+      <h2 class={style.title}>{t.title}</h2>
       <Facts rows={[[t.whose, whose], ...rows]} />
       <p class="hint">
         {t.hint} <a href={manualPath(locale.value, "sharing")} target="_blank">{t.more}</a>
       </p>
-    </>
+    </section>
   );
 }
 
