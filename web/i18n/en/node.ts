@@ -4,7 +4,6 @@ import { count, number } from "./words.ts";
 
 export const node = {
   stateTitle: "State",
-  factsTitle: "Facts",
   inFlight: (active: number, max: number) =>
     `${number.format(active)} of ${count(max, "slot", "slots")} in use`,
   facts: {

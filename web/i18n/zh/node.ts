@@ -5,7 +5,6 @@ import { number } from "./words.ts";
 
 export const node: Messages["node"] = {
   stateTitle: "状态",
-  factsTitle: "信息",
   inFlight: (active, max) => `并发占用 ${number.format(active)} / ${number.format(max)}`,
   facts: {
     connected: "连接时间",
@@ -85,6 +84,7 @@ export const node: Messages["node"] = {
     energy: "耗电",
     closed: "未开放的时间与原因",
     hours: (hours: string) => `${hours} 小时`,
+    closedFor: (hours: string, why: string) => `${hours}：${why}`,
     kwh: (kwh: string) => `${kwh} 千瓦时`,
     served: (calls: string, tokens: string) => `${calls} 次，${tokens} Token`,
     refused: (calls: number) => `拒绝了 ${number.format(calls)} 次调用`,

@@ -73,7 +73,7 @@ function served({ calls, prompt_tokens, completion_tokens }: LentDayView["served
 function closed({ closed: reasons, refused }: LentDayView): string {
   const t = messages.value.node.lent;
   const texts = [...reasons].sort((a, b) => b.seconds - a.seconds)
-    .map(({ reason, message, seconds }) => `${nodeSays(reason, message)} ${hours(seconds)}`);
+    .map(({ reason, message, seconds }) => t.closedFor(hours(seconds), nodeSays(reason, message)));
   if (refused > 0) texts.push(t.refused(refused));
-  return texts.join("; ") || "–";
+  return texts.join(messages.value.nodes.gap) || "–";
 }
