@@ -44,7 +44,7 @@ interface TakenCall {
 }
 
 /** Handles a request by itself; never rejects. */
-type CallHandler = (request: Request, env: AppEnv["Bindings"]) => Promise<Response>;
+export type CallHandler = (request: Request, env: AppEnv["Bindings"]) => Promise<Response>;
 
 /** The handler of one endpoint. It sets its headers itself: middleware would cost as much as the rest of a short call. */
 export function inference(endpoint: EndpointRow, parts: AppParts): CallHandler {
