@@ -4,8 +4,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
-import { admin } from "./admin.ts";
-import { backupCommand, migrateCommand, restoreCommand } from "./backup.ts";
 import { ConfigError, readConfig, settingsHelp, UsageError } from "./base/config.ts";
 import { ColinkError } from "./base/error.ts";
 import { programName } from "./base/program_name.ts";
@@ -14,11 +12,8 @@ import { greeting } from "./greeting.ts";
 import { createLog } from "../log/create_log.ts";
 import type { Log } from "./base/log.ts";
 import { setupLink } from "./urls.ts";
-import { BackupError } from "./store/backup.ts";
 import { watchTerminal } from "../log/terminal.ts";
 import { notifyServiceManager, ServiceError } from "../service/mod.ts";
-import { doctorCommand } from "./doctor.ts";
-import { serviceCommand } from "./service.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { buildFacts, licenses } from "../release/mod.ts";
 import { reportAlive, startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
@@ -55,14 +50,15 @@ const main = defineCommand({
     version: buildFacts.version,
     description: t`Co-Link gateway: one OpenAI-compatible API in front of your nodes`,
   },
+  // A gateway that serves needs none of the others, nor the packages that they load.
   subCommands: {
     serve,
-    admin,
-    backup: backupCommand,
-    restore: restoreCommand,
-    migrate: migrateCommand,
-    service: serviceCommand(process.env),
-    doctor: doctorCommand(process.env),
+    admin: async () => (await import("./admin.ts")).admin,
+    backup: async () => (await import("./backup.ts")).backupCommand,
+    restore: async () => (await import("./backup.ts")).restoreCommand,
+    migrate: async () => (await import("./backup.ts")).migrateCommand,
+    service: async () => (await import("./service.ts")).serviceCommand(process.env),
+    doctor: async () => (await import("./doctor.ts")).doctorCommand(process.env),
   },
 });
 
@@ -155,19 +151,22 @@ async function noteSetup({ setup }: Gateway, log: Log): Promise<void> {
   );
 }
 
+/** A command, or what loads it. */
+type Command = CommandDef | (() => Promise<CommandDef>);
+
 /** The command that the arguments name, its path, and its own arguments. */
-function commandOf(
+async function commandOf(
   words: readonly string[],
-): { command: CommandDef; path: string[]; rest: string[] } {
+): Promise<{ command: CommandDef; path: string[]; rest: string[] }> {
   const path: string[] = [programName];
   let command: CommandDef = main;
   let rest = [...words];
   for (;;) {
-    const below = command.subCommands as Record<string, CommandDef> | undefined;
+    const below = command.subCommands as Record<string, Command> | undefined;
     const next = rest[0] === undefined ? undefined : below?.[rest[0]];
     if (next === undefined) return { command, path, rest };
     path.push(rest[0]!);
-    command = next;
+    command = typeof next === "function" ? await next() : next;
     rest = rest.slice(1);
   }
 }
@@ -200,7 +199,7 @@ async function run(words: string[]): Promise<void> {
   if (words.includes(WORKER_FLAG)) return await runServe(true);
   // `serve` is the default command; its flags work without it.
   if (/^--(workers|domain)/.test(words[0] ?? "")) words.unshift("serve");
-  const { command, path, rest } = commandOf(words);
+  const { command, path, rest } = await commandOf(words);
   if (words.includes("--help") || words.includes("-h")) return await help(command, path);
   const unknown = unknownWord(command, rest);
   if (unknown !== undefined) {
@@ -234,8 +233,7 @@ function explain(error: unknown): number {
       t`Cannot listen: ${listenProblems[code ?? ""] ?? t`${code}; set PORT, COLINK_HOST`}`,
     );
   } else if (
-    error instanceof ColinkError || error instanceof NewerSchemaError ||
-    error instanceof BackupError
+    error instanceof ColinkError || error instanceof NewerSchemaError || isBackupError(error)
   ) {
     console.error(withCause(error));
   } else console.error(error);
@@ -254,6 +252,11 @@ const listenProblems: Record<string, string> = {
   EADDRNOTAVAIL: t`this machine has no such address; set COLINK_HOST to one that it has`,
   EINVAL: t`that is no address; set COLINK_HOST to one of this machine's`,
 };
+
+/** By its name: its class would load the drivers of both databases. */
+function isBackupError(error: unknown): error is Error {
+  return error instanceof Error && error.name === "BackupError";
+}
 
 /** An error of citty about the command line. */
 function isUsageError(error: unknown): error is Error {

@@ -1,6 +1,6 @@
 /** The console's session tokens: JWTs, signed with HS256 only, valid for 24 hours. */
 
-import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
+import type * as Jose from "jose";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 
@@ -14,6 +14,9 @@ export const SESSION_SECONDS = 24 * 60 * 60;
 
 /** How far the clocks of two gateways may differ. */
 const LEEWAY_SECONDS = 60;
+
+/** Loaded by the first sign-in, or the first page that somebody opens: most calls have API keys. */
+const loadJose = () => import("jose");
 
 /** What a JWT claims. Only the store knows whether the session has ended. */
 export interface SessionClaim {
@@ -29,9 +32,10 @@ export class Sessions {
   }
 
   /** A signed JWT for an account's session. */
-  issue({ accountId, sessionId }: SessionClaim): Promise<string> {
+  async issue({ accountId, sessionId }: SessionClaim): Promise<string> {
+    const { SignJWT } = await loadJose();
     const nowSeconds = Math.floor(this.clock.now() / 1000);
-    return new SignJWT({ sid: sessionId })
+    return await new SignJWT({ sid: sessionId })
       .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
       .setIssuer(ISSUER)
       .setAudience(AUDIENCE)
@@ -43,9 +47,10 @@ export class Sessions {
 
   /** The claim of a valid JWT. Throws `session_expired`, or `session_required` for any other fault. */
   async verify(jwt: string): Promise<SessionClaim> {
+    const jose = await loadJose();
     try {
-      refuseForeignHeader(jwt);
-      const { payload } = await jwtVerify(jwt, this.#secret, {
+      refuseForeignHeader(jose, jwt);
+      const { payload } = await jose.jwtVerify(jwt, this.#secret, {
         algorithms: [ALGORITHM],
         typ: TYPE,
         issuer: ISSUER,
@@ -59,7 +64,7 @@ export class Sessions {
       if (typeof sessionId !== "string" || sessionId === "") throw new Error("no session");
       return { accountId, sessionId };
     } catch (cause) {
-      if (cause instanceof errors.JWTExpired) {
+      if (cause instanceof jose.errors.JWTExpired) {
         throw new ColinkError(
           "session_expired",
           "Cannot go on: the session has expired; sign in again",
@@ -72,7 +77,7 @@ export class Sessions {
 }
 
 /** Header members such as `kid`, `jku` or `jwk` would select another key: the gateway never issues them. */
-function refuseForeignHeader(jwt: string): void {
+function refuseForeignHeader({ decodeProtectedHeader }: typeof Jose, jwt: string): void {
   const foreign = Object.keys(decodeProtectedHeader(jwt))
     .filter((name) => name !== "alg" && name !== "typ");
   if (foreign.length > 0) throw new Error(`header with ${foreign.join(", ")}`);

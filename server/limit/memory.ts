@@ -1,26 +1,27 @@
 /** Rate limits in this process's memory, for a single gateway and while Redis is away. */
 
-import { RateLimiterMemory } from "rate-limiter-flexible";
 import type { Clock } from "../base/clock.ts";
 import { LruCache } from "../base/lru.ts";
 import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
 import { MemoryMeters } from "./memory_meters.ts";
-import { countIn } from "./window.ts";
 
-/** Keys counted at a time; an evicted key starts a new minute. */
+/** Keys, and subjects of failures, counted at a time; an evicted one starts a new window. */
 const MAX_KEYS = 100_000;
 
-interface Minute {
+/** A minute of a key's calls, or the longer window of a subject's failures. */
+interface Window {
   used: number;
   /** Monotonic milliseconds. */
   endMs: number;
 }
 
+type Windows = LruCache<string, Window>;
+
 /** Counts synchronously: a promise, as the library returns, would cost a call more than the counting. */
 export class MemoryLimits implements Limiter {
   readonly trouble = null;
   readonly meters = new MemoryMeters();
-  readonly #minutes = new LruCache<string, Minute>(MAX_KEYS);
+  readonly #minutes: Windows = new LruCache(MAX_KEYS);
 
   constructor(private readonly clock: Pick<Clock, "monotonic">) {}
 
@@ -28,7 +29,7 @@ export class MemoryLimits implements Limiter {
     if (rpm <= 0) return blocked();
     // Whole milliseconds: rounding of fractions made a minute a millisecond too long.
     const nowMs = Math.floor(this.clock.monotonic());
-    const minute = this.#minuteOf(keyId, nowMs);
+    const minute = windowOf(this.#minutes, keyId, MINUTE_MS, nowMs);
     const allowed = minute.used < rpm;
     if (allowed) minute.used++;
     const resetMs = minute.endMs - nowMs;
@@ -48,26 +49,25 @@ export class MemoryLimits implements Limiter {
   }
 
   /** A separate counter for each name. */
-  failures(name: string, windowMs: number): FailureCounter {
-    return countIn(failuresInMemory(name, windowMs));
+  failures(_name: string, windowMs: number): FailureCounter {
+    const windows: Windows = new LruCache(MAX_KEYS);
+    return {
+      add: (subject) => {
+        const nowMs = Math.floor(this.clock.monotonic());
+        const window = windowOf(windows, subject, windowMs, nowMs);
+        return Promise.resolve({ failures: ++window.used, resetMs: window.endMs - nowMs });
+      },
+      clear: (subject) => Promise.resolve(void windows.delete(subject)),
+    };
   }
 
   async close(): Promise<void> {}
-
-  #minuteOf(keyId: string, nowMs: number): Minute {
-    const current = this.#minutes.get(keyId);
-    if (current !== undefined && nowMs < current.endMs) return current;
-    const minute = { used: 0, endMs: nowMs + MINUTE_MS };
-    this.#minutes.set(keyId, minute);
-    return minute;
-  }
 }
 
-/** A limiter that limits nothing, as a counter; the library removes each count at the end of its window. */
-export function failuresInMemory(name: string, windowMs: number): RateLimiterMemory {
-  return new RateLimiterMemory({
-    keyPrefix: `failures:${name}`,
-    points: Number.MAX_SAFE_INTEGER,
-    duration: windowMs / 1000,
-  });
+function windowOf(windows: Windows, subject: string, windowMs: number, nowMs: number): Window {
+  const current = windows.get(subject);
+  if (current !== undefined && nowMs < current.endMs) return current;
+  const window = { used: 0, endMs: nowMs + windowMs };
+  windows.set(subject, window);
+  return window;
 }

@@ -54,6 +54,16 @@ test("failures are counted by subject, until a success clears them", async () =>
   expect((await counter.add("bob")).failures).toBe(2);
 });
 
+test("failures are forgotten at the end of the window that the first one began", async () => {
+  let nowMs = 0;
+  const counter = new MemoryLimits({ monotonic: () => nowMs }).failures("login", 900_000);
+  await counter.add("eve");
+  nowMs = 899_999;
+  expect(await counter.add("eve")).toEqual({ failures: 2, resetMs: 1 });
+  nowMs = 900_000;
+  expect(await counter.add("eve")).toEqual({ failures: 1, resetMs: 900_000 });
+});
+
 test("without Redis nothing is degraded", () => expect(limits.trouble).toBeNull());
 
 test("a minute after its first call a key has its whole limit again", () => {

@@ -1,11 +1,11 @@
 /** Rate limits in Redis, shared by all gateways; in memory while Redis is away. */
 
-import { RateLimiterRedis } from "rate-limiter-flexible";
+import { RateLimiterMemory, RateLimiterRedis } from "rate-limiter-flexible";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { LruCache } from "../base/lru.ts";
 import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
-import { failuresInMemory, MemoryLimits } from "./memory.ts";
+import { MemoryLimits } from "./memory.ts";
 import { RedisMeters } from "./redis_meters.ts";
 import { openRedis, type RedisClient } from "./redis_client.ts";
 import { countIn, takeFrom } from "./window.ts";
@@ -116,14 +116,14 @@ export class RedisLimits implements Limiter {
 
   /** A separate counter for each name. */
   failures(name: string, windowMs: number): FailureCounter {
-    const insuranceLimiter = failuresInMemory(name, windowMs);
+    // Limiters that limit nothing, as counters.
+    const counting = { points: Number.MAX_SAFE_INTEGER, duration: windowMs / 1000 };
     return countIn(
       new RateLimiterRedis({
+        ...counting,
         storeClient: this.#redis,
         keyPrefix: `colink:failures:${name}`,
-        points: Number.MAX_SAFE_INTEGER,
-        duration: windowMs / 1000,
-        insuranceLimiter,
+        insuranceLimiter: new RateLimiterMemory({ ...counting, keyPrefix: `failures:${name}` }),
       }),
     );
   }

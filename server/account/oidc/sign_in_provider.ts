@@ -1,6 +1,6 @@
 /** The sign-in provider: an OpenID Connect server of the operator's own, asked with openid-client. */
 
-import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from "jose";
+import type * as Jose from "jose";
 import type * as Client from "openid-client";
 import type { Budgets } from "../../base/budgets.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -79,6 +79,13 @@ const KEYS_PAUSE_MS = 5_000;
 /** Longer addresses are refused by many servers. */
 const MAX_HINT_CHARS = 6_000;
 
+/** Codes of jose's errors that blame the provider's keys, not the token. */
+const UNREADABLE_KEYS: ReadonlySet<unknown> = new Set([
+  "ERR_JWKS_TIMEOUT",
+  "ERR_JWKS_INVALID",
+  "ERR_JOSE_GENERIC",
+]);
+
 const LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout";
 /** Gives a refresh token only when it is asked in a way of its own. */
 const GOOGLE = "https://accounts.google.com";
@@ -86,9 +93,10 @@ const GOOGLE = "https://accounts.google.com";
 /** What was read of the provider. */
 interface Discovered {
   client: typeof Client;
+  jose: typeof Jose;
   config: Client.Configuration;
   issuer: string;
-  keys: ReturnType<typeof createRemoteJWKSet>;
+  keys: ReturnType<typeof Jose.createRemoteJWKSet>;
   scopes: string;
   hasUserInfo: boolean;
   hasSignOut: boolean;
@@ -215,7 +223,7 @@ export class SignInProvider {
   /** The claims of the ID token, and those of the user info endpoint where something is missing. */
   async #vouch(
     found: Discovered,
-    idClaims: JWTPayload,
+    idClaims: Jose.JWTPayload,
     grant: Grant,
     wanted: readonly string[],
   ): Promise<Vouch> {
@@ -246,13 +254,13 @@ export class SignInProvider {
   }
 
   async #verified(
-    { keys, issuer }: Discovered,
+    { jose, keys, issuer }: Discovered,
     token: string,
     more: { maxTokenAge?: number; requiredClaims?: string[] },
-  ): Promise<JWTPayload> {
+  ): Promise<Jose.JWTPayload> {
     const { config: { oidcClientId: audience }, clock } = this.#options;
     try {
-      const { payload } = await jwtVerify(token, keys, {
+      const { payload } = await jose.jwtVerify(token, keys, {
         algorithms: ALGORITHMS,
         issuer,
         audience,
@@ -314,7 +322,7 @@ export class SignInProvider {
 
   async #read(): Promise<Discovered> {
     // Loaded on demand: most gateways have no provider.
-    const client = await import("openid-client");
+    const [client, jose] = await Promise.all([import("openid-client"), import("jose")]);
     const { config: { oidcIssuer, oidcClientId, oidcClientSecret, oidcScopes }, clock } =
       this.#options;
     const { fetch } = this.#fetch;
@@ -341,12 +349,13 @@ export class SignInProvider {
       const hasOffline = metadata.scopes_supported?.includes("offline_access") === true;
       return {
         client,
+        jose,
         config,
         issuer: metadata.issuer,
-        keys: createRemoteJWKSet(new URL(metadata.jwks_uri), {
+        keys: jose.createRemoteJWKSet(new URL(metadata.jwks_uri), {
           cooldownDuration: KEYS_PAUSE_MS,
           timeoutDuration: 60_000,
-          [customFetch]: (url, init) => fetch(url, init as RequestInit),
+          [jose.customFetch]: (url, init) => fetch(url, init as RequestInit),
         }),
         scopes: oidcScopes || `openid email profile${hasOffline ? " offline_access" : ""}`,
         hasUserInfo: metadata.userinfo_endpoint !== undefined,
@@ -388,10 +397,7 @@ function asProviderError(error: unknown): Error {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof ProviderUnreachable || cause instanceof ProviderRefused) return cause;
     if (cause instanceof InvalidProof) return cause;
-    if (cause instanceof errors.JWKSTimeout || cause instanceof errors.JWKSInvalid) {
-      return new ProviderUnreachable("its keys cannot be read", { cause });
-    }
-    if (cause.constructor === errors.JOSEError) {
+    if (UNREADABLE_KEYS.has((cause as Partial<Jose.errors.JOSEError>).code)) {
       return new ProviderUnreachable("its keys cannot be read", { cause });
     }
   }
