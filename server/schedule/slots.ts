@@ -97,6 +97,10 @@ export class Slots implements HubWatcher {
     this.#localPools = remoteWaiters ? new NodePools(price, countsActive) : null;
     hub.watch(this);
     penalties.onRelief.subscribe((nodeKey) => this.#relieved(nodeKey));
+    penalties.onBar.subscribe((nodeKey) => {
+      const node = hub.find(nodeKey);
+      if (node !== undefined) this.barred(node);
+    });
   }
 
   /** Who asks, as the groups are now. */
@@ -279,18 +283,29 @@ export class Slots implements HubWatcher {
   }
 
   joined(node: Node): void {
+    this.#opened(node, true);
     this.#pools.joined(node);
     if (node.gateway === null) this.#localPools?.joined(node);
     this.events.onRoom(node);
   }
 
   left(node: Node): void {
+    this.#opened(node, false);
     this.#pools.left(node);
     this.#localPools?.left(node);
     this.#endBusyPause(node);
   }
 
+  barred(node: Node): void {
+    this.#opened(node, false);
+  }
+
+  interrupted(node: Node): void {
+    this.#opened(node, false);
+  }
+
   eased(node: Node, service?: Service): void {
+    if (service === undefined) this.#opened(node, true);
     this.#pools.eased(node, service);
     this.#localPools?.eased(node, service);
     if (service === undefined) this.events.onRoom(node);
@@ -364,6 +379,13 @@ export class Slots implements HubWatcher {
     if (this.#busy.size === 0) return;
     this.#busy.get(node)?.();
     this.#busy.delete(node);
+  }
+
+  /** The node may have begun to take new calls, or takes none for now. */
+  #opened(node: Node, isOpen: boolean): void {
+    // Policies ask for the sake of its running calls.
+    if (node.active === 0 || (isOpen && (node.isOut || node.reconnectsUntil !== null))) return;
+    for (const policy of this.parts.policies.all) policy.opened?.(node, isOpen);
   }
 
   #relieved(nodeKey: string): void {

@@ -25,7 +25,7 @@ export interface StrandedWaitersParts {
 }
 
 /**
- * A node that leaves, withdraws a model, drains, is paused or is penalised may be the last that the
+ * A node that leaves, withdraws a model, drains, is paused, is penalised or loses its connection may be the last that the
  * calls in a queue could wait for: each is answered as a new call would be. Or it was the faster node for
  * which calls leave free slots alone: they get these. Each call is looked at once, whatever number of
  * nodes leave at a time.
@@ -38,7 +38,7 @@ export class StrandedWaiters {
   constructor(private readonly parts: StrandedWaitersParts) {
     const { hub, penalties } = parts;
     const lost = (node: Node) => this.#lost(node);
-    hub.watch({ left: lost, barred: lost });
+    hub.watch({ left: lost, barred: lost, interrupted: lost });
     penalties.onBar.subscribe((nodeKey) => {
       const node = hub.find(nodeKey);
       if (node !== undefined) this.#lost(node);

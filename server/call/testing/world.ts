@@ -98,6 +98,8 @@ export class World {
   /** Nodes that were reported as penalised or recovered. */
   readonly reported: string[] = [];
   readonly groups = new GroupBook();
+  /** Nodes that their owners have paused; to be followed by `hub.review`. */
+  readonly held = new Set<Node>();
   readonly responseAffinity = new ResponseAffinity(this.clock);
   readonly policies: Policies;
   readonly scheduler: Scheduler;
@@ -116,7 +118,11 @@ export class World {
     } = config;
     this.policy = policy;
     const hub = new Hub({
-      standingOf: () => ({ label: null, hold: null, isTrusted }),
+      standingOf: (node) => ({
+        label: null,
+        hold: this.held.has(node) ? "paused" : null,
+        isTrusted,
+      }),
       audienceOf: testAudienceOf,
     });
     this.hub = hub;

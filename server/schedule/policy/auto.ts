@@ -10,7 +10,7 @@ import { AnswerLengths } from "./answer_lengths.ts";
 import { type Prefix, prefixesOf } from "./conversation.ts";
 import { HeldPrefixes } from "./held_prefixes.ts";
 import { NodeSpeed } from "./node_speed.ts";
-import { SlotEnds } from "./slot_ends.ts";
+import { type NodeEnds, SlotEnds } from "./slot_ends.ts";
 import {
   type Candidate,
   type Choice,
@@ -140,9 +140,9 @@ class Plan implements Expected {
   /** Running calls when it began, itself included. */
   running = 1;
   mayLoad = false;
-  /** In whose ends its own is counted, and the step under which it is; null: it is not. */
+  /** In whose ends its own is counted, as one of its node's; null: it is not. */
   pool: Pool | null = null;
-  endsStep = 0;
+  ends: NodeEnds | null = null;
 
   constructor(
     readonly promptChars: number,
@@ -278,19 +278,30 @@ export class Auto implements Policy {
     plan.pool = pool;
     pool.ends ??= this.#spareEnds ?? new SlotEnds();
     this.#spareEnds = null;
-    plan.endsStep = pool.ends.add(speed.step(node.offer.maxParallel, stepOf), plan.endMs);
+    plan.ends = speed.ends;
+    pool.ends.add(speed.ends, speed.step(node.offer.maxParallel, stepOf), plan.endMs);
   }
 
   released(node: Node, { plan }: Pick<CallRequest, "plan">): void {
     if (!(plan instanceof Plan) || plan.node !== node) return;
     const ends = plan.pool?.ends ?? null;
     if (plan.pool === null || ends === null) return;
-    ends.remove(plan.endsStep, plan.endMs);
+    ends.remove(plan.ends!, plan.endMs);
     if (ends.size === 0) {
       plan.pool.ends = null;
       this.#spareEnds = ends;
     }
     plan.pool = null;
+  }
+
+  opened(node: Node, isOpen: boolean): void {
+    for (const service of node.services()) {
+      const pool = this.#poolOf(service);
+      const speed = pool?.speeds.get(node.who.nodeKey);
+      if (!pool?.ends || speed === undefined) continue;
+      if (isOpen) pool.ends.open(speed.ends);
+      else pool.ends.close(speed.ends);
+    }
   }
 
   waitFor(node: Node, request: CallRequest, ahead: number): Wait | null {

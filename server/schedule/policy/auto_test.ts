@@ -3,6 +3,7 @@ import { Endpoint } from "../../../protocol/mod.ts";
 import { settle } from "../../base/testing/fake_clock.ts";
 import { seeded } from "../../base/testing/random.ts";
 import { factsByModel } from "../../node/model_facts.ts";
+import type { Node } from "../../node/node.ts";
 import { type CallOptions, World, type WorldConfig } from "../../call/testing/world.ts";
 import type { Call } from "../call.ts";
 import type { Lease } from "../lease.ts";
@@ -398,6 +399,50 @@ describe("a call that could wait for a faster node", () => {
     for (const { lease } of fast) lease.release();
     await world.clock.pass(1);
     expect(asked.map(({ node }) => node)).toEqual(["slow", "slow"]);
+  });
+
+  const ways: Readonly<Record<string, (speeds: Uneven, node: Node) => void>> = {
+    "drains": ({ world }, node) => world.hub.update(node, node.offer, true),
+    "is paused": ({ world }, node) =>
+      world.hub.update(node, node.offer, true, { reason: "a game", until: null }),
+    "is held by its owner": ({ world }, node) => {
+      world.held.add(node);
+      world.hub.review(node);
+    },
+    "is penalised": ({ world }, { who }) => {
+      const fault = { model: "m", code: "node_lost", reason: "it failed" } as const;
+      world.penalties.penalize(who.nodeKey, fault);
+    },
+    "loses its connection": ({ world }, node) =>
+      world.hub.interrupted(node, world.clock.now() + 30_000),
+  };
+  for (const [how, stop] of Object.entries(ways)) {
+    test(`waits for no node that ${how}, whose calls run on`, async () => {
+      const speeds = new Uneven();
+      speeds.fill();
+      const asked = [speeds.ask(), speeds.ask()];
+      await settle();
+      expect(asked.map(({ node }) => node)).toEqual(["", ""]);
+      stop(speeds, nodeNamed(speeds, "fast"));
+      await speeds.world.clock.pass(1);
+      expect(asked.map(({ node }) => node)).toEqual(["slow", "slow"]);
+    });
+  }
+
+  test("waits for a node that was paused once it takes calls again", async () => {
+    const speeds = new Uneven();
+    const fast = speeds.fill();
+    const { hub, clock } = speeds.world;
+    const node = nodeNamed(speeds, "fast");
+    hub.update(node, node.offer, true);
+    expect(speeds.ask().node).toBe("slow");
+    hub.update(node, node.offer, false);
+    const asked = speeds.ask();
+    await clock.pass(500);
+    expect(asked.node).toBe("");
+    speeds.end(fast[0]!);
+    await settle();
+    expect(asked.node).toBe("fast");
   });
 
   test("leaves a slower node's slot that becomes free to calls that would wait for longer", async () => {

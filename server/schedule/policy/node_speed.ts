@@ -1,5 +1,6 @@
 /** What was measured of one node for one service: how fast it reads, how fast it writes, and what else delays it. */
 
+import { NodeEnds } from "./slot_ends.ts";
 import { ANSWER_TOKENS, PROMPT_CHARS } from "./typical_call.ts";
 
 /** Weight of the newest answer in the averages of a node's speed. */
@@ -92,6 +93,8 @@ export class NodeSpeed {
   logTokens = 0;
   /** The logarithm of `typicalMs` as it was counted last. */
   logMs = 0;
+  /** Its calls that run now, where other calls may wait for them. */
+  readonly ends = new NodeEnds();
   /** Moving medians of how far expectations were off, as parts of the real times; null: none was compared. */
   firstError: number | null = null;
   endError: number | null = null;

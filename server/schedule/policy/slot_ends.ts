@@ -5,6 +5,17 @@ const STEPS = 256;
 
 const POWERS = Float64Array.from({ length: STEPS }, (_, exponent) => 1.1 ** exponent);
 
+/** The running calls of one node. */
+export class NodeEnds {
+  /** Of the node's cost when its latest call began. */
+  step = 0;
+  count = 0;
+  /** Ends per millisecond. */
+  rate = 0;
+  /** Whether they count: the node takes new calls. */
+  isOpen = false;
+}
+
 /**
  * Running calls by the step of their nodes' cost. How long an answer will still be is as good as
  * unknown, however long it is already: so a call that is expected to take `ms` is taken to end within
@@ -18,27 +29,54 @@ export class SlotEnds {
   /** No call runs on a node of a lower step. */
   #lowest = STEPS;
 
-  /** How many calls run. */
+  /** How many calls run, on nodes that take no new ones, too. */
   get size(): number {
     return this.#size;
   }
 
-  /** A call has begun that is expected to take so long. Returns the step under which it is kept. */
-  add(step: number, ms: number): number {
+  /** A call has begun on the node, whose cost is of this step now, and is expected to take so long. */
+  add(node: NodeEnds, step: number, ms: number): void {
     const kept = Math.min(STEPS - 1, Math.max(0, step));
-    this.#rates[kept]! += 1 / Math.max(1, ms);
-    this.#counts[kept]!++;
+    if (node.isOpen && node.step !== kept) this.close(node);
+    node.step = kept;
+    const rate = rateOf(ms);
     this.#size++;
-    if (kept < this.#lowest) this.#lowest = kept;
-    return kept;
+    node.count++;
+    node.rate += rate;
+    if (node.isOpen) this.#count(kept, 1, rate);
+    else this.open(node);
   }
 
-  /** A call that was added with these has ended. */
-  remove(kept: number, ms: number): void {
-    this.#rates[kept]! -= 1 / Math.max(1, ms);
+  /** A call of the node that was added with this time has ended. */
+  remove(node: NodeEnds, ms: number): void {
+    const rate = rateOf(ms);
     this.#size--;
-    if (--this.#counts[kept]! > 0) return;
-    this.#rates[kept] = 0;
+    node.count--;
+    node.rate = node.count === 0 ? 0 : node.rate - rate;
+    if (!node.isOpen) return;
+    this.#count(node.step, -1, -rate);
+    if (node.count === 0) node.isOpen = false;
+  }
+
+  /** The node takes no new calls: the slots that its running calls give back are of no use. */
+  close(node: NodeEnds): void {
+    if (!node.isOpen) return;
+    node.isOpen = false;
+    this.#count(node.step, -node.count, -node.rate);
+  }
+
+  /** The node takes new calls, as one does that is given one. */
+  open(node: NodeEnds): void {
+    if (node.isOpen || node.count === 0) return;
+    node.isOpen = true;
+    this.#count(node.step, node.count, node.rate);
+  }
+
+  #count(step: number, calls: number, rate: number): void {
+    const count = this.#counts[step]! += calls;
+    // Sums of differences would drift away from 0.
+    this.#rates[step] = count === 0 ? 0 : this.#rates[step]! + rate;
+    if (calls > 0 && step < this.#lowest) this.#lowest = step;
     while (this.#lowest < STEPS && this.#counts[this.#lowest] === 0) this.#lowest++;
   }
 
@@ -76,4 +114,8 @@ export class SlotEnds {
     }
     return { waitMs, runMs };
   }
+}
+
+function rateOf(ms: number): number {
+  return 1 / Math.max(1, ms);
 }
