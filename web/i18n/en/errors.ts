@@ -55,7 +55,7 @@ export const errors = {
   origin_refused: "The gateway refused this page’s address. Open the console at its usual address.",
   stream_lost: "The answer was interrupted. Ask again.",
   model_not_found: "No node has ever offered this model. Choose another.",
-  alias_broken: "This name leads nowhere: its alias has to be mended by whoever made it.",
+  alias_broken: "This name leads nowhere: the owner of its alias must fix it.",
   model_not_allowed: "This key may not call this model.",
   endpoint_not_offered: "This model has no chat endpoint. Choose another.",
   previous_response_not_found:

@@ -72,7 +72,7 @@ export const home = {
     },
     invited: {
       title: "Invite someone",
-      open: "Hand out a link; whoever opens it gets an account here.",
+      open: "Hand out a link; anyone who opens it can create an account here.",
       action: "Make an invite",
     },
     secure: {
