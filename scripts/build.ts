@@ -82,6 +82,7 @@ async function compileProgram(name: ProgramName, facts: BuildFacts): Promise<str
 export const executables: Record<ProgramName, Omit<Executable, "facts">> = {
   server: {
     entry: "server/main.ts",
+    threads: ["server/account/hash_thread.ts"],
     output: "bin/server",
     assets: [at("dist", "web"), at("server", "install")],
     inputsFile: at("dist", "web.inputs.json"),

@@ -13,6 +13,8 @@ import { licencesOf, type Package, shippedPackages } from "./licences.ts";
 export interface Executable {
   /** From the repository's root, as the output is unless it is absolute. */
   entry: string;
+  /** Entry files of threads that it starts, from the repository's root. */
+  threads?: string[];
   /** Without the `.exe` that Windows needs. */
   output: string;
   facts: BuildFacts;
@@ -71,11 +73,11 @@ async function inputsOf(executable: Executable): Promise<string[]> {
 }
 
 async function bundle(
-  { entry, output, facts }: Executable,
+  { entry, threads = [], output, facts }: Executable,
   compile?: Bun.CompileBuildOptions,
 ): Promise<Bun.BuildOutput> {
   const result = await Bun.build({
-    entrypoints: [join(root, entry)],
+    entrypoints: [entry, ...threads].map((file) => join(root, file)),
     root,
     target: "bun",
     minify: true,

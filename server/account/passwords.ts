@@ -1,11 +1,13 @@
 /** Password hashing with bcrypt: off the event loop, a few at a time, with a bounded queue in which sign-ins go first. */
 
+import { availableParallelism } from "node:os";
 import { type Budget, Budgets } from "../base/budgets.ts";
 import { ColinkError } from "../base/error.ts";
-import { bcrypt } from "./bcrypt.ts";
+import { HashThreads } from "./hash_threads.ts";
 
 const COST = 12;
-const MAX_AT_ONCE = 4;
+/** At most half of the processors: the others go on with calls. */
+const AT_ONCE = Math.min(4, Math.max(1, Math.floor(availableParallelism() / 2)));
 const MAX_WAITING = 64;
 /** Of one network: others find room while it sends as many passwords as it can. */
 const MAX_WAITING_PER_NETWORK = 8;
@@ -20,12 +22,21 @@ const MAX_BYTES = 72;
 /** An arbitrary salt and digest: verifying against it takes the usual time, and fails. */
 const NO_ACCOUNT = "KIXQkK2xZfHcJ6N9Ck9J5uQp0m3sTtVvWwXxYyZzAa0bBcCdDeE1e";
 
+/** Of all gateways of this process, so that an idle one serves whichever needs it. */
+const threads = new HashThreads();
+
 /** For whom a password is hashed. */
 export interface HashOrder {
   /** The network that asks; absent: an operator, who is not limited as a network is. */
   network?: string;
   /** New accounts wait until no sign-in does. */
   isNewAccount?: boolean;
+}
+
+export interface PasswordsOptions {
+  cost?: number;
+  atOnce?: number;
+  budgets?: Budgets;
 }
 
 interface Waiter {
@@ -35,14 +46,16 @@ interface Waiter {
 
 export class Passwords {
   readonly #cost: number;
+  readonly #atOnce: number;
   readonly #budget: Budget;
   #running = 0;
   readonly #signIns: Waiter[] = [];
   readonly #newAccounts: Waiter[] = [];
 
-  /** `cost`: bcrypt's work factor; lower only in tests. */
-  constructor({ cost = COST, budgets = new Budgets() }: { cost?: number; budgets?: Budgets } = {}) {
+  /** `cost`: bcrypt's work factor; lower only in tests. `atOnce`: how many are hashed at a time. */
+  constructor({ cost = COST, atOnce = AT_ONCE, budgets = new Budgets() }: PasswordsOptions = {}) {
     this.#cost = cost;
+    this.#atOnce = atOnce;
     const used = () => this.#waiting.length;
     this.#budget = budgets.add("passwords_waiting", { limit: MAX_WAITING, used });
   }
@@ -55,7 +68,7 @@ export class Passwords {
         param: field,
       });
     }
-    return await this.#limited(order, () => bcrypt.hash(password, this.#cost));
+    return await this.#limited(order, () => threads.hash(password, this.#cost));
   }
 
   /**
@@ -69,7 +82,7 @@ export class Passwords {
   ): Promise<boolean> {
     const isPossible = stored !== null && stored !== "" && problemWith(password) === null;
     const against = isPossible ? stored : this.#noAccountHash();
-    const matches = await this.#limited(order, () => bcrypt.verify(password, against));
+    const matches = await this.#limited(order, () => threads.verify(password, against));
     return matches && isPossible;
   }
 
@@ -81,9 +94,9 @@ export class Passwords {
     return [...this.#signIns, ...this.#newAccounts];
   }
 
-  /** Runs the work in one of `MAX_AT_ONCE` slots. */
+  /** Runs the work in one of `atOnce` slots. */
   async #limited<T>(order: HashOrder, work: () => Promise<T>): Promise<T> {
-    if (this.#running >= MAX_AT_ONCE) await this.#turn(order);
+    if (this.#running >= this.#atOnce) await this.#turn(order);
     else this.#running++;
     try {
       return await work();
@@ -116,7 +129,7 @@ export class Passwords {
     return new ColinkError(
       "login_throttled",
       `Cannot check a password now: ${why}; try again in a few seconds`,
-      { retryAfterMs: (waiting / MAX_AT_ONCE) * HASH_MS },
+      { retryAfterMs: (waiting / this.#atOnce) * HASH_MS },
     );
   }
 

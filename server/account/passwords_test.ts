@@ -4,7 +4,9 @@ import { expect, test } from "bun:test";
 import { Budgets } from "../base/budgets.ts";
 import { Passwords } from "./passwords.ts";
 
-const passwords = new Passwords({ cost: 4 });
+const AT_ONCE = 2;
+
+const passwords = new Passwords({ cost: 4, atOnce: AT_ONCE });
 
 test("a password matches its own hash only, and never a missing account", async () => {
   const hash = await passwords.hash("correct horse");
@@ -52,7 +54,7 @@ test("beyond the running and waiting checks, further ones are rejected with a ti
     Array.from({ length: 100 }, () => passwords.verify("some password", null)),
   );
   const refused = all.filter((one) => one.status === "rejected");
-  expect(refused).toHaveLength(100 - 4 - 64);
+  expect(refused).toHaveLength(100 - AT_ONCE - 64);
   expect(refused[0]?.reason).toMatchObject({
     code: "login_throttled",
     retryAfterMs: expect.any(Number),
@@ -61,7 +63,7 @@ test("beyond the running and waiting checks, further ones are rejected with a ti
 });
 
 test("one network fills its own share of the queue, and others still find room", async () => {
-  const slow = new Passwords({ cost: 4 });
+  const slow = new Passwords({ cost: 4, atOnce: AT_ONCE });
   const tries = (network: string, count: number) =>
     Array.from({ length: count }, () => slow.verify("some password", null, { network }));
   const flood = Promise.allSettled(tries("192.0.2.1", 75));
@@ -70,15 +72,15 @@ test("one network fills its own share of the queue, and others still find room",
   );
   expect(others.map(({ status }) => status)).toEqual(Array(20).fill("fulfilled"));
   const refused = (await flood).filter((one) => one.status === "rejected");
-  expect(refused).toHaveLength(75 - 4 - 8);
+  expect(refused).toHaveLength(75 - AT_ONCE - 8);
   expect(String(refused[0]?.reason)).toContain("8 others of your network wait already");
 });
 
 test("sign-ins go before new accounts, and the queue is counted as a budget", async () => {
   const budgets = new Budgets();
-  const busy = new Passwords({ cost: 4, budgets });
+  const busy = new Passwords({ cost: 4, atOnce: AT_ONCE, budgets });
   const order: string[] = [];
-  const running = Array.from({ length: 4 }, () => busy.verify("some password", null));
+  const running = Array.from({ length: AT_ONCE }, () => busy.verify("some password", null));
   const accounts = [1, 2].map((i) =>
     busy.hash("some password", { isNewAccount: true }).then(() => order.push(`account ${i}`))
   );
@@ -89,6 +91,6 @@ test("sign-ins go before new accounts, and the queue is counted as a budget", as
   expect(budgets.all.map(({ name, size }) => [name, size.limit, size.used?.()]))
     .toEqual([["passwords_waiting", 64, 14]]);
   await Promise.all([...running, ...accounts, ...signIns]);
-  // When the first account's turn comes, all sign-ins have begun, and all but the last four have ended.
-  expect(order.slice(0, 8).filter((who) => who.startsWith("account"))).toEqual([]);
+  // When the first account's turn comes, all sign-ins have begun, and all but the last ones have ended.
+  expect(order.slice(0, 12 - AT_ONCE).filter((who) => who.startsWith("account"))).toEqual([]);
 });

@@ -1,6 +1,7 @@
 /** Callers and visitors who ask for as much as they can: a bystander's calls are served all the while, and what an attack costs is bounded. */
 
 import { beforeAll, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
 import { zstdCompressSync } from "node:zlib";
 import { type Account, createAccount, login, register } from "../harness/account.ts";
 import { ask, chat, hello } from "../harness/api.ts";
@@ -50,6 +51,16 @@ async function gauge(name: string): Promise<number> {
   const { text } = await ask(`${gateway.url}/metrics`);
   const line = text.split("\n").find((line) => line.startsWith(`${name} `));
   return Number(line?.split(" ")[1]);
+}
+
+/** How many threads the gateway has that yield to its others. */
+function threadsOfLowPriority(): number {
+  const tasks = `/proc/${gateway.program.pid}/task`;
+  const threads = readdirSync(tasks).map((thread) =>
+    readFileSync(`${tasks}/${thread}/stat`, "utf8")
+  );
+  // After the name, which is in brackets and may hold spaces; the 19th of all fields.
+  return threads.filter((stat) => stat.split(") ").at(-1)!.split(" ")[16] === "10").length;
 }
 
 /** The statuses of answers, each with how often it came. */
@@ -181,6 +192,7 @@ test(
         ),
       );
       expect(signedIn.map(({ status }) => status)).toEqual(honest.map(() => 200));
+      if (process.platform === "linux") expect(threadsOfLowPriority()).not.toBe(0);
       const answers = await Promise.all(flood);
       expect(answers.filter(({ status }) => status === 401).length).toBeLessThanOrEqual(12);
       const throttled = answers.filter(({ status }) => status === 429);

@@ -1,0 +1,81 @@
+/** Threads that hash passwords: of low priority, started when one is needed, ended when idle. */
+
+import { buildFacts } from "../../release/mod.ts";
+import { bcrypt, type PasswordHash } from "./bcrypt.ts";
+
+/** What a thread is sent: a password to hash, or to compare with a hash. */
+export type HashJob = { password: string } & ({ cost: number } | { hash: string });
+
+/** What a thread answers: the hash or whether the password matches; or why neither is known. */
+export type HashResult = { value: string | boolean } | { problem: string };
+
+/** In a compiled program, from its root (see scripts/build.ts). */
+const PROGRAM = new URL(
+  buildFacts.target === null ? "./hash_thread.ts" : "server/account/hash_thread.js",
+  import.meta.url,
+);
+
+/** A thread takes some 10 MiB, and some 50 ms to start. */
+const END_IDLE_AFTER_MS = 5_000;
+
+/** A thread for each job at a time: how many these are is bounded by the caller. */
+export class HashThreads implements PasswordHash {
+  readonly #idle: HashThread[] = [];
+
+  /** `program`: what a thread runs; another one in tests. */
+  constructor(private readonly program: URL = PROGRAM) {}
+
+  async hash(password: string, cost: number): Promise<string> {
+    return await this.#run({ password, cost }, () => bcrypt.hash(password, cost)) as string;
+  }
+
+  async verify(password: string, hash: string): Promise<boolean> {
+    return await this.#run({ password, hash }, () => bcrypt.verify(password, hash)) as boolean;
+  }
+
+  /** `otherwise`: without a thread, where the system starts none. */
+  async #run(job: HashJob, otherwise: () => Promise<string | boolean>): Promise<string | boolean> {
+    const thread = this.#idle.pop() ?? new HashThread(this.program);
+    const result = await thread.run(job);
+    if (result === null) return await otherwise();
+    this.#idle.push(thread);
+    thread.onIdle(() => this.#idle.splice(this.#idle.indexOf(thread), 1));
+    if ("problem" in result) throw new Error(result.problem);
+    return result.value;
+  }
+}
+
+class HashThread {
+  readonly #worker: Worker;
+  #idleTimer: Timer | undefined;
+  #onClose = () => {};
+
+  constructor(program: URL) {
+    this.#worker = new Worker(program, { smol: true });
+    this.#worker.addEventListener("close", () => this.#onClose());
+  }
+
+  /** Null: the thread could not do it, and has ended. */
+  async run(job: HashJob): Promise<HashResult | null> {
+    clearTimeout(this.#idleTimer);
+    const { promise, resolve } = Promise.withResolvers<HashResult | null>();
+    this.#worker.onmessage = ({ data }: MessageEvent<HashResult>) => resolve(data);
+    this.#worker.onerror = () => resolve(null);
+    this.#onClose = () => resolve(null);
+    this.#worker.ref();
+    this.#worker.postMessage(job);
+    const result = await promise;
+    if (result === null) this.#worker.terminate();
+    return result;
+  }
+
+  /** Ends the thread, and calls `ended`, unless it gets another job soon. It keeps no program alive meanwhile. */
+  onIdle(ended: () => void): void {
+    this.#worker.unref();
+    this.#idleTimer = setTimeout(() => {
+      ended();
+      this.#worker.terminate();
+    }, END_IDLE_AFTER_MS);
+    this.#idleTimer.unref();
+  }
+}

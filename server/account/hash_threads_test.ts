@@ -1,0 +1,56 @@
+/** Threads that hash passwords yield to the rest of the program, and end when idle. */
+
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { runtimeBcrypt } from "./bcrypt.ts";
+import { HashThreads } from "./hash_threads.ts";
+
+const PASSWORD = "correct horse";
+
+test("a thread hashes and compares as the calling thread does", async () => {
+  const threads = new HashThreads();
+  const hash = await threads.hash(PASSWORD, 4);
+  expect(await runtimeBcrypt.verify(PASSWORD, hash)).toBe(true);
+  expect(await threads.verify(PASSWORD, hash)).toBe(true);
+  expect(await threads.verify("wrong horse", hash)).toBe(false);
+});
+
+test("what cannot be hashed is an error, and the thread goes on", async () => {
+  const threads = new HashThreads();
+  await expect(threads.hash(PASSWORD, 99)).rejects.toThrow("ost");
+  expect(await threads.hash(PASSWORD, 4)).toMatch(/^\$2[by]\$04\$/);
+});
+
+test("where no thread can be started passwords are hashed all the same", async () => {
+  const threads = new HashThreads(new URL("./no_such_program.ts", import.meta.url));
+  const hash = await threads.hash(PASSWORD, 4);
+  expect(await threads.verify(PASSWORD, hash)).toBe(true);
+});
+
+test.if(process.platform === "linux")(
+  "threads that hash have a low priority, and the event loop goes on",
+  async () => {
+    const threads = new HashThreads();
+    const before = priorities();
+    let turns = 0;
+    const counting = setInterval(() => turns++, 1);
+    await Promise.all([threads.hash(PASSWORD, 8), threads.hash(PASSWORD, 8)]);
+    clearInterval(counting);
+    expect(turns).toBeGreaterThan(1);
+    const added = [...priorities()].filter(([thread]) => !before.has(thread));
+    const own = before.get(process.pid)!;
+    expect(added.filter(([, nice]) => nice === own + 10)).toHaveLength(2);
+  },
+);
+
+/** Of this process, by thread. */
+function priorities(): Map<number, number> {
+  return new Map(
+    readdirSync("/proc/self/task").map((thread) => {
+      const stat = readFileSync(`/proc/self/task/${thread}/stat`, "utf8");
+      // After the name, which is in brackets and may hold spaces; the 19th of all fields.
+      const nice = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16];
+      return [Number(thread), Number(nice)];
+    }),
+  );
+}
