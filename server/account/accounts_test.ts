@@ -180,7 +180,7 @@ describe("a failed sign-in", () => {
   });
 
   test("is not counted while too many passwords are being checked", async () => {
-    const passwords = new Passwords({ cost: 4 });
+    const passwords = new Passwords({ cost: 4, atOnce: 4 });
     const counted: string[] = [];
     const failures: LoginFailures = {
       add: (who) => Promise.resolve({ failures: counted.push(who), resetMs: 900_000 }),

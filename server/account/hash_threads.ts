@@ -59,7 +59,10 @@ class HashThread {
   async run(job: HashJob): Promise<HashResult | null> {
     clearTimeout(this.#idleTimer);
     const { promise, resolve } = Promise.withResolvers<HashResult | null>();
-    this.#worker.onmessage = ({ data }: MessageEvent<HashResult>) => resolve(data);
+    // The runtime delivers no other message before all that this one resolves has run.
+    this.#worker.onmessage = ({ data }: MessageEvent<HashResult>) => {
+      setImmediate(() => resolve(data));
+    };
     this.#worker.onerror = () => resolve(null);
     this.#onClose = () => resolve(null);
     this.#worker.ref();
