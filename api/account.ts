@@ -115,6 +115,9 @@ export type SignOutAnswer = z.infer<typeof SignOutAnswer>;
 
 export const InfoView = z.object({
   version: z.string(),
+  name: z.string().describe(
+    "What its administrators call this gateway; empty: nothing of its own.",
+  ),
   registration: RegistrationMode,
   public_url: z.string().nullable().describe(
     "The address that the operator gave; null: the one in the browser's address bar is right.",

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { RegistrationMode, Role } from "./account.ts";
 import { Budget } from "./budget.ts";
 import { NodeMachine } from "./nodes.ts";
-import { filterText, limitText, modelList, note, orNull, rpm, weight } from "./fields.ts";
+import { filterText, label, limitText, modelList, note, orNull, rpm, weight } from "./fields.ts";
 
 const page = { cursor: filterText, limit: limitText(200, 50) };
 const next_cursor = z.string().nullable();
@@ -110,7 +110,32 @@ export interface Setting<T> {
   is_set: boolean;
 }
 
+const MAX_INSTANCE_NAME_CHARS = 40;
+
+const VersionCount = z.object({
+  version: z.string().nullable().describe("Null: not said."),
+  count: z.number(),
+});
+
+export const GatewayState = z.object({
+  public_url: z.string().nullable()
+    .describe("COLINK_PUBLIC_URL; null: programs use the address that they know."),
+  tls: orNull(z.object({
+    valid_until: z.number().nullable().describe("Null: there is no certificate yet."),
+    trouble: z.string().nullable(),
+  })).describe("Null: the gateway speaks plain HTTP, perhaps behind a proxy that speaks TLS."),
+  backup: z.object({
+    last_at: z.number().nullable().describe("Null: none is known."),
+    database: z.enum(["sqlite", "postgres"]),
+  }),
+  gateways: z.array(VersionCount).describe("Gateways that live, by version, this one's first."),
+  nodes: z.array(VersionCount)
+    .describe("Connected nodes by program and version, the most frequent first; at most 20."),
+}).meta({ id: "GatewayState", description: "What cannot be changed while the gateway runs." });
+export type GatewayState = z.infer<typeof GatewayState>;
+
 export const SettingsView = z.object({
+  name: setting(z.string()).describe("What the console calls this gateway; empty: Co-Link."),
   registration: setting(RegistrationMode),
   default_rpm: setting(z.number())
     .describe("Calls per minute of each account without a limit of its own."),
@@ -119,7 +144,12 @@ export const SettingsView = z.object({
 }).meta({ id: "Settings" });
 export type SettingsView = z.infer<typeof SettingsView>;
 
+export const SettingsPage = SettingsView.extend({ gateway: GatewayState })
+  .meta({ id: "SettingsPage" });
+export type SettingsPage = z.infer<typeof SettingsPage>;
+
 export const SettingsChange = z.strictObject({
+  name: label(MAX_INSTANCE_NAME_CHARS).nullable().optional(),
   registration: RegistrationMode.nullable().optional(),
   default_rpm: rpm.nullable().optional(),
   node_approval: z.boolean().nullable().optional(),

@@ -51,7 +51,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
   const vault = new TokenVault(config.jwtSecret);
   const keyring = new Keyring({ store, vault, clock, log });
   const { registration, defaultRpm, nodeApproval } = config;
-  const fallback = { registration, defaultRpm, nodeApproval };
+  const fallback = { name: "", registration, defaultRpm, nodeApproval };
   const settings = new Settings({ store, fallback, clock, log });
   const jwts = new Sessions(config.jwtSecret, clock);
   const sessions = new SessionBook({ store, sessions: jwts, clock, log });

@@ -54,6 +54,7 @@ import type {
   SessionsEnded,
   SessionView,
   SettingsChange,
+  SettingsPage,
   SettingsView,
   SignOutAnswer,
   UsageFilter,
@@ -160,7 +161,7 @@ export const api = {
   removeModelSettings: (name: string) => remove<MessageView>(`/api/admin/models${query({ name })}`),
   overview: (filter: OverviewFilter, signal?: Signal) =>
     get<OverviewView>(`/api/admin/overview${query(filter)}`, signal),
-  settings: (signal?: Signal) => get<SettingsView>("/api/admin/settings", signal),
+  settings: (signal?: Signal) => get<SettingsPage>("/api/admin/settings", signal),
   changeSettings: (change: SettingsChange) => patch<SettingsView>("/api/admin/settings", change),
   adminNodes: (signal?: Signal) => get<{ nodes: AdminNodeView[] }>("/api/admin/nodes", signal),
   changeAdminNode: (id: string, change: AdminNodeChange) =>

@@ -10,7 +10,7 @@ import type {
   ModelSettings,
   NodeView,
   OverviewView,
-  SettingsView,
+  SettingsPage,
   UsageView,
 } from "../../api/mod.ts";
 
@@ -96,7 +96,19 @@ export const modelSettings: ModelSettings[] = [
   { name: "qwq", hidden: true, defaults: { temperature: 0.6, max_tokens: 4096 } },
 ];
 
-export const settings: SettingsView = {
+export const settings: SettingsPage = {
+  name: { value: "", fallback: "", is_set: false },
+  gateway: {
+    public_url: "https://models.lab.example",
+    tls: { valid_until: Date.now() + 61 * DAY_MS, trouble: null },
+    backup: { last_at: Date.now() - 7 * 60 * MINUTE_MS, database: "sqlite" },
+    gateways: [{ version: "0.1.0", count: 1 }],
+    nodes: [
+      { version: "co-link/0.1.0", count: 9 },
+      { version: "co-link/0.0.9", count: 2 },
+      { version: null, count: 1 },
+    ],
+  },
   registration: { value: "invite", fallback: "open", is_set: true },
   default_rpm: { value: 600, fallback: 600, is_set: false },
   node_approval: { value: true, fallback: false, is_set: true },

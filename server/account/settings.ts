@@ -8,6 +8,8 @@ import { PeriodicTask } from "../store/periodic_task.ts";
 import type { Store } from "../store/store.ts";
 
 export interface SettingValues {
+  /** What the console calls the gateway; empty: nothing of its own. */
+  name: string;
   registration: RegistrationMode;
   defaultRpm: number;
   nodeApproval: boolean;
@@ -26,6 +28,7 @@ const POLL_MS = 2000;
 
 /** Each setting's name in the API and in the database, and the values that are valid there. */
 const rows = {
+  name: { name: "name", isValid: (value: unknown) => typeof value === "string" },
   registration: {
     name: "registration",
     isValid: (value: unknown) => value === "open" || value === "invite" || value === "closed",
@@ -83,6 +86,7 @@ export class Settings {
       is_set: this.#set[key] !== undefined,
     });
     return {
+      name: setting("name"),
       registration: setting("registration"),
       default_rpm: setting("defaultRpm"),
       node_approval: setting("nodeApproval"),

@@ -19,7 +19,7 @@ function start() {
   };
   const settings = new Settings({
     store: { settings: table as unknown as Store["settings"] },
-    fallback: { registration: "invite", defaultRpm: 60, nodeApproval: false },
+    fallback: { name: "", registration: "invite", defaultRpm: 60, nodeApproval: false },
     clock,
     log: silentLog,
   });
@@ -28,7 +28,8 @@ function start() {
 
 test("the configuration's value is in force until a setting is set, and again when it is unset", async () => {
   const { settings } = start();
-  expect(settings.values).toEqual({ registration: "invite", defaultRpm: 60, nodeApproval: false });
+  expect(settings.values)
+    .toEqual({ name: "", registration: "invite", defaultRpm: 60, nodeApproval: false });
   const view = await settings.change({ registration: "open", default_rpm: 5 });
   expect(view.registration).toEqual({ value: "open", fallback: "invite", is_set: true });
   expect(settings.values).toMatchObject({ registration: "open", defaultRpm: 5 });

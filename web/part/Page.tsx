@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import { instanceName, PRODUCT } from "../state/instance.ts";
 import { messages } from "../state/locale.ts";
 import * as style from "./Page.module.css";
 
@@ -43,7 +44,8 @@ export function Foot() {
 
 /** Names the page in the browser's tab. */
 export function useTitle(title: string): void {
+  const instance = instanceName.value || PRODUCT;
   useEffect(() => {
-    document.title = `${title} · Co-Link`;
-  }, [title]);
+    document.title = `${title} · ${instance}`;
+  }, [title, instance]);
 }

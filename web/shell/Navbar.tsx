@@ -3,9 +3,12 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { useLocation } from "preact-iso/router";
+import { api } from "../api.ts";
 import { Icon } from "../part/Icon.tsx";
 import { Logo } from "../part/Logo.tsx";
 import { paths } from "../route.ts";
+import { instanceName, PRODUCT } from "../state/instance.ts";
+import { useLive } from "../state/live.ts";
 import { messages } from "../state/locale.ts";
 import { session } from "../state/session.ts";
 import { AccountMenu } from "./AccountMenu.tsx";
@@ -14,11 +17,20 @@ import { LanguageSwitch, ManualLink, ThemeSwitch } from "./Switches.tsx";
 import { buttonClass } from "../part/button.ts";
 import * as style from "./Navbar.module.css";
 
+/** It hardly ever changes. */
+const NAME_EVERY_MS = 600_000;
+
+async function rememberName(signal: AbortSignal): Promise<void> {
+  instanceName.value = (await api.info(signal)).name;
+}
+
 /** On a narrow screen one button shows and hides the pages. */
 export function Navbar({ onSearch }: { onSearch: () => void }) {
   const isOpen = useSignal(false);
   const { path } = useLocation();
   const t = messages.value.nav;
+  useLive(rememberName, NAME_EVERY_MS);
+  const name = instanceName.value || PRODUCT;
   const close = () => {
     isOpen.value = false;
   };
@@ -28,9 +40,9 @@ export function Navbar({ onSearch }: { onSearch: () => void }) {
   return (
     <header class={style.navbar} onKeyDown={(event) => event.key === "Escape" && close()}>
       <div class={style.row}>
-        <a class={style.brand} href={paths.home} aria-label={`Co-Link: ${t.home}`}>
+        <a class={style.brand} href={paths.home} aria-label={`${name}: ${t.home}`}>
           <Logo />
-          Co-Link
+          <span>{name}</span>
         </a>
         <div class={isOpen.value ? `${style.menu} ${style.open}` : style.menu}>
           <nav id="navbar-pages" aria-label={t.label}>

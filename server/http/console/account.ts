@@ -332,6 +332,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.info, async (c) =>
     c.json({
       version,
+      name: settings.values.name,
       registration: settings.values.registration,
       public_url: config.publicUrl,
       nodes: hub.size,

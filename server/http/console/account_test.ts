@@ -146,6 +146,7 @@ test("the gateway's facts are public", async () => {
   const info = await app.ask<InfoView>("GET /api/info");
   expect(info.json).toEqual({
     version: app.parts.version,
+    name: "",
     registration: "open",
     public_url: null,
     nodes: 0,

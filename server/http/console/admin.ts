@@ -22,12 +22,14 @@ import {
   PasswordResetLink,
   SessionsEnded,
   SettingsChange,
+  SettingsPage,
   SettingsView,
 } from "../../../api/mod.ts";
 import { budgetText } from "../../account/budget_text.ts";
 import { ColinkError } from "../../base/error.ts";
 import { defined } from "../../base/defined.ts";
 import type { AppEnv } from "../env.ts";
+import { gatewayState } from "../gateway_state.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
 import { administrator, audit, limitRate } from "./visitor.ts";
@@ -150,9 +152,9 @@ const routes = {
     method: "get",
     path: "/admin/settings",
     description:
-      "Registration mode, default limit, approval of nodes: what is in force, and what the configuration says",
+      "Name, registration mode, default limit, approval of nodes: what is in force, and what the configuration says; and the gateway's state: address, TLS, backup, versions",
     security: session,
-    responses: answers(SettingsView),
+    responses: answers(SettingsPage),
   }),
   changeSettings: createRoute({
     method: "patch",
@@ -349,7 +351,7 @@ function settingRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.settings, async (c) => {
     await administrator(c, parts);
-    return c.json(settings.view(), 200);
+    return c.json({ ...settings.view(), gateway: await gatewayState(parts) }, 200);
   });
 
   api.openapi(routes.changeSettings, async (c) => {

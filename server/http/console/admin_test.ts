@@ -9,8 +9,10 @@ import type {
   CreatedInvite,
   ErrorView,
   GroupView,
+  InfoView,
   InviteView,
   NodeDetail,
+  SettingsPage,
   SettingsView,
 } from "../../../api/mod.ts";
 import { type TestAccount, TestApp } from "../testing/test_app.ts";
@@ -279,4 +281,30 @@ test("groups are made, filled by id or e-mail, changed and deleted, and the audi
       expect.arrayContaining([expect.objectContaining({ target: "Lab" })]),
     );
   }
+});
+
+test("the settings show what cannot be changed, and the name that everyone sees", async () => {
+  const settings = "/api/admin/settings";
+  const read = async () => (await app.ask<SettingsPage>(`GET ${settings}`, { token })).json;
+  const before = (await read()).gateway.nodes.reduce((sum, { count }) => sum + count, 0);
+  app.join(user, { name: "one of a kind" });
+  await app.clock.pass(1000);
+  const { gateway } = await read();
+  expect(gateway).toMatchObject({
+    public_url: null,
+    tls: null,
+    backup: { last_at: null, database: "sqlite" },
+    gateways: [{ version: expect.any(String), count: 1 }],
+  });
+  expect(gateway.nodes.reduce((sum, { count }) => sum + count, 0)).toBe(before + 1);
+
+  const named = async (name: string | null) =>
+    (await app.ask(`PATCH ${settings}`, { token, body: { name } })).status;
+  expect(await named("Lab gateway")).toBe(200);
+  expect((await app.ask<InfoView>("GET /api/info", {})).json.name).toBe("Lab gateway");
+  expect(await app.audited("settings.changed"))
+    .toContainEqual({ actor: admin.email, target: null, detail: { name: "Lab gateway" } });
+  for (const wrong of ["", "\u202eyawetag", "x".repeat(41)]) expect(await named(wrong)).toBe(400);
+  expect(await named(null)).toBe(200);
+  expect((await app.ask<InfoView>("GET /api/info", {})).json.name).toBe("");
 });

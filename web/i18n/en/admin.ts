@@ -1,6 +1,6 @@
 /** The administration page, in English. */
 
-import { count } from "./words.ts";
+import { count, number } from "./words.ts";
 
 export const admin = {
   title: "Administration",
@@ -77,6 +77,24 @@ export const admin = {
   connected: "Connected",
   approve: "Approve",
   unapprove: "Withdraw",
+  instanceName: "Name of this gateway",
+  instanceNameText: "Everyone sees it at the top of each page and in the browser’s tab.",
+  state: "State and configuration",
+  configuration: "All settings",
+  publicUrl: "Public address",
+  noPublicUrl: "not set: programs use the address that they were given (COLINK_PUBLIC_URL)",
+  tls: "TLS",
+  noTls: "plain HTTP; a proxy before the gateway may speak TLS",
+  noCertificate: "waiting for the first certificate",
+  tlsUntil: (when: string) => `certificate valid until ${when}`,
+  tlsTrouble: (why: string) => `no good certificate: ${why}`,
+  backup: "Last backup",
+  noBackup: "none yet; make one with: server backup",
+  postgresBackup: "none by the gateway; PostgreSQL has tools of its own",
+  gatewayVersions: "Gateways",
+  nodeVersions: "Nodes",
+  unknownVersion: "unknown version",
+  versionCount: (version: string, n: number) => `${number.format(n)} × ${version}`,
   registration: "Registration",
   registrationText: {
     open: "Anyone who can reach the gateway can create an account.",

@@ -2,13 +2,22 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import type { RegistrationMode, Setting, SettingsChange, SettingsView } from "../../../api/mod.ts";
+import type {
+  GatewayState,
+  RegistrationMode,
+  Setting,
+  SettingsChange,
+  SettingsView,
+} from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Choices } from "../../part/Choice.tsx";
+import { Facts } from "../../part/Facts.tsx";
 import { ErrorNotice, Failure } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { useChanging } from "../../state/changing.ts";
-import { formatNumber, messages } from "../../state/locale.ts";
+import { instanceName, PRODUCT } from "../../state/instance.ts";
+import { formatMoment, formatNumber, locale, messages } from "../../state/locale.ts";
+import { manualPath } from "../../route.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as panelStyle from "../../part/panel.module.css";
@@ -25,7 +34,10 @@ export function GatewaySettings() {
   const { data, error } = live.value;
   const change = (what: SettingsChange) =>
     void changing.run(async () => {
-      live.value = { data: await api.changeSettings(what), atMs: Date.now(), error: null };
+      const changed = await api.changeSettings(what);
+      instanceName.value = changed.name.value;
+      const { data } = live.peek();
+      if (data) live.value = { data: { ...data, ...changed }, atMs: Date.now(), error: null };
     });
   if (!data) return error ? <Failure error={error} /> : <Bones count={3} />;
   return (
@@ -33,15 +45,89 @@ export function GatewaySettings() {
       <Failure error={error} />
       {changing.error.value && <ErrorNotice error={changing.error.value} />}
       <div class={panelStyle.rows}>
+        <InstanceName setting={data.name} onChange={change} />
         <Registration setting={data.registration} onChange={change} />
         <DefaultRpm settings={data} onChange={change} />
         <Approval setting={data.node_approval} onChange={change} />
       </div>
+      <State gateway={data.gateway} />
     </section>
   );
 }
 
 type OnChange = (change: SettingsChange) => void;
+
+interface InstanceNameProps {
+  setting: Setting<string>;
+  onChange: OnChange;
+}
+
+function InstanceName({ setting, onChange }: InstanceNameProps) {
+  const t = messages.value.admin;
+  const text = useSignal<string | null>(null);
+  const save = (event: Event) => {
+    event.preventDefault();
+    const name = text.value?.trim();
+    if (name !== undefined) onChange({ name: name || null });
+    text.value = null;
+  };
+  return (
+    <Row title={t.instanceName} text={t.instanceNameText}>
+      <form class={`${style.text} ${formStyle.field}`} onSubmit={save}>
+        <input
+          name="instance"
+          maxLength={40}
+          autocomplete="off"
+          aria-label={t.instanceName}
+          placeholder={PRODUCT}
+          value={text.value ?? setting.value}
+          onInput={(event) => text.value = event.currentTarget.value}
+        />
+        <button type="submit" class={buttonClass()}>{messages.value.save}</button>
+      </form>
+    </Row>
+  );
+}
+
+/** What the configuration alone decides, and what became of it. */
+function State(
+  { gateway: { public_url, tls, backup, gateways, nodes } }: { gateway: GatewayState },
+) {
+  const t = messages.value.admin;
+  const versions = (counts: GatewayState["nodes"]) =>
+    counts.map(({ version, count }) => t.versionCount(version ?? t.unknownVersion, count))
+      .join(", ") || "–";
+  const rows: [string, string][] = [
+    [t.publicUrl, public_url ?? t.noPublicUrl],
+    [t.tls, tlsText(tls)],
+    [
+      t.backup,
+      backup.last_at !== null
+        ? formatMoment(backup.last_at)
+        : backup.database === "postgres"
+        ? t.postgresBackup
+        : t.noBackup,
+    ],
+    [t.gatewayVersions, versions(gateways)],
+    [t.nodeVersions, versions(nodes)],
+  ];
+  return (
+    <div class={panelStyle.panel}>
+      <div class={panelStyle.head}>
+        <h2>{t.state}</h2>
+        <a href={manualPath(locale.value, "configuration")}>{t.configuration}</a>
+      </div>
+      <Facts rows={rows} />
+    </div>
+  );
+}
+
+function tlsText(tls: GatewayState["tls"]): string {
+  const t = messages.value.admin;
+  if (tls === null) return t.noTls;
+  if (tls.trouble !== null) return t.tlsTrouble(tls.trouble);
+  return tls.valid_until === null ? t.noCertificate : t.tlsUntil(formatMoment(tls.valid_until));
+}
 
 interface RegistrationProps {
   setting: Setting<RegistrationMode>;
@@ -133,7 +219,7 @@ function origin({ is_set }: Setting<unknown>, fallback: string): string {
 interface RowProps {
   title: string;
   text: string;
-  origin: string;
+  origin?: string;
   /** Absent when the setting is not changed here. */
   onReset?: (() => void) | undefined;
   children: ComponentChildren;
@@ -145,13 +231,15 @@ function Row({ title, text, origin, onReset, children }: RowProps) {
       <div>
         <h3>{title}</h3>
         <p class="hint">{text}</p>
-        <p class="hint">
-          {origin} {onReset && (
-            <button type="button" class={buttonStyle.link} onClick={onReset}>
-              {messages.value.admin.reset}
-            </button>
-          )}
-        </p>
+        {origin !== undefined && (
+          <p class="hint">
+            {origin} {onReset && (
+              <button type="button" class={buttonStyle.link} onClick={onReset}>
+                {messages.value.admin.reset}
+              </button>
+            )}
+          </p>
+        )}
       </div>
       {children}
     </div>
