@@ -128,7 +128,7 @@ const routes = {
   invites: createRoute({
     method: "get",
     path: "/admin/invites",
-    description: "`{invites}`, newest first; those that have ended stay for 30 days",
+    description: "`{invites}`, newest first; expired and revoked ones stay for 30 days",
     security: session,
     responses: answers(z.object({ invites: z.array(InviteView) })),
   }),
@@ -159,7 +159,7 @@ const routes = {
   changeSettings: createRoute({
     method: "patch",
     path: "/admin/settings",
-    description: "Sets them; null: back to the configuration's",
+    description: "Sets them; null: resets one to what the configuration says",
     security: session,
     request: body(SettingsChange),
     responses: answers(SettingsView),

@@ -38,7 +38,7 @@ const routes = {
   change: createRoute({
     method: "patch",
     path: "/keys/{id}",
-    description: "Changes its name, models, limit, route or end",
+    description: "Changes its name, models, limit, route or expiry",
     security: session,
     request: { ...idParam, ...body(KeyChange) },
     responses: answers(z.object({ key: KeyView })),

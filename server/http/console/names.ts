@@ -64,7 +64,7 @@ const routes = {
   models: createRoute({
     method: "get",
     path: "/admin/models",
-    description: "`{models}`: what administrators say about models, by name",
+    description: "`{models}`: what administrators have set for models, by name",
     security: session,
     responses: modelsAnswer,
   }),
@@ -72,7 +72,7 @@ const routes = {
     method: "put",
     path: "/admin/models",
     description:
-      "`{name, note?, hidden?, groups?, defaults?}`: says this about the model, and nothing else",
+      "`{name, note?, hidden?, groups?, defaults?}`: sets these for the model, and removes all others",
     security: session,
     request: body(ModelSettings),
     responses: modelsAnswer,
@@ -80,7 +80,7 @@ const routes = {
   removeModel: createRoute({
     method: "delete",
     path: "/admin/models",
-    description: "Says nothing more about the model called `name`",
+    description: "Removes all settings of the model called `name`",
     security: session,
     request: { query: NameQuery },
     responses: answers(MessageView),

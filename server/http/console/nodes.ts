@@ -48,7 +48,7 @@ const routes = {
   speed: createRoute({
     method: "get",
     path: "/nodes/speed",
-    description: "How fast the connected nodes were in the last 24 hours that one may see",
+    description: "Speed, over the last 24 hours, of the connected nodes that one may see",
     security: session,
     responses: answers(z.object({ nodes: z.array(NodeSpeed) })),
   }),

@@ -14,6 +14,7 @@ import { Invites } from "./Invites.tsx";
 import { ModelSettings } from "./ModelSettings.tsx";
 import { NodeApproval } from "./NodeApproval.tsx";
 import { Users } from "./Users.tsx";
+import * as style from "./Admin.module.css";
 
 const tabs = {
   users: Users,
@@ -47,7 +48,9 @@ function Office({ user }: { user: UserView }) {
         name={(one) => t.tabs[one]}
         onChoose={(one) => choices.set({ tab: one, q: "", action: "", sort: "", group: "" }, true)}
       />
-      <Chosen />
+      <div class={style.tab}>
+        <Chosen />
+      </div>
     </Page>
   );
 }

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { api } from "../../api.ts";
 import { Empty } from "../../part/Empty.tsx";
+import { Icon } from "../../part/Icon.tsx";
 import { Field } from "../../part/Field.tsx";
 import { ErrorNotice, Failure, fieldProblem } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
@@ -47,7 +48,7 @@ export function Aliases() {
                   {problem ?? leads_to.map(({ model, offered }, i) => (
                     <span key={model}>
                       {i > 0 && ", "}
-                      {offered ? model : <s>{model}</s>}
+                      {offered ? model : <s title={messages.value.keys.notOffered}>{model}</s>}
                     </span>
                   ))}
                 </span>
@@ -55,11 +56,11 @@ export function Aliases() {
               <td class={tableStyle.tight}>
                 <button
                   type="button"
-                  class={buttonClass("small")}
+                  class={buttonClass("iconOnly", "small")}
                   aria-label={t.removeAlias(name)}
                   onClick={() => void remove(name)}
                 >
-                  ×
+                  <Icon name="trash" />
                 </button>
               </td>
             </tr>

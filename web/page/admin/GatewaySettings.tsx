@@ -73,7 +73,7 @@ function InstanceName({ setting, onChange }: InstanceNameProps) {
   };
   return (
     <Row title={t.instanceName} text={t.instanceNameText}>
-      <form class={`${style.text} ${formStyle.field}`} onSubmit={save}>
+      <form class={`${style.number} ${formStyle.field}`} onSubmit={save}>
         <input
           name="instance"
           maxLength={40}

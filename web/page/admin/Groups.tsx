@@ -8,6 +8,7 @@ import { Confirm } from "../../part/Confirm.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Empty } from "../../part/Empty.tsx";
 import { EditForm } from "../../part/EditForm.tsx";
+import { Icon } from "../../part/Icon.tsx";
 import { Field } from "../../part/Field.tsx";
 import { ModelPicker } from "../../part/ModelPicker.tsx";
 import { ErrorNotice, Failure, fieldProblem } from "../../part/Notice.tsx";
@@ -56,7 +57,7 @@ export function Groups() {
                   aria-label={t.editGroup(group.name)}
                   onClick={() => edited.value = group}
                 >
-                  {t.edit}
+                  <Icon name="edit" /> {t.edit}
                 </button>
               </td>
             </tr>

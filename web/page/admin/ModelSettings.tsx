@@ -7,6 +7,7 @@ import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Empty } from "../../part/Empty.tsx";
 import { EditForm } from "../../part/EditForm.tsx";
+import { Icon } from "../../part/Icon.tsx";
 import { Field } from "../../part/Field.tsx";
 import { Failure, fieldProblem } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
@@ -135,7 +136,7 @@ function SettingsTable({ models, groups, onEdit }: TableProps) {
               aria-label={t.editUser(settings.name)}
               onClick={() => onEdit(settings)}
             >
-              {t.edit}
+              <Icon name="edit" /> {t.edit}
             </button>
           </td>
         </tr>
