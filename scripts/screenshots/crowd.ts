@@ -65,6 +65,7 @@ export function crowd(nowMs: number): NodeView[] {
         "deepseek-r1:32b",
         "gemma3:27b",
         "llama3.2",
+        "nomic-embed-text",
         "phi4",
         "qwq",
       ],

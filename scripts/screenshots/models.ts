@@ -22,7 +22,9 @@ export function models(nodes: readonly NodeView[]): ModelView[] {
       free_slots: free,
       waiting: id === "llama3.2" ? 3 : 0,
       capabilities: {
-        endpoints: ["/v1/chat/completions", "/v1/responses", "/v1/messages"],
+        endpoints: id.includes("embed")
+          ? ["/v1/embeddings"]
+          : ["/v1/chat/completions", "/v1/responses", "/v1/messages"],
         context_length: isVision ? 128_000 : 32_768,
         max_output_tokens: null,
         tools: /llama|gpt|Qwen/.test(id),

@@ -8,6 +8,21 @@ export function canChat({ capabilities }: ModelView): boolean {
   return capabilities.endpoints.includes(CHAT);
 }
 
+/** What shows that a model works which cannot chat, by its endpoint. */
+export const trials = {
+  "/v1/embeddings": (model: string): object => ({ model, input: "one two three" }),
+  "/v1/rerank": (model: string): object => ({ model, query: "one", documents: ["one", "two"] }),
+  "/v1/moderations": (model: string): object => ({ model, input: "one two three" }),
+} as const;
+export type TrialEndpoint = keyof typeof trials;
+
+/** Where a model can be tried that cannot chat; null: nowhere, or it can. */
+export function trialEndpoint(model: ModelView): TrialEndpoint | null {
+  if (canChat(model)) return null;
+  const { endpoints } = model.capabilities;
+  return (Object.keys(trials) as TrialEndpoint[]).find((path) => endpoints.includes(path)) ?? null;
+}
+
 /** Names of the models that can chat and that some node takes calls for, sorted. */
 export function chatModels(models: readonly ModelView[]): string[] {
   return ofNow(models).map(({ id }) => id).sort();

@@ -7,6 +7,7 @@ export const models = {
   lead: "What you can call now, and who serves it.",
   search: "Model or node",
   count: (n: number) => count(n, "model", "models"),
+  noneShown: "No matching models.",
   states: { ready: "Ready", busy: "Busy", unavailable: "Unavailable" },
   load: (active: number, slots: number) => `${number.format(active)} / ${number.format(slots)}`,
   waiting: (n: number) => `${count(n, "call waits", "calls wait")}`,

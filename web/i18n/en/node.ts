@@ -70,6 +70,7 @@ export const node = {
     label: (model: string) => `Test now: ${model}`,
     running: "Testing…",
     first: (time: string) => `It answers: first token after ${time}`,
+    answered: (time: string) => `It answers: after ${time}`,
     tooLong: "No answer within two minutes.",
   },
   lentTitle: "What it gave",

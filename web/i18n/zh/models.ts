@@ -8,6 +8,7 @@ export const models: Messages["models"] = {
   lead: "当前可用的模型及提供它们的节点。",
   search: "模型名或节点名",
   count: (n) => `${number.format(n)} 个模型`,
+  noneShown: "没有符合条件的模型。",
   states: { ready: "就绪", busy: "繁忙", unavailable: "不可用" },
   load: (active, slots) => `${number.format(active)} / ${number.format(slots)}`,
   waiting: (n) => `${number.format(n)} 次调用排队中`,

@@ -70,6 +70,7 @@ export const node: Messages["node"] = {
     label: (model) => `立即测试：${model}`,
     running: "正在测试…",
     first: (time) => `有回答：首字延迟 ${time}`,
+    answered: (time) => `有回答：耗时 ${time}`,
     tooLong: "两分钟内没有回答。",
   },
   lentTitle: "贡献",

@@ -5,7 +5,7 @@ import { Icon, type IconName } from "../../part/Icon.tsx";
 import { Meter } from "../../part/Meter.tsx";
 import { State, type Tone } from "../../part/State.tsx";
 import { nodePath, tryPath } from "../../route.ts";
-import { canChat } from "../../state/chat_models.ts";
+import { canChat, trialEndpoint } from "../../state/chat_models.ts";
 import { formatDuration, formatNumber, messages } from "../../state/locale.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./ModelRow.module.css";
@@ -42,15 +42,15 @@ export function ModelRow({ model, onSnippet }: { model: ModelView; onSnippet: ()
       </div>
       <Servers nodes={model.nodes} />
       <div class={`${buttonStyle.actionsEnd} ${style.buttons}`}>
-        {canChat(model) && (
-          <>
-            <a class={buttonClass("small")} href={tryPath(id)}>
-              <Icon name="chat" /> {t.try}
-            </a>
-            <button type="button" class={buttonClass("small")} onClick={onSnippet}>
-              <Icon name="code" /> {t.snippet}
-            </button>
-          </>
+        {canChat(model) && state !== "unavailable" && (
+          <a class={buttonClass("small")} href={tryPath(id)}>
+            <Icon name="chat" /> {t.try}
+          </a>
+        )}
+        {(canChat(model) || trialEndpoint(model) !== null) && (
+          <button type="button" class={buttonClass("small")} onClick={onSnippet}>
+            <Icon name="code" /> {t.snippet}
+          </button>
         )}
       </div>
     </div>
@@ -72,24 +72,40 @@ function Speed({ model: { first_token_p50_ms: first, tokens_per_second: rate } }
 function Abilities({ model: { capabilities } }: { model: ModelView }) {
   const t = messages.value.models;
   const { context_length: context, tools, vision, thinking, loaded, endpoints } = capabilities;
+  const uses = endpoints.filter((path) => !CHATS.has(path) || !endpoints.includes(CHAT));
   const texts = [
-    context !== null && t.context(thousands(context)),
+    endpoints.includes(CHAT) && t.endpoints[CHAT],
     tools && t.tools,
     vision && t.vision,
     thinking && t.thinking,
-    loaded !== null && (loaded ? t.loaded : t.notLoaded),
-    ...endpoints.map((path) => t.endpoints[path as keyof typeof t.endpoints] ?? path),
+    ...uses.map((path) => t.endpoints[path as keyof typeof t.endpoints] ?? path),
   ].filter((text): text is string => typeof text === "string");
+  const facts = [
+    context !== null && t.context(thousands(context)),
+    loaded !== null && (loaded ? t.loaded : t.notLoaded),
+  ].filter(Boolean);
   return (
-    <ul class={chipStyle.chips} aria-label={t.abilities}>
-      {texts.map((text) => <li key={text} class={chipStyle.soft}>{text}</li>)}
-    </ul>
+    <>
+      <ul class={chipStyle.chips} aria-label={t.abilities}>
+        {texts.map((text) => <li key={text} class={chipStyle.soft}>{text}</li>)}
+      </ul>
+      {facts.length > 0 && <p class="hint">{facts.join(" · ")}</p>}
+    </>
   );
 }
 
-/** The usual notation of context lengths: both 32768 and 32000 tokens are 32K. */
+const CHAT = "/v1/chat/completions";
+/** Other ways to chat, which every model has that chats. */
+const CHATS: ReadonlySet<string> = new Set([
+  CHAT,
+  "/v1/responses",
+  "/v1/messages",
+  "/v1/messages/count_tokens",
+]);
+
+/** The usual notation of context lengths: both 32768 and 32000 tokens are 32K, and 128000 are 128K. */
 function thousands(tokens: number): string {
-  const unit = tokens % 1024 === 0 ? 1024 : 1000;
+  const unit = tokens % 1000 !== 0 && tokens % 1024 === 0 ? 1024 : 1000;
   const count = Math.round(tokens / unit);
   return count < unit ? `${count}K` : `${Math.round(count / unit * 10) / 10}M`;
 }

@@ -5,6 +5,8 @@ import type { ModelView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { CallExamples } from "../../part/CallExamples.tsx";
 import { Choices } from "../../part/Choice.tsx";
+import { Code } from "../../part/Code.tsx";
+import { masked } from "../../part/CopyField.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Empty } from "../../part/Empty.tsx";
 import { Failure } from "../../part/Notice.tsx";
@@ -12,12 +14,15 @@ import { Guarded } from "../../part/Guarded.tsx";
 import { LongList } from "../../part/LongList.tsx";
 import { Page } from "../../part/Page.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
+import { SelectField } from "../../part/SelectField.tsx";
 import { Skeleton } from "../../part/Skeleton.tsx";
 import { paths } from "../../route.ts";
-import { canChat } from "../../state/chat_models.ts";
+import { useGatewayAddress } from "../../state/address.ts";
+import { canChat, type TrialEndpoint, trialEndpoint, trials } from "../../state/chat_models.ts";
 import { isFed, useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
+import { media } from "../../state/media.ts";
 import { matches } from "../../state/words.ts";
 import { useChoices } from "../../state/url.ts";
 import { ModelRow } from "./ModelRow.tsx";
@@ -46,12 +51,19 @@ function Catalogue({ user }: { user: UserView }) {
   useFeed("load", changed);
   const everyMs = isFed.value ? REFRESH_FED_MS : REFRESH_MS;
   const { data, error } = useLive(api.models, everyMs, [changes.value]).value;
-  const calling = useSignal<string | null>(null);
+  const calling = useSignal<ModelView | null>(null);
 
   if (!data && !error) return <Skeleton />;
   const models = data?.models ?? [];
   const can = abilities.find((one) => one === choices.get("can"));
   const shown = narrowed(models, choices.get("q"), can);
+  const filter = {
+    label: t.abilities,
+    options: ["", ...abilities] as const,
+    chosen: can ?? "",
+    name: (one: Ability | "") => (one === "" ? t.anyAbility : t.can[one]),
+    onChoose: (one: Ability | "") => choices.set({ can: one }),
+  };
   return (
     <Page title={t.title} lead={t.lead}>
       <Failure error={error} />
@@ -70,15 +82,12 @@ function Catalogue({ user }: { user: UserView }) {
               value={choices.get("q")}
               onInput={(q) => choices.set({ q })}
             />
-            <Choices<Ability | "">
-              label={t.abilities}
-              options={["", ...abilities]}
-              chosen={can ?? ""}
-              name={(one) => one === "" ? t.anyAbility : t.can[one]}
-              onChoose={(one) => choices.set({ can: one })}
-            />
+            {isPhone.value
+              ? <SelectField<Ability | ""> {...filter} isInline nameOf={filter.name} />
+              : <Choices<Ability | ""> {...filter} />}
             <span class={pageStyle.aside}>{t.count(shown.length)}</span>
           </div>
+          {shown.length === 0 && <p class={pageStyle.none} role="status">{t.noneShown}</p>}
           <LongList
             label={t.title}
             isBordered
@@ -86,7 +95,7 @@ function Catalogue({ user }: { user: UserView }) {
             keyOf={({ id }) => id}
             estimatePx={ROW_PX}
           >
-            {(model) => <ModelRow model={model} onSnippet={() => calling.value = model.id} />}
+            {(model) => <ModelRow model={model} onSnippet={() => calling.value = model} />}
           </LongList>
         </>
       )}
@@ -102,7 +111,7 @@ function Catalogue({ user }: { user: UserView }) {
 }
 
 interface CallProps {
-  model: string;
+  model: ModelView;
   token: string;
   onClose: () => void;
 }
@@ -110,12 +119,39 @@ interface CallProps {
 function CallDialog({ model, token, onClose }: CallProps) {
   const t = messages.value.models;
   const isOpen = useSignal(true);
+  const path = trialEndpoint(model);
   return (
-    <Dialog isOpen={isOpen} title={t.call(model)} text={t.callText} width="wide" onClose={onClose}>
-      <CallExamples token={token} model={model} />
+    <Dialog
+      isOpen={isOpen}
+      title={t.call(model.id)}
+      text={t.callText}
+      width="wide"
+      onClose={onClose}
+    >
+      {path === null
+        ? <CallExamples token={token} model={model.id} />
+        : <TrialExample token={token} model={model.id} path={path} />}
     </Dialog>
   );
 }
+
+/** A call of a model that cannot chat, as curl makes it. */
+function TrialExample(
+  { token, model, path }: { token: string; model: string; path: TrialEndpoint },
+) {
+  const address = useGatewayAddress();
+  const text = (key: string) =>
+    [
+      `curl ${address}${path} \\`,
+      `  -H "Authorization: Bearer ${key}" \\`,
+      '  -H "Content-Type: application/json" \\',
+      `  -d '${JSON.stringify(trials[path](model)).replaceAll("'", "'\\''")}'`,
+    ].join("\n");
+  return <Code title="curl" shown={text(masked(token))} copied={text(token)} />;
+}
+
+/** Six choices have no room in a row there. */
+const isPhone = media("(max-width: 46rem)");
 
 /** What the list can be filtered by. */
 const abilities = ["chat", "embeddings", "tools", "vision", "thinking"] as const;

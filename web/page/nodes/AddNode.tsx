@@ -11,7 +11,9 @@ import { ErrorNotice } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { nodePath, paths, tryPath } from "../../route.ts";
 import { useGatewayAddress } from "../../state/address.ts";
+import { firstChoice } from "../../state/chat_models.ts";
 import { serverNow } from "../../state/clock.ts";
+import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { joinCommand, type SystemName, systemNames } from "./setup.ts";
@@ -106,8 +108,13 @@ function JoinStatus({ connected }: { connected: readonly NodeView[] }) {
   const fresh = connected.find(({ id, mine, connected_at }) =>
     mine && before.current.get(id) !== connected_at
   );
+  const { data: models } = useLive(api.models, fresh ? REFRESH_MODELS_MS : null, [fresh?.id]).value;
   if (!fresh) return <LookOut isDone={false}>{t.waiting}</LookOut>;
-  const [model] = fresh.supported_models;
+  // The node's own models, of which some may be for embeddings alone.
+  const model = firstChoice(
+    models?.models.filter(({ nodes }) => nodes.some(({ id }) => id === fresh.id)) ?? [],
+    [],
+  );
   return (
     <LookOut isDone>
       <p>
@@ -115,7 +122,7 @@ function JoinStatus({ connected }: { connected: readonly NodeView[] }) {
       </p>
       {fresh.state === "unapproved" && <p>{messages.value.nodes.causes.unapproved}</p>}
       <div class={buttonStyle.actions}>
-        {model && fresh.state !== "unapproved" && (
+        {model !== "" && fresh.state !== "unapproved" && (
           <a class={buttonClass("primary", "small")} href={tryPath(model)}>{t.tryIt}</a>
         )}
         <a class={buttonClass("small")} href={nodePath(fresh.id)}>{t.see}</a>
@@ -123,6 +130,8 @@ function JoinStatus({ connected }: { connected: readonly NodeView[] }) {
     </LookOut>
   );
 }
+
+const REFRESH_MODELS_MS = 5_000;
 
 function isWindows(): boolean {
   return /Win/.test(navigator.userAgent);

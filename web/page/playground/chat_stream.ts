@@ -3,6 +3,7 @@
 import { base } from "../../base.ts";
 import { createParser } from "eventsource-parser";
 import { ApiError } from "../../api.ts";
+import { type TrialEndpoint, trials } from "../../state/chat_models.ts";
 import type { ChatBody } from "./chat_request.ts";
 
 export interface Usage {
@@ -80,6 +81,17 @@ export async function streamChat(
     }
   }
   throw new ApiError(0, "stream_lost", "The answer broke off");
+}
+
+/** Asks a model that cannot chat for something small, at that endpoint; resolves when its answer is there. Rejects as `streamChat` does. */
+export async function tryOnce(
+  path: TrialEndpoint,
+  { model, ...call }: Omit<ChatCall, "body"> & { model: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const response = await post(path, trials[path](model), call, {}, signal);
+  if (!response.ok) throw await errorOf(response);
+  await response.arrayBuffer();
 }
 
 /** Says that the answer is not wanted any more, so that nothing generates it further. */
@@ -165,13 +177,24 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-async function send(
-  { body, apiToken, key, node }: ChatCall,
+function send(
+  { body, ...call }: ChatCall,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<Response> {
+  const streamed = { ...body, stream: true, stream_options: { include_usage: true } };
+  return post("/v1/chat/completions", streamed, call, headers, signal);
+}
+
+async function post(
+  path: string,
+  body: object,
+  { apiToken, key, node }: Omit<ChatCall, "body">,
   headers: Record<string, string>,
   signal: AbortSignal,
 ): Promise<Response> {
   try {
-    return await fetch(`${base}/v1/chat/completions`, {
+    return await fetch(base + path, {
       method: "POST",
       headers: {
         "content-type": "application/json",
@@ -180,7 +203,7 @@ async function send(
         ...(node !== undefined && { "x-colink-node": node }),
         ...headers,
       },
-      body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
+      body: JSON.stringify(body),
       // The key identifies the caller; the session cookie must not be sent.
       credentials: "omit",
       signal,
