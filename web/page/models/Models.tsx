@@ -60,10 +60,10 @@ function Catalogue({ user }: { user: UserView }) {
   const filter = {
     label: t.abilities,
     options: ["", ...abilities] as const,
-    chosen: can ?? "",
-    name: (one: Ability | "") => (one === "" ? t.anyAbility : t.can[one]),
+    chosen: can ?? "" as const,
     onChoose: (one: Ability | "") => choices.set({ can: one }),
   };
+  const nameOf = (one: Ability | "") => (one === "" ? t.anyAbility : t.can[one]);
   return (
     <Page title={t.title} lead={t.lead}>
       <Failure error={error} />
@@ -83,8 +83,8 @@ function Catalogue({ user }: { user: UserView }) {
               onInput={(q) => choices.set({ q })}
             />
             {isPhone.value
-              ? <SelectField<Ability | ""> {...filter} isInline nameOf={filter.name} />
-              : <Choices<Ability | ""> {...filter} />}
+              ? <SelectField<Ability | ""> {...filter} isInline nameOf={nameOf} />
+              : <Choices<Ability | ""> {...filter} name={nameOf} />}
             <span class={pageStyle.aside}>{t.count(shown.length)}</span>
           </div>
           {shown.length === 0 && <p class={pageStyle.none} role="status">{t.noneShown}</p>}
