@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { run } from "../program.ts";
+import { processes, tree } from "./cpu.ts";
 
 /** Lists of cores, as `taskset -c` takes them. */
 export interface Cores {
@@ -33,6 +34,13 @@ export function pinned(cores: string, command: readonly string[]): string[] {
 export async function pinSelf(cores: string): Promise<void> {
   const { code, output } = await run(["taskset", "-a", "-p", "-c", cores, String(process.pid)]);
   if (code !== 0) throw new Error(`Cannot pin to cores ${cores}: ${output}`);
+}
+
+/** Keeps a process and its descendants, with all their threads, to these cores from now on. */
+export async function pinTree(root: number, cores: string): Promise<void> {
+  for (const { pid } of tree(root, processes())) {
+    await run(["taskset", "-a", "-p", "-c", cores, String(pid)]);
+  }
 }
 
 /** From `Cpus_allowed_list: 0-3,8` of a process's status. */

@@ -16,6 +16,7 @@ import { rateFigure } from "./figure/rate.ts";
 import { requestFigure } from "./figure/request.ts";
 import { resumeFigure } from "./figure/resume.ts";
 import { startFigure } from "./figure/start.ts";
+import { workersFigure } from "./figure/workers.ts";
 
 export const figures: readonly Figure[] = [
   requestFigure,
@@ -33,4 +34,5 @@ export const figures: readonly Figure[] = [
   openStreamsFigure,
   resumeFigure,
   startFigure,
+  workersFigure,
 ];

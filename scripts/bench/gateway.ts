@@ -18,6 +18,8 @@ export interface Gateway extends Target {
 export interface GatewayOptions {
   folder: string;
   cores: string;
+  /** Worker processes, which need a shared database and Redis; absent: one process without workers. */
+  workers?: number;
   /** More settings. */
   env?: Record<string, string>;
 }
@@ -40,7 +42,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 /** Only the program; resolves once it takes connections. */
 export async function startServer(
-  { folder, cores, env }: GatewayOptions,
+  { folder, cores, env, workers }: GatewayOptions,
   port: number,
 ): Promise<ServerProcess> {
   const program = at("bin", "server");
@@ -48,7 +50,7 @@ export async function startServer(
   mkdirSync(folder, { recursive: true });
   const process = new ServerProcess({
     name: "gateway",
-    command: [program],
+    command: workers === undefined ? [program] : [program, "--workers", String(workers)],
     folder,
     cores,
     env: {

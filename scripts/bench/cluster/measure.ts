@@ -77,7 +77,8 @@ async function startNetwork(bench: Bench, count: number): Promise<Network> {
   };
 }
 
-async function reaches(url: string, count: number): Promise<void> {
+/** Resolves once as many gateways are linked with the one at `url`, itself counted. */
+export async function reaches(url: string, count: number): Promise<void> {
   for (;;) {
     const metrics = await (await fetch(`${url}/metrics`)).text();
     if (metrics.includes(`colink_cluster_gateways_reachable ${count}\n`)) return;

@@ -1,0 +1,120 @@
+/** What a second worker process brings: calls that come in at one worker, nodes that are at any. */
+
+import { join } from "node:path";
+import { startPostgres } from "../../testing/postgres.ts";
+import { startRedis } from "../../testing/redis.ts";
+import { chatBody } from "../chat.ts";
+import { reaches } from "../cluster/measure.ts";
+import { type Cores, pinTree } from "../cores.ts";
+import { Crowd } from "../crowd.ts";
+import { type Gateway, startGateway } from "../gateway.ts";
+import { interleaved, over } from "../rounds.ts";
+import { atLeast, type Row } from "../row.ts";
+import type { Bench } from "../stage.ts";
+import { cpuPerCall, wrkSample } from "../wrk_sample.ts";
+import type { StagedFigure } from "./figure.ts";
+
+const CONNECTIONS = 50;
+const MODEL = "bench-workers";
+/** The system deals their connections out among the workers, as it does those of callers. */
+const NODES = 100;
+const SECRET = "0123456789abcdef".repeat(4);
+
+export const workersFigure: StagedFigure = {
+  name: "workers",
+  about: "one and two worker processes",
+  measure: ({ bench }) => measure(bench),
+};
+
+async function measure(bench: Bench): Promise<Row[]> {
+  const { size, cores } = bench;
+  const one = await Workers.start(bench, 1);
+  const two = await Workers.start(bench, 2);
+  const { measured } = cores;
+  const everywhere = `${cores.rest},${measured}`;
+  const result = await interleaved({
+    one: () => one.sample(measured),
+    two: () => two.sample(measured),
+    oneFree: () => one.sample(everywhere),
+    twoFree: () => two.sample(everywhere),
+  }, size);
+  await one.stop();
+  await two.stop();
+  const { conditions } = result;
+  const of = (count: string) => `${count}, ${NODES} nodes, ${CONNECTIONS} connections`;
+  return [
+    {
+      figure: `CPU per request of ${of("1 worker")}`,
+      unit: "µs",
+      gateway: over(result, (r) => cpuPerCall(r.one, "gateway")),
+      conditions,
+    },
+    {
+      figure: `CPU per request of ${of("2 workers")}, both together`,
+      unit: "µs",
+      gateway: over(result, (r) => cpuPerCall(r.two, "gateway")),
+      compared: over(
+        result,
+        (r) => 2 * cpuPerCall(r.one, "gateway") / cpuPerCall(r.two, "gateway"),
+      ),
+      goal: atLeast(1.8, "× 1 worker, with a core each"),
+      conditions,
+      note: "What two workers serve with a core each follows from their CPU for a request: the " +
+        "machine may have no core to spare for load, nodes, Redis and PostgreSQL, whose CPU is not counted.",
+    },
+    {
+      figure: `Requests per second of ${of("1 worker")}, all on the same cores`,
+      unit: "1/s",
+      gateway: over(result, (r) => r.oneFree.perSecond),
+      conditions,
+    },
+    {
+      figure: `Requests per second of ${of("2 workers")}, all on the same cores`,
+      unit: "1/s",
+      gateway: over(result, (r) => r.twoFree.perSecond),
+      conditions,
+    },
+  ];
+}
+
+class Workers {
+  private constructor(
+    private readonly bench: Bench,
+    private readonly folder: string,
+    private readonly gateway: Gateway,
+    private readonly crowd: Crowd,
+    private readonly stores: { stop(): Promise<void> }[],
+  ) {}
+
+  static async start(bench: Bench, workers: number): Promise<Workers> {
+    const folder = join(bench.folder, `workers-${workers}`);
+    const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
+    const env = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, JWT_SECRET: SECRET };
+    const cores = bench.cores.measured;
+    const gateway = await startGateway({ folder, cores, env, workers });
+    await reaches(gateway.url, workers);
+    const crowd = new Crowd(gateway);
+    await crowd.grow(MODEL, NODES);
+    return new Workers(bench, folder, gateway, crowd, [postgres, redis]);
+  }
+
+  async sample(cores: Cores["measured"]) {
+    const { gateway, folder, bench } = this;
+    await pinTree(gateway.process.pid, cores);
+    const sample = await wrkSample({ gateway: gateway.process.pid }, {
+      target: gateway,
+      body: chatBody({ model: MODEL, streaming: null }),
+      connections: CONNECTIONS,
+      seconds: bench.size.loadSeconds,
+      folder,
+    });
+    gateway.process.forgetLog();
+    return sample;
+  }
+
+  async stop(): Promise<void> {
+    await this.crowd.stop();
+    await this.gateway.process.stop();
+    for (const store of this.stores) await store.stop();
+  }
+}
