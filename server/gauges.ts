@@ -81,6 +81,10 @@ function clusterGauges(cluster: Cluster): Gauges {
       help: "Nodes of other gateways that are offered here",
       read: () => cluster.view().remoteNodes,
     },
+    colink_cluster_attempts_away: {
+      help: "Attempts on nodes of other gateways since the start, each of which two gateways carry",
+      read: () => cluster.view().attemptsAway,
+    },
     colink_cluster_calls_waiting_elsewhere: {
       help: "Calls known to wait at other gateways",
       read: () => cluster.view().waitingElsewhere,

@@ -8,6 +8,8 @@ export interface Size {
   loadSeconds: number;
   /** Calls a round and variant whose times are taken one by one. */
   timedCalls: number;
+  /** Until a gateway has compiled what it runs often, which each worker does by itself. */
+  warmUpCalls: number;
   /** Two populations of nodes; figures per node are the slope between them. */
   idleNodes: readonly [number, number];
   openStreams: readonly [number, number];
@@ -28,6 +30,7 @@ export const fullSize: Size = {
   freshRounds: 5,
   loadSeconds: 5,
   timedCalls: 1500,
+  warmUpCalls: 60_000,
   idleNodes: [2000, 10_000],
   openStreams: [200, 1200],
   idleCrowd: 1000,
@@ -44,6 +47,7 @@ export const quickSize: Size = {
   freshRounds: 1,
   loadSeconds: 1,
   timedCalls: 100,
+  warmUpCalls: 1,
   idleNodes: [100, 300],
   openStreams: [50, 150],
   idleCrowd: 100,

@@ -77,6 +77,8 @@ export interface ClusterView {
   remoteNodes: number;
   /** Nodes here whose calls another gateway holds. */
   carriedNodes: number;
+  /** Attempts that this gateway has made on nodes of other gateways since it began. */
+  attemptsAway: number;
   /** Calls known to wait at other gateways: of each of their queues only the first few are announced. */
   waitingElsewhere: number;
 }
@@ -115,6 +117,7 @@ export class Cluster {
   readonly #penalties: SharedPenalties;
   readonly #handshake: Handshake;
   readonly #rebalancer: Rebalancer;
+  #attemptsAway = 0;
   #isJoining = true;
   /** Settled when the other gateways are met; null: Redis has not answered yet. */
   #meeting: Promise<void> | null = null;
@@ -255,6 +258,7 @@ export class Cluster {
       versions: [this.parts.version, ...[...others.values()].map(({ version }) => version)],
       remoteNodes: this.#remote.size,
       carriedNodes: this.tunnels.carried,
+      attemptsAway: this.#attemptsAway,
       waitingElsewhere: this.offers.waitingElsewhere,
     };
   }
@@ -462,6 +466,7 @@ export class Cluster {
         const link = this.#peers.find(gateway);
         const node = this.#remote.find(gateway, nodeId);
         if (link === undefined || node === undefined) return null;
+        this.#attemptsAway++;
         return link.calls.startOn(nodeId, this.offers.grantFor(node), order, sink);
       },
       // The connection to the node itself belongs to its gateway.

@@ -15,6 +15,7 @@ const whole: ClusterView = {
   versions: [],
   remoteNodes: 0,
   carriedNodes: 0,
+  attemptsAway: 0,
   waitingElsewhere: 0,
 };
 

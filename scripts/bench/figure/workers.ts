@@ -31,6 +31,7 @@ async function measure(bench: Bench): Promise<Row[]> {
   const one = await Workers.start(bench, 1);
   const two = await Workers.start(bench, 2);
   const { measured } = cores;
+  for (const workers of [one, two]) await workers.warmUp(measured, size.warmUpCalls);
   const everywhere = `${cores.rest},${measured}`;
   const result = await interleaved({
     one: () => one.sample(measured),
@@ -96,6 +97,10 @@ class Workers {
     const crowd = new Crowd(gateway);
     await crowd.grow(MODEL, NODES);
     return new Workers(bench, folder, gateway, crowd, [postgres, redis]);
+  }
+
+  async warmUp(cores: Cores["measured"], calls: number): Promise<void> {
+    for (let left = calls; left > 0;) left -= (await this.sample(cores)).requests;
   }
 
   async sample(cores: Cores["measured"]) {
