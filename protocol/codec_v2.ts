@@ -132,15 +132,14 @@ export function encodeCallV2(
   return frames;
 }
 
-/** CALL alone, with the first part of a body of `bodyBytes`. The rest must follow in BODY frames. */
+/** CALL alone, with the first part of its body. The rest must follow in BODY frames. */
 export function encodeCallStart(
   stream: number,
-  call: Omit<CallHead, "body_bytes">,
+  call: CallHead,
   first: Uint8Array,
-  bodyBytes: number,
   room: Room = freshRoom,
 ): Uint8Array<ArrayBuffer> {
-  const head = encoder.encode(JSON.stringify({ ...call, body_bytes: bodyBytes }));
+  const head = encoder.encode(JSON.stringify(call));
   return callFrame(stream, head, first, room);
 }
 
@@ -384,9 +383,9 @@ function lentProblem(lent: unknown): string | null {
 }
 
 function finishProblem(data: Fields): string | null {
-  const counts = [data.prompt_tokens, data.completion_tokens];
-  const areRight = counts.every((count) => count === null || isCount(count)) &&
-    typeof data.estimated === "boolean";
+  const { prompt_tokens: prompt, completion_tokens: completion, estimated } = data;
+  const areRight = (prompt === null || isCount(prompt)) &&
+    (completion === null || isCount(completion)) && typeof estimated === "boolean";
   if (!areRight) return "its counts are wrong";
   return data.response_id === undefined || isText(data.response_id)
     ? null

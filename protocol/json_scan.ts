@@ -220,7 +220,9 @@ export class ObjectScan {
 
   /** Also called for the items of an outermost array, which are not members. */
   #outermostValueEnds(end: number): void {
-    const [nameStart, nameEnd, start] = [this.#nameStart, this.#nameEnd, this.#valueStart];
+    const nameStart = this.#nameStart;
+    const nameEnd = this.#nameEnd;
+    const start = this.#valueStart;
     if (this.#isObject[1] === 0 || nameEnd - nameStart > MAX_NAME_BYTES) return;
     const name = JSON.parse(decoder.decode(this.bytes.subarray(nameStart, nameEnd))) as string;
     this.members.set(name, { kind: kindOf(this.bytes[start]), start, end });

@@ -123,11 +123,12 @@ export class Names {
   plan(
     asker: Asker,
     name: string,
-    parts: OrderParts & { groups: GroupIds },
+    partsOf: () => OrderParts & { groups: GroupIds },
   ): NamePlan | null {
     const own = asker.ownAliases?.within(this.#aliases).find(name) ?? null;
     const alias = own ?? (this.#aliases.isEmpty ? null : this.#aliases.find(name));
     if (alias === null) return null;
+    const parts = partsOf();
     const { models } = asker;
     const isWhole = models === null || (own === null && models.includes(name));
     const targets = this.#permitted(alias.ordered(parts), isWhole ? null : models, parts.groups);

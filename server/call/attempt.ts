@@ -35,10 +35,15 @@ export interface AttemptParts {
   clock: Clock;
   times: AttemptTimes;
   sink: AnswerSink;
-  /** Whether another node could take the call at once. */
-  hasRoomElsewhere: () => boolean;
-  /** Called once, before the slot is released: the next call on it profits from what this attempt has shown. */
-  onEnd: (end: AttemptEnd) => void;
+  owner: AttemptOwner;
+}
+
+/** The call that an attempt is made for. */
+export interface AttemptOwner {
+  /** Whether another node than this one could take the call at once. */
+  hasRoomElsewhere(node: Node): boolean;
+  /** Called once, before the slot is released: the next call on it profits from what the attempt has shown. */
+  attemptEnded(attempt: Attempt, end: AttemptEnd): void;
 }
 
 export const NO_TALLY: Tally = {
@@ -82,11 +87,12 @@ export class Attempt implements AttemptSink, AnswerSource {
   #cancelSilence = NOTHING;
   #cancelGrace = NOTHING;
   #resolve: (end: AttemptEnd) => void = NOTHING;
+  #unsubscribe = NOTHING;
   #settled: PromiseWithResolvers<void> | null = null;
   #isSettled = false;
 
   constructor(
-    private readonly lease: Lease,
+    readonly lease: Lease,
     private readonly order: Order,
     private readonly parts: AttemptParts,
   ) {}
@@ -136,20 +142,17 @@ export class Attempt implements AttemptSink, AnswerSource {
   }
 
   run(call: Pick<Call, "stopped" | "onStop">): Promise<AttemptEnd> {
-    return new Promise((resolve) => {
-      const unsubscribe = call.onStop(() => {
-        if (call.stopped) this.#abandon({ is: "stopped", error: call.stopped });
-      });
-      this.#resolve = (end) => {
-        unsubscribe();
-        resolve(end);
-      };
-      try {
-        this.#start();
-      } catch (error) {
-        this.#complete(failed("gateway's own error", { cause: error }));
-      }
+    const { promise, resolve } = Promise.withResolvers<AttemptEnd>();
+    this.#resolve = resolve;
+    this.#unsubscribe = call.onStop(() => {
+      if (call.stopped) this.#abandon({ is: "stopped", error: call.stopped });
     });
+    try {
+      this.#start();
+    } catch (error) {
+      this.#complete(failed("gateway's own error", { cause: error }));
+    }
+    return promise;
   }
 
   #start(): void {
@@ -214,9 +217,9 @@ export class Attempt implements AttemptSink, AnswerSource {
 
   /** Nothing of the answer is lost where another node begins it: the call need not wait. */
   #lookElsewhere(): void {
-    const { clock, hasRoomElsewhere } = this.parts;
+    const { clock, owner } = this.parts;
     if (this.#isOver || this.#hasBegun) return;
-    if (hasRoomElsewhere()) {
+    if (owner.hasRoomElsewhere(this.node)) {
       return this.#abandon(failed("busy", { what: "the node's connection is interrupted" }));
     }
     this.#cancelLook = clock.after(LOOK_ELSEWHERE_MS, () => this.#lookElsewhere());
@@ -273,7 +276,8 @@ export class Attempt implements AttemptSink, AnswerSource {
     if (end.is === "failed") this.lease.charge?.waive();
     this.#cancelLook();
     this.#cancelSilence();
-    this.parts.onEnd(end);
+    this.parts.owner.attemptEnded(this, end);
+    this.#unsubscribe();
     this.#resolve(end);
   }
 

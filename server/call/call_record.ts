@@ -7,8 +7,9 @@ import type {
   LedgerEntry,
   ReplaysEntry,
 } from "../store/store.ts";
-import type { Call, CallRequest } from "../schedule/call.ts";
-import type { Choice, Compared } from "../schedule/policy/policy.ts";
+import type { Call } from "../schedule/call.ts";
+import type { Compared } from "../schedule/policy/policy.ts";
+import type { Scheduler } from "../schedule/scheduler.ts";
 import type { Route } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
 import type { Tally } from "../node/attempt.ts";
@@ -41,10 +42,9 @@ export class CallRecord {
   #route: Route | null = null;
   readonly #promptBytes: number;
 
-  /** `choiceOf`: why the request got its node last; null: unknown. */
   constructor(
     private readonly call: Call,
-    private readonly choiceOf: (request: CallRequest) => Choice | null,
+    private readonly scheduler: Pick<Scheduler, "choiceOf">,
   ) {
     this.#promptBytes = call.request.body.bytes.byteLength;
   }
@@ -102,6 +102,7 @@ export class CallRecord {
     const counted = end.is === "stopped" ? withPrompt(reported, this.#promptBytes) : reported;
     const tally = plausible(counted, context, this.#promptBytes, deliveredBytes);
     const who = this.#attempt?.node.who ?? null;
+    const { outcome, status, cause } = resultOf(end, tally, this.hasFailed);
     return {
       id: request.id,
       accountId: request.accountId,
@@ -112,7 +113,9 @@ export class CallRecord {
       model: request.model,
       alias: this.call.alias?.name ?? null,
       stream: request.stream,
-      ...resultOf(end, tally, this.hasFailed),
+      outcome,
+      status,
+      cause,
       promptTokens: tally.promptTokens,
       completionTokens: tally.completionTokens,
       estimated: tally.estimated,
@@ -134,7 +137,7 @@ export class CallRecord {
   /** Of the last attempt, after which the call may have asked for another model. */
   #choice(): ChoiceEntry | null {
     if (this.#attempt === null) return null;
-    const choice = this.choiceOf(this.call.request);
+    const choice = this.scheduler.choiceOf(this.call.request);
     if (choice?.node !== this.#attempt.node) return null;
     const { node, isTrial, compared } = choice;
     return { node: node.who.publicId, isTrial, compared: compared.map(candidateEntry) };

@@ -11,7 +11,7 @@ import type { Lease } from "../schedule/lease.ts";
 import type { Scheduler } from "../schedule/scheduler.ts";
 import type { LedgerEntry } from "../store/store.ts";
 import type { AnswerWriter } from "./answer_writer.ts";
-import { Attempt, type AttemptEnd, type AttemptTimes } from "./attempt.ts";
+import { Attempt, type AttemptEnd, type AttemptOwner, type AttemptTimes } from "./attempt.ts";
 import { CallRecord } from "./call_record.ts";
 import type { Calls } from "./calls.ts";
 import { GatheredAnswer, type GatherLimits } from "./gathered_answer.ts";
@@ -57,7 +57,7 @@ const PROVISIONAL_AFTER_MS = 40;
 /** So many BUSY answers to one call do not count as attempts; further ones do. */
 const MAX_BUSY_BOUNCES = 20;
 
-export class RunningCall {
+export class RunningCall implements AttemptOwner {
   readonly #record: CallRecord;
   #attempt: Attempt | null = null;
   /** Attempts that failed so that the request may be at fault. */
@@ -75,7 +75,7 @@ export class RunningCall {
     private readonly parts: RelayParts,
     private readonly config: RelayConfig,
   ) {
-    this.#record = new CallRecord(call, (request) => parts.scheduler.choiceOf(request));
+    this.#record = new CallRecord(call, parts.scheduler);
     this.#targets = call.alias === null
       ? null
       : new Targets(call, call.alias, parts.scheduler, () => this.#modelChanged());
@@ -175,16 +175,7 @@ export class RunningCall {
       audience: lease.audience,
     };
     const sink = stream ? this.#open() : this.#gather(lease.node);
-    const attempt = new Attempt(lease, order, {
-      clock,
-      times: this.config,
-      sink,
-      hasRoomElsewhere: () => this.#hasRoomElsewhere(lease.node),
-      onEnd: (end) => {
-        this.#record.attemptEnded(end, clock.monotonic());
-        this.#learn(lease, attempt, end);
-      },
-    });
+    const attempt = new Attempt(lease, order, { clock, times: this.config, sink, owner: this });
     this.#attempt = attempt;
     this.#record.attemptStarted(attempt, clock.monotonic());
     return attempt.run(this.call);
@@ -196,9 +187,16 @@ export class RunningCall {
     return this.#opening = new Opening(this.writer, this.parts.clock, this.config);
   }
 
-  #hasRoomElsewhere({ who }: Node): boolean {
+  /** Asked by the attempt: whether another node than its own could take the call at once. */
+  hasRoomElsewhere({ who }: Node): boolean {
     const tried = new Set([...this.#record.tried, who.publicId]);
     return this.parts.scheduler.hasRoom(this.call.request, tried);
+  }
+
+  /** Called by the attempt, before its slot is released: the next call on it profits from what it has shown. */
+  attemptEnded(attempt: Attempt, end: AttemptEnd): void {
+    this.#record.attemptEnded(end, this.parts.clock.monotonic());
+    this.#learn(attempt.lease, attempt, end);
   }
 
   /** Begins to collect an answer; what an attempt before has given of it is discarded. */
@@ -377,7 +375,7 @@ export class RunningCall {
       model: entry.model,
       status: entry.status,
       outcome: entry.outcome,
-      ...(entry.cause === null ? {} : { cause: entry.cause }),
+      cause: entry.cause ?? undefined,
       node: entry.nodeId,
       attempts: entry.attempts,
       prompt_tokens: entry.promptTokens,

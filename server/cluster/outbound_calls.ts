@@ -75,10 +75,10 @@ export class OutboundCalls extends LinkV2 {
     this.open.get(stream)?.sink[change]?.();
   }
 
-  protected override headOf(order: PeerOrder): Omit<PeerCallHead, "body_bytes"> {
+  protected override headOf(order: PeerOrder, bodyBytes: number): PeerCallHead {
     const { node, grant, streamOptions, choices, accountId } = order;
     return {
-      ...super.headOf(order),
+      ...super.headOf(order, bodyBytes),
       node,
       window_bytes: this.windowBytes,
       ...(accountId === undefined ? {} : { account: accountId }),

@@ -61,7 +61,7 @@ const call = {
 
 function frameOfCall(stream: number, bodyBytes: number): Uint8Array {
   const room = (bytes: number) => new Uint8Array(bytes);
-  return encodeCallStart(stream, call, new Uint8Array(), bodyBytes, room);
+  return encodeCallStart(stream, { ...call, body_bytes: bodyBytes }, new Uint8Array(), room);
 }
 
 function start(bodyBytes = 0) {

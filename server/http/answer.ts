@@ -65,6 +65,7 @@ const STREAM_HEADERS: Readonly<AnswerHeaders> = {
   "x-accel-buffering": "no",
 };
 
+const NO_HEADERS: Readonly<AnswerHeaders> = Object.freeze({});
 const NOTHING = (): void => {};
 
 const DONE = "data: [DONE]\n\n";
@@ -88,8 +89,9 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
   #hasBegun = false;
   #isOutgrown = false;
   #failure: ColinkError | null = null;
-  /** Headers from the node that answers. */
-  #nodeHeaders: AnswerHeaders = {};
+  /** Headers from the node that answers, and its public id. */
+  #nodeHeaders: Readonly<AnswerHeaders> = NO_HEADERS;
+  #nodeId: string | null = null;
   #source: AnswerSource | null = null;
   #cancelEarly = NOTHING;
 
@@ -130,11 +132,13 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
   }
 
   head(node: AnsweringNode, headers: Readonly<Record<string, string>>): void {
-    this.#nodeHeaders = { ...headers, "x-colink-node": node.who.publicId };
+    this.#nodeHeaders = headers;
+    this.#nodeId = node.who.publicId;
   }
 
   discardHead(): void {
-    this.#nodeHeaders = {};
+    this.#nodeHeaders = NO_HEADERS;
+    this.#nodeId = null;
   }
 
   /** Commits status 200. */
@@ -274,11 +278,12 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
   #answerHeaders(more: Readonly<AnswerHeaders>): AnswerHeaders {
     const elapsedMs = Math.round(this.clock.monotonic() - this.call.startedMs);
     // The gateway's own headers win: a provider's limits concern its node, not the caller's key.
-    const all = Object.assign(this.#nodeHeaders, this.headers, more);
+    const all: AnswerHeaders = Object.assign({}, this.#nodeHeaders, this.headers, more);
+    if (this.#nodeId !== null) all["x-colink-node"] = this.#nodeId;
     all["openai-processing-ms"] = String(elapsedMs);
     if (this.#isOutgrown) all["x-colink-resumable"] = "no";
     // Frees what a long stream does not need.
-    this.#nodeHeaders = {};
+    this.discardHead();
     return all;
   }
 }

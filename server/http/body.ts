@@ -16,15 +16,11 @@ const LARGE_BYTES = 64 * 1024;
 
 /** Checks a body; a promise for a long one. Throws invalid_json, body_too_deep or invalid_request, and then the bytes are gone. */
 export function checkedBody(received: Uint8Array): CallBody | Promise<CallBody> {
-  const refuse = (error: unknown) => {
-    freeNow(received);
-    return refuseBody(error);
-  };
   try {
     const body = CallBody.inSlices(received);
-    return body instanceof Promise ? body.catch(refuse) : body;
+    return body instanceof Promise ? body.catch((error) => refuseBody(received, error)) : body;
   } catch (error) {
-    return refuse(error);
+    return refuseBody(received, error);
   }
 }
 
@@ -34,7 +30,8 @@ function freeNow({ buffer, byteLength }: Uint8Array): void {
   if (isOwn && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
-function refuseBody(error: unknown): never {
+function refuseBody(received: Uint8Array, error: unknown): never {
+  freeNow(received);
   if (error instanceof JsonFault) throw jsonErrors[error.problem](error.at);
   if (!(error instanceof OtherCase)) throw error;
   const { member: param, message } = error;

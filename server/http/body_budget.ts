@@ -23,10 +23,13 @@ export class BodyBudget {
 
   /** Begins a body of the account, of no bytes yet. */
   hold(accountId: string): HeldBody {
-    return new HeldBody((bytes) => {
-      const full = this.#held.add(accountId, bytes);
-      if (full !== null) throw this.#refusal(full);
-    });
+    return new HeldBody(this, accountId);
+  }
+
+  /** Holds so many bytes more for the account, or fewer. Throws `account_bodies_full` or `gateway_bodies_full`. */
+  add(accountId: string, bytes: number): void {
+    const full = this.#held.add(accountId, bytes);
+    if (full !== null) throw this.#refusal(full);
   }
 
   #refusal(full: FullBudget): ColinkError {
@@ -56,12 +59,15 @@ export class HeldBody {
   #isReleased = false;
   #body: ReceivedBody | null = null;
 
-  constructor(private readonly add: (bytes: number) => void) {}
+  constructor(
+    private readonly budget: Pick<BodyBudget, "add">,
+    private readonly accountId: string,
+  ) {}
 
   /** Holds so many bytes instead of those until now. Throws `account_bodies_full` or `gateway_bodies_full`, and then holds what it did. */
   resize(bytes: number): void {
     if (this.#isReleased) return;
-    this.add(bytes - this.#bytes);
+    this.budget.add(this.accountId, bytes - this.#bytes);
     this.#bytes = bytes;
   }
 
@@ -74,9 +80,12 @@ export class HeldBody {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    const free = () => this.add(-this.#bytes);
-    if (this.#body === null) free();
-    else this.#body.giveUp(free);
+    if (this.#body === null || this.#body.giveUp()) this.#free();
+    else this.#body.onFreed = () => this.#free();
     this.#body = null;
+  }
+
+  #free(): void {
+    this.budget.add(this.accountId, -this.#bytes);
   }
 }

@@ -107,11 +107,11 @@ function planOf(
   { path: endpoint }: EndpointRow,
   { names, scheduler, random, memberships }: PlanParts,
 ): NamePlan | null {
-  return names.plan(key, model, {
+  return names.plan(key, model, () => ({
     groups: names.hasGroups ? memberships.groupsOf(key.accountId) : [],
     random,
     callMs: (target) => scheduler.callMs({ model: target, endpoint }),
-  });
+  }));
 }
 
 /** The bodies are prepared at once: the check's results are not kept, which pin the body's memory. */
@@ -128,8 +128,11 @@ function memberValues(
   asked: string | null,
   settings: ModelSettings | undefined,
 ): Record<string, string> | null {
+  const isOther = asked !== null && asked !== model;
+  // As of most calls: nothing is made for them.
+  if (!isOther && settings?.defaults === undefined) return null;
   const values: Record<string, string> = {};
-  if (asked !== null && asked !== model) values.model = JSON.stringify(model);
+  if (isOther) values.model = JSON.stringify(model);
   for (const [name, members] of Object.entries(defaults)) {
     const value = settings?.defaults?.[name as keyof ModelDefaults];
     const [first = ""] = members;
@@ -202,9 +205,10 @@ function requiredNodeFor(
 
 /** The caller's headers that the endpoint passes on to the node; null: none, as in most calls. */
 function passedHeaders(
-  { headers = [] }: EndpointRow,
+  { headers }: EndpointRow,
   sent: Headers,
 ): Record<string, string> | null {
+  if (headers === undefined) return null;
   const found = headers.flatMap((name) => {
     const value = sent.get(name);
     return value === null ? [] : [[name, value]];

@@ -74,30 +74,27 @@ export function withinLimit(
   allowance = "",
 ): void | Promise<void> {
   // The key's own limit first: a call that it refuses is not counted for the account.
-  const ownVerdict = key.rpm === null
-    ? null
-    : limiter.take(`${allowance}key:${key.family}`, key.rpm);
-  return whenKnown(ownVerdict, (own) => {
+  const own = key.rpm === null ? null : limiter.take(`${allowance}key:${key.family}`, key.rpm);
+  const withinAll = (own: Verdict | null) => {
     if (own !== null && !own.allowed) throw refusedBy("key", own, headers);
-    return whenKnown(
-      limiter.take(allowance + key.accountId, key.accountRpm ?? defaultRpm),
-      (all) => {
-        if (!all.allowed) throw refusedBy("account", all, headers);
-        setLimitHeaders(headers, own !== null && own.remaining < all.remaining ? own : all);
-      },
-    );
-  });
+    const all = limiter.take(allowance + key.accountId, key.accountRpm ?? defaultRpm);
+    return all instanceof Promise
+      ? all.then((all) => countedFor(own, all, headers))
+      : countedFor(own, all, headers);
+  };
+  return own instanceof Promise ? own.then(withinAll) : withinAll(own);
+}
+
+/** `own`: of the key; null: it has no limit of its own. `all`: of its account. */
+function countedFor(own: Verdict | null, all: Verdict, headers: AnswerHeaders): void {
+  if (!all.allowed) throw refusedBy("account", all, headers);
+  setLimitHeaders(headers, own !== null && own.remaining < all.remaining ? own : all);
 }
 
 /** Gives the call back to the limits of its key and its account. */
 export function giveBack(key: Key, limiter: Limiter, defaultRpm: number): void {
   if (key.rpm !== null) limiter.giveBack(`key:${key.family}`, key.rpm);
   limiter.giveBack(key.accountId, key.accountRpm ?? defaultRpm);
-}
-
-/** Without a promise where the value is there already: most gateways keep their limits in memory. */
-function whenKnown<T, R>(value: T | Promise<T>, use: (value: T) => R): R | Promise<Awaited<R>> {
-  return value instanceof Promise ? value.then(use) as Promise<Awaited<R>> : use(value);
 }
 
 function refusedBy(

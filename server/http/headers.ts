@@ -42,7 +42,8 @@ export function callHeaders(
   { requestIdHeader }: ErrorFormat,
   sent: Headers,
 ): AnswerHeaders {
-  const headers: AnswerHeaders = { "x-request-id": requestId, ...v1Headers(sent) };
+  const headers: AnswerHeaders = { "x-request-id": requestId };
+  Object.assign(headers, v1Headers(sent));
   if (requestIdHeader !== null) headers[requestIdHeader] = requestId;
   return headers;
 }

@@ -7,9 +7,10 @@ import type { Admission, Demand } from "./usage_budgets.ts";
 import { SharedAnswer, type StoredTerms } from "../call/shared_answer.ts";
 import { tooManyNames } from "../call/shared_answers.ts";
 import { responseIdIn } from "../call/stored_responses.ts";
-import type { Call } from "../schedule/call.ts";
+import type { AnswerRoom, Call } from "../schedule/call.ts";
 import { ColinkError } from "../base/error.ts";
-import { HttpAnswer } from "./answer.ts";
+import { type CallMemory, HttpAnswer } from "./answer.ts";
+import type { AnswerBudget } from "./answer_budget.ts";
 import { checkedBody, readBody } from "./body.ts";
 import type { HeldBody } from "./body_budget.ts";
 import { type InferenceRequest, readCall, TOKEN_LIMITS } from "./call_reader.ts";
@@ -139,10 +140,7 @@ function run(
 ): Promise<Response> {
   const { request, headers, address } = received;
   const { config, clock, relay } = parts;
-  const memory = {
-    begins: () => held.release(),
-    hold: (bytes: number) => parts.answerBudget.add(key.accountId, bytes),
-  };
+  const memory = new HeldByCall(held, parts.answerBudget, key.accountId);
   const connection = connectionOf(received, parts);
   const writer = new HttpAnswer(call, endpoint, clock, config, headers, connection, memory);
   const cancelLimits = limitTime(request, call, writer, parts);
@@ -153,6 +151,23 @@ function run(
     forgive(writer.failure, key, address, parts);
   });
   return writer.response;
+}
+
+/** A call's body, and what is held of its answer. */
+class HeldByCall implements CallMemory {
+  constructor(
+    private readonly body: HeldBody,
+    private readonly answers: AnswerBudget,
+    private readonly accountId: string,
+  ) {}
+
+  begins(): void {
+    this.body.release();
+  }
+
+  hold(bytes: number): AnswerRoom {
+    return this.answers.add(this.accountId, bytes);
+  }
 }
 
 /** Runs the call for its caller, and for those who ask for its answer again. */
@@ -246,19 +261,22 @@ function limitTime(
   const onGone = () => call.stop("caller_gone");
   if (signal.aborted) onGone();
   // Never removed: stopping a call that has ended is harmless, and the signal is freed with its request.
-  signal.addEventListener("abort", onGone, { once: true });
+  signal.addEventListener("abort", onGone, ONCE);
   const onLate = () => call.stop("deadline_exceeded");
   const cancelDeadline = clock.after(config.deadlineMs, onLate);
   const timeoutMs = sdkTimeoutMs(headers);
-  const cancelTimeout = timeoutMs === null ? null : clock.after(timeoutMs, () => {
+  if (timeoutMs === null) return cancelDeadline;
+  const cancelTimeout = clock.after(timeoutMs, () => {
     // SDKs wait so long for a whole answer, or for the beginning of a stream.
     if (!writer.hasBegun) onLate();
   });
   return () => {
     cancelDeadline();
-    cancelTimeout?.();
+    cancelTimeout();
   };
 }
+
+const ONCE = { once: true };
 
 /** How long the caller's SDK says that it waits; null: it does not say. */
 function sdkTimeoutMs(headers: Headers): number | null {

@@ -106,12 +106,12 @@ export function respond(
     if (revoked === keyId) stop("key_revoked");
   });
   const caller = { id: requestId, startedMs, request: { stream }, stop };
-  const { ending, ...others } = connectionOf(received, parts);
+  const sentOn = connectionOf(received, parts);
   const connection = {
-    ...others,
+    progress: () => sentOn.progress(),
     ending: () => {
       unsubscribe();
-      ending();
+      sentOn.ending();
     },
   };
   const writer = new HttpAnswer(caller, endpoint, parts.clock, parts.config, headers, connection);
@@ -128,17 +128,25 @@ export function respond(
 }
 
 /** The connection of a call, which may be silent for as long as its limits let it. */
-export function connectionOf(
-  { request, server, port }: InferenceRequest,
-  { config, sendQueues }: AppParts,
-): BodyConnection {
+export function connectionOf(received: InferenceRequest, parts: AppParts): BodyConnection {
   // The relay has its own limits; Bun's idle timer would end the call of a node that thinks for long.
-  server.timeout(request, 0);
-  return {
-    // Closes the connection of a caller that neither takes the rest nor sends another request.
-    ending: () => server.timeout(request, config.callerIdleMs / 1000),
-    progress: () => sendQueues.of(port, server.requestIP(request)?.port),
-  };
+  received.server.timeout(received.request, 0);
+  return new CallerConnection(received, parts);
+}
+
+class CallerConnection implements BodyConnection {
+  constructor(private readonly received: InferenceRequest, private readonly parts: AppParts) {}
+
+  /** Closes the connection of a caller that neither takes the rest nor sends another request. */
+  ending(): void {
+    const { request, server } = this.received;
+    server.timeout(request, this.parts.config.callerIdleMs / 1000);
+  }
+
+  progress(): Promise<string | null> {
+    const { request, server, port } = this.received;
+    return this.parts.sendQueues.of(port, server.requestIP(request)?.port);
+  }
 }
 
 /** Tells requests apart: two with the same digest ask for the same answer. */

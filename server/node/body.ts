@@ -5,12 +5,14 @@ import type { Body } from "./attempt.ts";
 
 const decoder = new TextDecoder();
 const GIVEN_UP = new Uint8Array();
+const NOTHING = (): void => {};
 
 export class ReceivedBody implements Body {
   #bytes: Uint8Array;
   #digest: number | bigint | null = null;
   #copies = 0;
-  #onFreed = () => {};
+  /** Called when a body that was given up waits in no copy any more. */
+  onFreed: () => void = NOTHING;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -33,20 +35,19 @@ export class ReceivedBody implements Body {
   copied(): () => void {
     this.#copies++;
     return () => {
-      if (--this.#copies === 0) this.#onFreed();
+      if (--this.#copies === 0) this.onFreed();
     };
   }
 
   /**
-   * Frees the memory: the call's node has the body, and no other will need it. `onFreed` is called when
-   * no copy of it waits to be sent either.
+   * Frees the memory: the call's node has the body, and no other will need it. False: a copy waits to
+   * be sent, and `onFreed` is called once none does.
    */
-  giveUp(onFreed: () => void = () => {}): void {
+  giveUp(): boolean {
     // The call may still fail, and is then told from others by its body.
     this.#digest ??= Bun.hash(this.#bytes);
     this.#bytes = GIVEN_UP;
-    if (this.#copies === 0) onFreed();
-    else this.#onFreed = onFreed;
+    return this.#copies === 0;
   }
 }
 

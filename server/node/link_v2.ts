@@ -71,27 +71,61 @@ const NO_SOCKET: Socket = Object.freeze({
   getBufferedAmount: () => 0,
 });
 
-interface OpenStream {
-  sink: AttemptSink;
+/** How the attempt of a stream steers it. */
+interface StreamOwner {
+  grant(stream: OpenStream, bytes: number): void;
+  cancel(stream: OpenStream): void;
+  forget(stream: OpenStream): void;
+}
+
+class OpenStream implements RunningAttempt {
   /** Until HEAD, which shows that the node has it. */
   order: Order | null;
   /** STREAM bytes that have arrived, and those that CREDIT has granted. */
-  receivedBytes: number;
-  grantedBytes: number;
-  isCancelled: boolean;
+  receivedBytes = 0;
+  grantedBytes = 0;
+  isCancelled = false;
   /** Whether the node has just come back, and may say once that it lacks the call. */
-  mayBeMissing: boolean;
+  mayBeMissing = false;
   /** Whether the caller asked for a stream. */
-  isStream: boolean;
-  head: Head | null;
-  /** STREAM bytes that the node may still send. */
-  credit: number;
+  readonly isStream: boolean;
+  head: Head | null = null;
   /** Bytes that were sent to the caller and not granted again yet. */
-  consumed: number;
-  chunks: number;
-  finish: Finish | null;
+  ungrantedBytes = 0;
+  chunks = 0;
+  finish: Finish | null = null;
   /** The body of an answer other than 2xx, once it has begun. */
-  rejection: RejectionBody | null;
+  rejection: RejectionBody | null = null;
+  /** Once it is final. */
+  #tally: Tally | null = null;
+
+  constructor(
+    private readonly owner: StreamOwner,
+    readonly id: number,
+    readonly sink: AttemptSink,
+    order: Order,
+    /** STREAM bytes that the node may still send. */
+    public credit: number,
+  ) {
+    this.order = order;
+    this.isStream = order.stream;
+  }
+
+  tally(): Tally {
+    return this.finish === null ? tallyOf(this) : this.#tally ??= tallyOf(this);
+  }
+
+  consumed(bytes: number): void {
+    this.owner.grant(this, bytes);
+  }
+
+  cancel(): void {
+    this.owner.cancel(this);
+  }
+
+  forget(): void {
+    this.owner.forget(this);
+  }
 }
 
 /** On the wire, an attempt is a numbered stream. A number is never used twice on one connection. */
@@ -139,32 +173,32 @@ export class LinkV2 extends Link<number, OpenStream> {
       return null;
     }
     const id = ++this.#lastStream;
-    const stream: OpenStream = {
-      sink,
-      order,
-      receivedBytes: 0,
-      grantedBytes: 0,
-      isCancelled: false,
-      mayBeMissing: false,
-      isStream: order.stream,
-      head: null,
-      credit: this.windowBytes,
-      consumed: 0,
-      chunks: 0,
-      finish: null,
-      rejection: null,
-    };
+    const stream = new OpenStream(this, id, sink, order, this.windowBytes);
     this.open.set(id, stream);
-    if (!this.#sendCall(id, order)) {
-      this.end(id);
-      return null;
-    }
-    return {
-      tally: () => tallyOf(stream),
-      consumed: (bytes) => this.#grant(id, stream, bytes),
-      cancel: () => this.#cancel(id, stream),
-      forget: () => this.end(id),
-    };
+    if (this.#sendCall(id, order)) return stream;
+    this.end(id);
+    return null;
+  }
+
+  /** Grants half a window at a time: not a frame per chunk, and early enough that no node has to wait. */
+  grant(stream: OpenStream, bytes: number): void {
+    stream.ungrantedBytes += bytes;
+    if (stream.ungrantedBytes < this.windowBytes / 2 || !this.open.has(stream.id)) return;
+    stream.credit += stream.ungrantedBytes;
+    stream.grantedBytes += stream.ungrantedBytes;
+    this.send(encodeCredit(stream.id, stream.ungrantedBytes));
+    stream.ungrantedBytes = 0;
+  }
+
+  cancel(stream: OpenStream): void {
+    if (!this.open.has(stream.id)) return;
+    stream.isCancelled = true;
+    this.outbox.drop(stream.id);
+    this.send(encodeCancel(stream.id));
+  }
+
+  forget({ id }: OpenStream): void {
+    this.end(id);
   }
 
   get hasCalls(): boolean {
@@ -459,16 +493,18 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   /** The head of the order's CALL. */
-  protected headOf(order: Order): Omit<CallHead, "body_bytes"> {
-    return {
+  protected headOf(order: Order, bodyBytes: number): CallHead {
+    const head: CallHead = {
       id: order.attemptId,
       endpoint: order.endpoint,
-      ...(order.headers === null ? {} : { headers: order.headers }),
       model: order.model,
       stream: order.stream,
       hide_usage: order.stream && !order.wantsUsage,
-      ...(order.audience === undefined ? {} : { audience: order.audience }),
+      body_bytes: bodyBytes,
     };
+    if (order.headers !== null) head.headers = order.headers;
+    if (order.audience !== undefined) head.audience = order.audience;
+    return head;
   }
 
   /** The failure of an attempt that an ERROR reports. */
@@ -504,32 +540,14 @@ export class LinkV2 extends Link<number, OpenStream> {
     return all;
   }
 
-  /** Grants half a window at a time: not a frame per chunk, and early enough that no node has to wait. */
-  #grant(id: number, stream: OpenStream, bytes: number): void {
-    stream.consumed += bytes;
-    if (stream.consumed < this.windowBytes / 2 || !this.open.has(id)) return;
-    stream.credit += stream.consumed;
-    stream.grantedBytes += stream.consumed;
-    this.send(encodeCredit(id, stream.consumed));
-    stream.consumed = 0;
-  }
-
   /** Returns false if the frame was dropped. */
   #sendCall(id: number, order: Order): boolean {
     const { bytes } = order.body;
     const first = this.outbox.take(bytes);
-    const head = this.headOf(order);
-    const frame = encodeCallStart(id, head, first, bytes.byteLength, sharedRoom);
+    const frame = encodeCallStart(id, this.headOf(order, bytes.byteLength), first, sharedRoom);
     if (this.socket.send(frame) === 0) return false;
     this.outbox.add(id, bytes, first.byteLength);
     return true;
-  }
-
-  #cancel(id: number, stream: OpenStream): void {
-    if (!this.open.has(id)) return;
-    stream.isCancelled = true;
-    this.outbox.drop(id);
-    this.send(encodeCancel(id));
   }
 }
 

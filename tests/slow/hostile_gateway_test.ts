@@ -316,7 +316,7 @@ describe("a flood of BODY frames", () => {
     return frame;
   };
   const begin = (gateway: HostileGateway, bodyBytes: number) =>
-    gateway.send(encodeCallStart(1, head, new Uint8Array(), bodyBytes));
+    gateway.send(encodeCallStart(1, { ...head, body_bytes: bodyBytes }, new Uint8Array()));
 
   test("without bytes ends the link, and costs the node no memory", async () => {
     const { gateway, program } = await start(2);
