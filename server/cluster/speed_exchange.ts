@@ -87,11 +87,13 @@ function isPeerSpeed(value: unknown): value is PeerSpeed {
 
 function isSpeed(value: unknown): boolean {
   const speed = (value ?? {}) as Partial<SpeedRecord>;
-  const { slowdowns, fit, hit_rate = 2, first_error, end_error } = speed;
+  const { slowdowns, read_slowdowns = [], fit, hit_rate = 2, first_error, end_error } = speed;
   const { ms_per_token, load_ms, hits_looked, answers, log_tokens } = speed;
   return [ms_per_token, load_ms, hit_rate, hits_looked, answers, log_tokens].every(isAmount) &&
-    hit_rate <= 1 && Array.isArray(slowdowns) &&
-    [...slowdowns, first_error, end_error].every((one) => one === null || isAmount(one)) &&
+    hit_rate <= 1 && Array.isArray(slowdowns) && Array.isArray(read_slowdowns) &&
+    [...slowdowns, ...read_slowdowns, first_error, end_error].every((one) =>
+      one === null || isAmount(one)
+    ) &&
     (fit === null || Array.isArray(fit) && fit.length === 4 && fit.every(isAmount));
 }
 

@@ -11,6 +11,7 @@ import { type Prefix, prefixesOf } from "./conversation.ts";
 import { HeldPrefixes } from "./held_prefixes.ts";
 import { NodeSpeed } from "./node_speed.ts";
 import { type NodeEnds, SlotEnds } from "./slot_ends.ts";
+import { ANSWER_TOKENS } from "./typical_call.ts";
 import {
   type Candidate,
   type Choice,
@@ -43,11 +44,22 @@ const UNLOADED_AFTER_MS = 5 * 60 * 1000;
 /** How long loading takes until it is measured, at a node that says that the model is not loaded. */
 const FIRST_LOAD_MS = 5_000;
 
+/** The part of a typical answer's time until its first token, at a node that was not measured. */
+const FIRST_PART = 0.1;
+
 /** A node whose answers are longer than others' by more than this factor has that much less counted of them. */
 const LONGER = 1.03;
 
-/** So many answers of a node say how long its answers are. */
+/**
+ * Longer than chance makes answers. An honest node's are too long by chance at times, and too short
+ * at others, which gains it nothing: so that this gains a liar nothing either, it has a little more
+ * deducted.
+ */
+const FAR_LONGER = 1.25;
+
+/** So many answers of a node say how long its answers are. Before, they count up to so many times what was expected. */
 const SOME_ANSWERS = 5;
+const MOST_EXPECTED = 3;
 
 /** What a node holds of a shorter body is read in less time than is worth a look. */
 const MIN_HELD_BYTES = 1_000;
@@ -414,7 +426,13 @@ export class Auto implements Policy {
     const before = speed.logMs;
     const tokens = timing.completionTokens ?? 0;
     // More tokens than the answer has bytes are not believed.
-    const believed = Math.min(tokens, Math.max(1, timing.answerBytes ?? tokens));
+    const believed = Math.min(
+      tokens,
+      Math.max(1, timing.answerBytes ?? tokens),
+      speed.answers < SOME_ANSWERS && pool.lengthWeights > 0
+        ? MOST_EXPECTED * plan.tokens
+        : Infinity,
+    );
     const counted = believed / surplusOf(speed, pool);
     const running = (plan.running + Math.max(1, node.active)) / 2;
     const held = plan.held.get(nodeKey) ?? 0;
@@ -424,12 +442,12 @@ export class Auto implements Policy {
       this.#compare(speed, plan, timing, counted, chars);
     }
     const { firstTokenMs } = timing;
-    const overdueMs = firstTokenMs === null ? 0 : firstTokenMs - speed.readMs(chars);
+    const overdueMs = firstTokenMs === null ? 0 : firstTokenMs - speed.readMs(chars, plan.running);
     if (known !== undefined && plan.mayLoad && overdueMs > 500) {
       speed.loadMs += (speed.loadMs === 0 ? 1 : 0.3) * (overdueMs - speed.loadMs);
     } else {
       if (known !== undefined && held > 0 && firstTokenMs !== null) {
-        this.#learnHit(speed, plan.promptChars, held, firstTokenMs);
+        this.#learnHit(speed, plan, held, firstTokenMs);
       }
       const { durationMs } = timing;
       speed.learn({
@@ -437,6 +455,7 @@ export class Auto implements Policy {
         tokens: counted,
         claimedTokens: tokens,
         running,
+        reading: plan.running,
         firstMs: firstTokenMs,
         durationMs,
       });
@@ -445,7 +464,7 @@ export class Auto implements Policy {
     this.#keep(pool, nodeKey, speed);
     if (counted > 0) this.#lengths.learn(model, accountId, counted);
     if (plan.prefixes !== null) {
-      this.#held.keep(plan.prefixes, tokens * 4, nodeKey, nowMs);
+      this.#held.keep(plan.prefixes, counted * 4, nodeKey, nowMs);
     }
     this.#forgetOldest(nowMs);
     return known === undefined || speed.logMs < before;
@@ -464,15 +483,17 @@ export class Auto implements Policy {
     expected.isMeasured = speed !== null;
     expected.heldChars = plan.held.size === 0 ? 0 : plan.held.get(node.who.nodeKey) ?? 0;
     if (speed === null) {
-      expected.endMs = meanMs(pool);
-      expected.firstMs = expected.endMs / 10;
+      const typicalMs = meanMs(pool);
+      expected.firstMs = typicalMs * FIRST_PART;
+      expected.endMs = expected.firstMs +
+        typicalMs * (1 - FIRST_PART) * plan.tokens / ANSWER_TOKENS;
       return;
     }
     const chars = plan.promptChars - expected.heldChars * speed.hitRate;
     expected.loadMs = mayLoad(node, request, speed, plan.nowMs)
       ? speed.loadMs || (node.factsOf(request.model).loaded === false ? FIRST_LOAD_MS : 0)
       : 0;
-    expected.firstMs = expected.loadMs + speed.readMs(chars);
+    expected.firstMs = expected.loadMs + speed.readMs(chars, running);
     expected.endMs = expected.firstMs + plan.tokens * speed.msPerToken(running);
   }
 
@@ -481,8 +502,14 @@ export class Auto implements Policy {
       node.factsOf(model).loaded === false;
   }
 
-  #learnHit(speed: NodeSpeed, promptChars: number, held: number, firstMs: number): void {
-    const [hitMs, missMs] = [speed.readMs(promptChars - held), speed.readMs(promptChars)];
+  #learnHit(
+    speed: NodeSpeed,
+    { promptChars, running }: Plan,
+    held: number,
+    firstMs: number,
+  ): void {
+    const hitMs = speed.readMs(promptChars - held, running);
+    const missMs = speed.readMs(promptChars, running);
     // Where reading costs next to nothing, a hit cannot be told from a miss.
     if (missMs < hitMs * 1.2 + 20) return;
     const isHit = firstMs < (hitMs + missMs) / 2 ? 1 : 0;
@@ -661,7 +688,8 @@ function surplusOf(speed: NodeSpeed, pool: Pool): number {
   const weightOfOthers = pool.lengthWeights - SOME_ANSWERS;
   if (speed.answers < SOME_ANSWERS || weightOfOthers <= 0) return 1;
   const ofOthers = (pool.logTokens - SOME_ANSWERS * speed.logTokens) / weightOfOthers;
-  return Math.max(1, Math.exp(speed.logTokens - ofOthers) / LONGER);
+  const surplus = Math.exp(speed.logTokens - ofOthers);
+  return surplus <= LONGER ? 1 : surplus <= FAR_LONGER ? surplus : surplus * LONGER;
 }
 
 /** What a typical answer takes on average at the nodes that were measured. */

@@ -9,6 +9,31 @@ const NEWEST_WEIGHT = 0.3;
 /** Weight of the newest answer in what changes slowly. */
 const SLOW_WEIGHT = 0.1;
 
+/** A first token that is so many times as late or as soon as expected is far off. */
+const FAR_OFF = 1.5;
+
+/** So many in a row that are far off in one direction show that the node has changed; one alone may be an accident. */
+const FAR_OFF_IN_A_ROW = 3;
+
+/** Characters that are read in the time in which one token is written, until that was measured: servers read some 25 times as fast. */
+const READ_CHARS_PER_TOKEN = 100;
+
+/** How much the assumed slope counts beside the measured one, as a part of the squared mean length. */
+const RIDGE = 0.01;
+
+/**
+ * A line may be so many times as steep as one through the origin: what surrounds a short prompt in
+ * its request is not read.
+ */
+const STEEPEST = 4;
+
+/** One first token in ten is to be below the least: so rises and falls balance. */
+const LEAST_RISE = 1.2 ** 0.1;
+const LEAST_FALL = 1.2 ** -0.9;
+
+/** Times below this are not told apart in judging how far off one was. */
+const GRAIN_MS = 10;
+
 /** Weight of the newest answer in the average of the answers' lengths. */
 const LENGTH_WEIGHT = 0.015;
 
@@ -32,6 +57,8 @@ export interface Work {
   readonly tokens: number;
   /** Calls that run on the node meanwhile, this one included. */
   readonly running: number;
+  /** Those that run while it is read; default: as many. */
+  readonly reading?: number;
 }
 
 /** An answer as it was measured. */
@@ -56,6 +83,8 @@ export interface SpeedRecord {
   ms_per_token: number;
   /** By level of concurrency; null: not measured there. */
   slowdowns: (number | null)[];
+  /** The same of reading. */
+  read_slowdowns?: (number | null)[];
   /** x, y, xx and xy of the fit; null: not measured. */
   fit: [number, number, number, number] | null;
   load_ms: number;
@@ -72,11 +101,17 @@ export class NodeSpeed {
   #msPerToken = 0;
   /** How many times as long a token takes at each level of concurrency. */
   readonly #slowdowns: number[] = [];
+  /** How many times as long the first token takes at each level of concurrency. */
+  readonly #readSlowdowns: number[] = [];
+  /** First tokens in a row that were far off: negative, sooner; positive, later. */
+  #farOff = 0;
   /** From which the time to the first token is fitted to the length of what is read. */
   #fit: Fit | null = null;
   /** The fitted line. */
   #slope = 0;
   #baseMs = 0;
+  /** A tenth of the first tokens came sooner than this would come alone. */
+  #leastMs = 0;
   /** How long the model takes to load; 0: not measured. */
   loadMs = 0;
   /** The part of the prompts expected in the cache that was there. */
@@ -102,8 +137,8 @@ export class NodeSpeed {
   #steps: (number | undefined)[] = [];
   #lastSteps: (number | undefined)[] = [];
 
-  expected({ chars, tokens, running }: Work): Times {
-    const firstMs = this.readMs(chars);
+  expected({ chars, tokens, running, reading = running }: Work): Times {
+    const firstMs = this.readMs(chars, reading);
     return { firstMs, endMs: firstMs + tokens * this.msPerToken(running) };
   }
 
@@ -112,9 +147,10 @@ export class NodeSpeed {
     return this.expected({ chars: PROMPT_CHARS, tokens: ANSWER_TOKENS, running: 1 }).endMs;
   }
 
-  /** Until the first token of an answer to so much that must be read. */
-  readMs(chars: number): number {
-    return this.#baseMs + this.#slope * chars;
+  /** Until the first token of an answer to so much that must be read, with so many calls running. */
+  readMs(chars: number, running = 1): number {
+    const aloneMs = Math.max(this.#leastMs, this.#baseMs + this.#slope * chars);
+    return aloneMs * this.#readSlowdown(levelOf(running));
   }
 
   msPerToken(running: number): number {
@@ -156,6 +192,7 @@ export class NodeSpeed {
     return {
       ms_per_token: this.#msPerToken,
       slowdowns: Array.from(this.#slowdowns, (slowdown) => slowdown ?? null),
+      read_slowdowns: Array.from(this.#readSlowdowns, (slowdown) => slowdown ?? null),
       fit: fit === null ? null : [fit.x, fit.y, fit.xx, fit.xy],
       load_ms: this.loadMs,
       hit_rate: this.hitRate,
@@ -172,10 +209,10 @@ export class NodeSpeed {
     this.isAdopted = true;
     this.#steps = [];
     this.#msPerToken = record.ms_per_token;
-    this.#slowdowns.length = 0;
-    for (const [level, slowdown] of record.slowdowns.slice(0, LEVELS).entries()) {
-      if (slowdown !== null) this.#slowdowns[level] = slowdown;
-    }
+    copy(record.slowdowns, this.#slowdowns);
+    copy(record.read_slowdowns ?? [], this.#readSlowdowns);
+    this.#farOff = 0;
+    this.#leastMs = 0;
     const [x, y, xx, xy] = record.fit ?? [0, 0, 0, 0];
     this.#fitTo({ x, y, xx, xy });
     if (record.fit === null) this.#fit = null;
@@ -188,40 +225,66 @@ export class NodeSpeed {
     this.endError = record.end_error;
   }
 
-  learn({ chars, tokens, claimedTokens, running, firstMs, durationMs }: Measured): void {
+  learn(
+    { chars, tokens, claimedTokens, running, reading = running, firstMs, durationMs }: Measured,
+  ): void {
     this.isAdopted = false;
     const isFirst = this.answers++ === 0;
     this.#steps = [];
     // An answer without tokens is read alone; one in one piece does not show when its first token was there.
     const readMs = tokens === 0 ? durationMs : firstMs;
-    if (readMs !== null) this.#learnReading(chars, readMs);
+    if (readMs !== null) this.#learnReading(chars, readMs, levelOf(reading));
+    if (tokens > 0) {
+      const firstOrExpectedMs = firstMs ?? this.readMs(chars, reading);
+      const writtenMs = Math.max(0, durationMs - firstOrExpectedMs);
+      this.#learnWriting(writtenMs / tokens, levelOf(running), isFirst);
+    }
+    if (this.#fit !== null) this.#fitTo(this.#fit);
     if (tokens === 0) return;
-    const writtenMs = Math.max(
-      0,
-      durationMs - (firstMs ?? Math.min(this.readMs(chars), durationMs)),
-    );
-    this.#learnWriting(writtenMs / tokens, levelOf(running), isFirst);
     const weight = Math.max(LENGTH_WEIGHT, 1 / this.answers);
     this.logTokens += weight * (Math.log(claimedTokens) - this.logTokens);
   }
 
-  #learnReading(chars: number, ms: number): void {
+  /**
+   * Least squares that forget, of what relative to the expected time is noise: an overhead, and a time
+   * per character. A single time that is far off counts as if it were at the edge of that.
+   */
+  #learnReading(chars: number, ms: number, level: number): void {
     const fit = this.#fit;
-    const newest = { x: chars, y: ms, xx: chars * chars, xy: chars * ms };
-    if (fit === null) return this.#fitTo(newest);
-    // Once all was read 2 times as slowly or fast as expected, the node has changed, and what it was counts less.
-    const ratio = (ms + 20) / (this.readMs(chars) + 20);
-    const weight = ratio > 2 || ratio < 0.5 ? NEWEST_WEIGHT : SLOW_WEIGHT;
+    const slowdown = this.#readSlowdown(level);
+    let alone = ms / slowdown;
+    if (fit === null) {
+      this.#leastMs = alone;
+      this.#fit = sampleOf(chars, alone);
+      return;
+    }
+    this.#leastMs = this.#leastMs === 0
+      ? alone
+      : this.#leastMs * (alone < this.#leastMs ? LEAST_FALL : LEAST_RISE);
+    const expectedMs = this.readMs(chars);
+    const ratio = (alone + GRAIN_MS) / (expectedMs + GRAIN_MS);
+    const side = ratio > FAR_OFF ? 1 : ratio < 1 / FAR_OFF ? -1 : 0;
+    this.#farOff = side === 0 ? 0 : this.#farOff * side > 0 ? this.#farOff + side : side;
+    const hasChanged = Math.abs(this.#farOff) >= FAR_OFF_IN_A_ROW;
+    const bounded = Math.min(FAR_OFF, Math.max(1 / FAR_OFF, ratio));
+    if (!hasChanged) {
+      alone = Math.max(0, bounded * (expectedMs + GRAIN_MS) - GRAIN_MS);
+      if (level > 0) this.#readSlowdowns[level] = slowdownAfter(slowdown, bounded);
+    }
+    // The spread of a time grows with it: short prompts say more of the overhead than long ones.
+    const meanMs = Math.max(1, fit.y);
+    const trust = Math.min(2, Math.max(0.1, (meanMs / Math.max(1, expectedMs)) ** 2));
+    const weight = hasChanged ? NEWEST_WEIGHT : SLOW_WEIGHT * trust;
+    const newest = sampleOf(chars, alone);
     for (const key of ["x", "y", "xx", "xy"] as const) {
       fit[key] += weight * (newest[key] - fit[key]);
     }
-    this.#fitTo(fit);
   }
 
   #fitTo(fit: Fit): void {
     this.#fit = fit;
-    this.#slope = slopeOf(fit);
-    this.#baseMs = Math.max(0, fit.y - this.#slope * fit.x);
+    this.#slope = slopeOf(fit, this.#msPerToken / READ_CHARS_PER_TOKEN);
+    this.#baseMs = fit.y - this.#slope * fit.x;
   }
 
   #learnWriting(msPerToken: number, level: number, isFirst: boolean): void {
@@ -234,6 +297,15 @@ export class NodeSpeed {
     // A node that has slowed down as a whole says nothing of its calls among each other.
     if (measured > 2 * slowdown || slowdown > 2 * measured) return;
     this.#slowdowns[level] = slowdown + SLOW_WEIGHT * (measured - slowdown);
+  }
+
+  /** As measured at the level, else as at the nearest lower one that was. */
+  #readSlowdown(level: number): number {
+    for (let known = level; known > 0; known--) {
+      const slowdown = this.#readSlowdowns[known];
+      if (slowdown !== undefined) return slowdown;
+    }
+    return 1;
   }
 
   /** As measured at the level, else from the nearest lower one that was. */
@@ -258,12 +330,27 @@ function exactLevelOf(running: number): number {
   return running < 1.5 ? 0 : Math.min(LEVELS - 1, Math.round(Math.log2(running)));
 }
 
-/** Of the fitted line; between samples of about one length, that of a line through the origin. */
-function slopeOf({ x, y, xx, xy }: Fit): number {
+/** Of the fitted line, towards the assumed slope as far as the lengths are alike; never above that of a line through the origin. */
+function slopeOf({ x, y, xx, xy }: Fit, assumed: number): number {
   if (x <= 0) return 0;
   const proportional = y / x;
-  const ridge = 0.05 * x * x;
+  const ridge = RIDGE * x * x;
   const variance = Math.max(0, xx - x * x);
-  const slope = (xy - x * y + ridge * proportional) / (variance + ridge);
-  return Math.min(Math.max(0, slope), proportional);
+  const prior = assumed === 0 ? proportional : assumed;
+  const slope = (xy - x * y + ridge * prior) / (variance + ridge);
+  return Math.min(Math.max(0, slope), STEEPEST * proportional);
+}
+
+function sampleOf(chars: number, ms: number): Fit {
+  return { x: chars, y: ms, xx: chars * chars, xy: chars * ms };
+}
+
+/** Reading is not faster among other calls. */
+function slowdownAfter(before: number, ratio: number): number {
+  return Math.max(1, before * ratio ** SLOW_WEIGHT);
+}
+
+function copy(from: readonly (number | null)[], to: number[]): void {
+  to.length = 0;
+  for (const [level, one] of from.slice(0, LEVELS).entries()) if (one !== null) to[level] = one;
 }
