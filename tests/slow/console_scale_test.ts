@@ -1,6 +1,8 @@
-/** The console with long lists: a thousand nodes, a hundred thousand calls. */
+/** The console with long lists: a thousand nodes, a hundred thousand calls, ten thousand users. */
 
+import { Database } from "bun:sqlite";
 import { beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import type { CallView, NodeView } from "../../api/mod.ts";
 import { en } from "../../web/i18n/en.ts";
@@ -56,6 +58,51 @@ test("a hundred thousand calls are scrolled through without a jolt", () =>
     expect(await page.locator("li button[aria-expanded]").count()).toBeLessThan(100);
     expect(longest).toBeLessThan(LIMIT_MS);
   }));
+
+test("ten thousand users are listed, sorted, searched and paged through without a jolt", () =>
+  inTab(browser, { baseURL: gateway.url }, async ({ context }, page) => {
+    addUsers(10_000);
+    await signInBehindThePage(context, { ...owner, email: "user-00000@example.com" });
+    await page.goto("/admin?tab=settings");
+    const rows = page.locator("tbody tr");
+    const longest = await longestTaskMs(browser, page, async () => {
+      await page.getByText(en.admin.tabs.users, { exact: true }).click();
+      await page.getByLabel(en.admin.sort).selectOption("made");
+      await rows.filter({ hasText: "user-09999@" }).waitFor();
+      for (let count = 100; count <= USERS_PAGED_THROUGH; count += 50) {
+        await page.getByRole("button", { name: en.admin.more }).click();
+        await rows.nth(count - 1).waitFor({ state: "attached" });
+      }
+      await page.locator("[data-filter]").fill("user-04711@");
+      await rows.filter({ hasText: "user-04711@" }).waitFor();
+    });
+    expect(await rows.count()).toBe(1);
+    expect(longest).toBeLessThan(LIMIT_MS);
+  }));
+
+/** More than one pages through instead of searching. */
+const USERS_PAGED_THROUGH = 500;
+
+/** Writes accounts with the password of `owner` to the gateway's own database; the first is an administrator. */
+function addUsers(count: number): void {
+  using database = new Database(join(gateway.dataDir, "colink.db"));
+  database.exec("pragma busy_timeout = 5000");
+  const columns = database.query<{ name: string }, []>("pragma table_info(accounts)").all()
+    .map(({ name }) => name);
+  const own = {
+    id: "'id-' || n",
+    email: "printf('user-%05d@example.com', n)",
+    total_api_calls: "n",
+    role: "iif(n = 0, 'admin', 'user')",
+  };
+  const values = columns.map((name) => own[name as keyof typeof own] ?? name);
+  database.exec(`
+    with recursive numbers(n) as (select 0 union all select n + 1 from numbers where n < ${
+    count - 1
+  })
+    insert into accounts (${columns}) select ${values} from numbers, (select * from accounts limit 1)
+  `);
+}
 
 /** Larger pages than the gateway's, because many small ones would take most of the test's time. */
 const PAGE = 4000;
