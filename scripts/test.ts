@@ -90,8 +90,16 @@ async function providePython(found: Promise<PythonFound>): Promise<string> {
 }
 
 async function provideServices(): Promise<string | void> {
-  const { postgres, redis, pgbouncer, chromium, nginx, haproxy } = requirements;
-  const all: Requirement[] = [postgres, redis, pgbouncer, chromium, nginx, haproxy];
+  const { postgres, redis, pgbouncer, chromium, nginx, haproxy, promtool } = requirements;
+  const all: Requirement[] = [
+    postgres,
+    redis,
+    pgbouncer,
+    chromium,
+    nginx,
+    haproxy,
+    promtool,
+  ];
   const needed = all.filter(({ instead }) => instead === undefined || !process.env[instead]);
   const installed = await provide(needed);
   return installed.length > 0 ? `installed ${installed.join(", ")}` : undefined;

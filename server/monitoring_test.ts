@@ -1,13 +1,14 @@
 /** docs/monitoring/ fits what the gateway measures, and Prometheus accepts it. */
 
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parser } from "@prometheus-io/lezer-promql";
 import { parse } from "yaml";
 import { Budgets } from "./base/budgets.ts";
 import { gauges } from "./gauges.ts";
 import { Metrics } from "./http/metrics.ts";
+import type { DashboardInJson } from "./testing/dashboard_in_json.ts";
 
 const docs = join(import.meta.dir, "../docs");
 const folder = join(docs, "monitoring");
@@ -20,19 +21,15 @@ interface Rule {
 const rules = (parse(read("monitoring/alerts.yaml")) as { groups: { rules: Rule[] }[] }).groups
   .flatMap((group) => group.rules);
 
-interface Panel {
-  id: number;
-  title: string;
-  gridPos: { x: number; y: number; w: number; h: number };
-  targets?: { expr: string }[];
-}
-const { panels } = JSON.parse(read("monitoring/dashboard.json")) as { panels: Panel[] };
+const { panels } = JSON.parse(read("monitoring/dashboard.json")) as DashboardInJson;
 
 const expressions = [
   ...rules.map(({ alert, expr }) => [alert, expr] as const),
-  ...panels.flatMap(({ title, targets = [] }) =>
-    // Grafana puts its own values in before it asks.
-    targets.map(({ expr }) => [title, expr.replaceAll("$__rate_interval", "5m")] as const)
+  ...panels.flatMap((panel) =>
+    panel.type === "row" ? [] : panel.targets.map(({ expr }) =>
+      // Grafana puts its own values in before it asks.
+      [panel.title ?? "", expr.replaceAll("$__rate_interval", "5m")] as const
+    )
   ),
 ];
 
@@ -83,13 +80,42 @@ test("docs/monitoring.md explains every alert", () => {
   }
 });
 
+test("the dashboard has the shape that Grafana publishes, with every member known to it", () => {
+  // Within the repository, so that the compiler finds the packages.
+  const cache = join(docs, "../node_modules/.cache");
+  mkdirSync(cache, { recursive: true });
+  const scratch = mkdtempSync(join(cache, "dashboard-"));
+  try {
+    const file = join(scratch, "dashboard.ts");
+    writeFileSync(
+      file,
+      `import type { DashboardInJson } from "../../../server/testing/dashboard_in_json.ts";\n` +
+        `export const dashboard: DashboardInJson = ${read("monitoring/dashboard.json")};\n`,
+    );
+    const options = [
+      "--ignoreConfig",
+      "--noEmit",
+      "--strict",
+      "--skipLibCheck",
+      "--allowImportingTsExtensions",
+    ];
+    const modules = ["--module", "esnext", "--moduleResolution", "bundler"];
+    const tsc = join(docs, "../node_modules/typescript/bin/tsc");
+    const { stdout } = Bun.spawnSync([process.execPath, tsc, ...options, ...modules, file]);
+    expect(stdout.toString()).toBe("");
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+});
+
 test("no two panels of the dashboard overlap, and each has its own number", () => {
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
-  const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+  const places = panels.map(({ gridPos }) => gridPos!);
+  const cells = places.flatMap(({ x, y, w, h }) =>
     Array.from({ length: w * h }, (_, i) => `${x + i % w},${y + Math.floor(i / w)}`)
   );
   expect(new Set(cells).size).toBe(cells.length);
-  expect(panels.every(({ gridPos: { x, w } }) => x + w <= 24)).toBe(true);
+  expect(places.every(({ x, w }) => x + w <= 24)).toBe(true);
 });
 
 const promtool = Bun.which("promtool");

@@ -12,6 +12,8 @@ export interface Requirement {
   brew: string;
   /** The variable that makes it unnecessary, if any. */
   instead?: string;
+  /** Whether its tests are left out where it can be neither found nor installed. */
+  isOptional?: true;
 }
 
 /** One row a program. */
@@ -43,6 +45,13 @@ export const requirements = Object.freeze({
     debian: "pgbouncer",
     brew: "pgbouncer",
   },
+  promtool: {
+    name: "promtool",
+    find: () => which("promtool"),
+    debian: "prometheus",
+    brew: "prometheus",
+    isOptional: true,
+  },
   nginx: { name: "nginx", find: () => which("nginx"), debian: "nginx-light", brew: "nginx" },
   haproxy: {
     name: "HAProxy",
@@ -54,16 +63,23 @@ export const requirements = Object.freeze({
 
 /**
  * Makes sure that all of them are here; as root on Debian it installs what is missing, which takes
- * a minute. Resolves with what it installed. Throws, naming every missing one, where it may not.
+ * a minute. Resolves with what it installed. Throws, naming every missing one that is not optional,
+ * where it may not.
  */
 export async function provide(needed: readonly Requirement[]): Promise<string[]> {
   const missing = needed.filter((one) => one.find() === null);
   if (missing.length === 0) return [];
-  if (process.getuid?.() !== 0 || which("apt-get") === null) throw new Error(advice(missing));
-  await installPackages(missing.map((one) => one.debian));
+  const mayInstall = process.getuid?.() === 0 && which("apt-get") !== null;
+  const isVital = missing.some((one) => !one.isOptional);
+  if (mayInstall) {
+    await installPackages(missing.map((one) => one.debian)).catch((error) => {
+      if (isVital) throw error;
+    });
+  }
   const still = missing.filter((one) => one.find() === null);
-  if (still.length > 0) throw new Error(advice(still));
-  return missing.map((one) => one.debian);
+  const vital = still.filter((one) => !one.isOptional);
+  if (vital.length > 0) throw new Error(advice(vital));
+  return missing.filter((one) => !still.includes(one)).map((one) => one.debian);
 }
 
 function advice(missing: readonly Requirement[]): string {
