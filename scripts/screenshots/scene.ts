@@ -296,8 +296,8 @@ async function askModel(page: Page): Promise<void> {
 
 async function compareModels(page: Page): Promise<void> {
   await tool(page, 0);
-  await tool(page, 3);
   await askModel(page);
+  await tool(page, 3);
 }
 
 async function tool(page: Page, nth: number): Promise<void> {

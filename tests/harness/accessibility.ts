@@ -13,12 +13,12 @@ export async function accessibilityFaults(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(", ")}`);
 }
 
-/** Opens a page and inspects it, narrow and wide, light and dark. */
+/** Opens a page and inspects it, at a phone's, a tablet's and a desk's width, light and dark. */
 export async function inspect(page: Page, path: string, title: string): Promise<void> {
   await page.goto(path);
   await page.getByRole("heading", { level: 1, name: title }).waitFor();
   await page.locator("[data-part=skeleton]").waitFor({ state: "detached" });
-  for (const width of [360, 1280]) {
+  for (const width of [360, 768, 1280]) {
     await page.setViewportSize({ width, height: 800 });
     const drawn = await page.evaluate<number>("document.documentElement.scrollWidth");
     expect({ path, drawn }).toEqual({ path, drawn: width });

@@ -70,7 +70,7 @@ test(
     await page.getByRole("listitem").filter({ hasText: en.home.checks.secure.title })
       .getByText(en.home.toDo).waitFor();
     await inspect(page, "/", en.overview.title);
-    for (const tab of ["users", "nodes", "settings", "audit"]) {
+    for (const tab of Object.keys(en.admin.tabs)) {
       await inspect(page, `/admin?tab=${tab}`, en.admin.title);
     }
     await page.goto("/admin?tab=groups");
@@ -122,6 +122,8 @@ test(
     for (const tool of [en.keys.edit, en.keys.rotate, en.keys.revoke]) {
       await inspectDialog(page, button(page, tool("ci")), tool("ci"));
     }
+    const use = en.keys.use(en.keys.own.api);
+    await inspectDialog(page, button(page, use), use);
 
     await page.goto("/playground");
     await page.locator("[data-part=samples] button").first().click();
@@ -134,6 +136,10 @@ test(
     await button(page, en.playground.compare).click();
     await button(page, en.playground.settings).click();
     await inspectAsIs(page, "two models and their settings");
+    await button(page, en.playground.settings).click();
+    await page.setViewportSize({ width: 360, height: 740 });
+    const settings = button(page.getByRole("main"), en.playground.settings);
+    await inspectDialog(page, settings, "the settings on a phone");
   }),
   60_000,
 );

@@ -14,12 +14,15 @@ interface Props {
   title: string;
   /** A sentence below the title. */
   text?: string | undefined;
-  width?: "narrow" | "wide";
+  /** A sheet stands at the window's lower edge. */
+  width?: "narrow" | "wide" | "sheet";
   /** Called once the dialog is closed. */
   onClose?: (() => void) | undefined;
   /** Mounted only while the dialog is open, so that its state starts afresh each time. */
   children: ComponentChildren;
 }
+
+const widths = { narrow: "", wide: style.wide, sheet: style.sheet } as const;
 
 export function Dialog({ isOpen, title, text, width = "narrow", onClose, children }: Props) {
   const dialog = useModal(isOpen);
@@ -30,7 +33,7 @@ export function Dialog({ isOpen, title, text, width = "narrow", onClose, childre
   return (
     <dialog
       ref={dialog}
-      class={width === "wide" ? `${style.dialog} ${style.wide}` : style.dialog}
+      class={`${style.dialog} ${widths[width]}`}
       aria-labelledby={`${id}-title`}
       aria-describedby={text ? `${id}-text` : undefined}
       onClose={() => {

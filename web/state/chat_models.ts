@@ -28,6 +28,19 @@ export function chatModels(models: readonly ModelView[]): string[] {
   return ofNow(models).map(({ id }) => id).sort();
 }
 
+export interface ChatModels {
+  /** Whether a call would be taken at once, or would wait. */
+  state: "ready" | "busy";
+  names: readonly string[];
+}
+
+/** As `chatModels`, those first that would take a call at once; a state without models is left out. */
+export function chatModelsByState(models: readonly ModelView[]): ChatModels[] {
+  return (["ready", "busy"] as const)
+    .map((state) => ({ state, names: chatModels(models.filter((one) => one.state === state)) }))
+    .filter(({ names }) => names.length > 0);
+}
+
 /**
  * The model to begin with: one of the preferred ones if it can chat now, else the first that answers
  * soonest; the empty string: there is none.

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ModelView } from "../../api/mod.ts";
-import { chatModels, firstChoice } from "./chat_models.ts";
+import { chatModels, chatModelsByState, firstChoice } from "./chat_models.ts";
 
 function model(id: string, change: {
   endpoint?: string;
@@ -49,4 +49,14 @@ test("else it is the one that answers soonest: with a free slot, and in memory",
   expect(firstChoice([busy, cold, warm], [])).toBe("c");
   expect(firstChoice([busy, cold], [])).toBe("b");
   expect(firstChoice([embedder], [])).toBe("");
+});
+
+test("models are grouped by whether they would take a call at once", () => {
+  const busy = model("c", { state: "busy" });
+  const models = [model("b"), busy, model("a"), model("d", { state: "unavailable" })];
+  expect(chatModelsByState(models)).toEqual([
+    { state: "ready", names: ["a", "b"] },
+    { state: "busy", names: ["c"] },
+  ]);
+  expect(chatModelsByState([busy])).toEqual([{ state: "busy", names: ["c"] }]);
 });

@@ -70,6 +70,7 @@ export const admin = {
   noInvitesText: "Create one for each person you want to invite.",
   inviteColumns: { state: "State", usedBy: "Used by", by: "Created by", until: "Valid until" },
   inviteStates: { open: "Open", used: "Used", expired: "Expired", revoked: "Revoked" },
+  revoke: "Revoke",
   revokeInvite: (note: string) => `Revoke the invite ${note}`,
   noNodesTitle: "No node has connected yet",
   noNodesText: "Nodes appear here once they have connected.",

@@ -6,6 +6,7 @@ export const playground = {
   title: "Playground",
   model: "Model",
   modelOf: (column: number) => `Model ${number.format(column)}`,
+  modelStates: { ready: "Answer at once", busy: "Busy: calls wait" },
   noModel: "No model is online",
   gone: (model: string) => `${model} (offline)`,
   compare: "Compare",

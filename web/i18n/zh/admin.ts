@@ -71,6 +71,7 @@ export const admin: Messages["admin"] = {
   noInvitesText: "每邀请一个人，就创建一个。",
   inviteColumns: { state: "状态", usedBy: "使用者", by: "创建者", until: "有效至" },
   inviteStates: { open: "可用", used: "已使用", expired: "已过期", revoked: "已撤销" },
+  revoke: "撤销",
   revokeInvite: (note) => `撤销邀请 ${note}`,
   noNodesTitle: "还没有节点接入过",
   noNodesText: "接入过的节点都会列在这里。",

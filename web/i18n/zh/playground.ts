@@ -7,6 +7,7 @@ export const playground: Messages["playground"] = {
   title: "试验场",
   model: "模型",
   modelOf: (column) => `模型 ${number.format(column)}`,
+  modelStates: { ready: "立即可用", busy: "繁忙，需要排队" },
   noModel: "没有模型在线",
   gone: (model) => `${model}（已离线）`,
   compare: "对比",

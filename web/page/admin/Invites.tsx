@@ -143,7 +143,7 @@ function InviteTable({ invites, onChange }: InviteTableProps) {
                   aria-disabled={isBusy.value}
                   onClick={() => revoke(id)}
                 >
-                  {messages.value.keys.revokeAction}
+                  {messages.value.admin.revoke}
                 </button>
               )}
             </td>

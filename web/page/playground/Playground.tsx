@@ -5,19 +5,21 @@ import { useEffect } from "preact/hooks";
 import { useRoute } from "preact-iso/router";
 import type { UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
+import { Dialog } from "../../part/Dialog.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { useTitle } from "../../part/Page.tsx";
-import { chatModels, firstChoice } from "../../state/chat_models.ts";
+import { chatModels, chatModelsByState, firstChoice } from "../../state/chat_models.ts";
 import { kept } from "../../state/kept.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
+import { media } from "../../state/media.ts";
 import { CodeDialog } from "./CodeDialog.tsx";
 import { Composer } from "./Composer.tsx";
 import { Conversation } from "./conversation.ts";
 import { belongTo, keep, markOpen, openConversation } from "./history.ts";
 import { HistoryDialog } from "./HistoryDialog.tsx";
 import type { UserMessage } from "./chat_request.ts";
-import { Settings } from "./Settings.tsx";
+import { SettingFields, Settings } from "./Settings.tsx";
 import { Toolbar } from "./Toolbar.tsx";
 import { Transcript } from "./Transcript.tsx";
 import * as style from "./Playground.module.css";
@@ -25,6 +27,9 @@ import * as style from "./Playground.module.css";
 const REFRESH_MS = 5000;
 /** The model that was used last. */
 const lastModel = kept("playground.model", (text) => text ?? "");
+
+/** Where the settings have no room beside the conversation. */
+const isNarrow = media("(max-width: 60rem)");
 
 export function Playground() {
   return <Guarded>{(user) => <Chat user={user} />}</Guarded>;
@@ -83,7 +88,7 @@ function Chat({ user }: { user: UserView }) {
       <h1 class="off-screen">{t.title}</h1>
       <Toolbar
         conversation={current}
-        models={models}
+        models={offered && chatModelsByState(offered)}
         areSettingsOpen={areSettingsOpen}
         onNew={() => begin(new Conversation())}
         onCode={() => dialog.value = "code"}
@@ -104,7 +109,12 @@ function Chat({ user }: { user: UserView }) {
           onStop={() => current.stop()}
         />
       </div>
-      {areSettingsOpen.value && <Settings conversation={current} />}
+      {!isNarrow.value && areSettingsOpen.value && <Settings conversation={current} />}
+      {isNarrow.value && (
+        <Dialog isOpen={areSettingsOpen} title={t.settings} width="sheet">
+          <SettingFields conversation={current} />
+        </Dialog>
+      )}
       {dialog.value === "code" && (
         <CodeDialog
           body={current.lastBody(t.samples[0])}

@@ -20,13 +20,26 @@ const ranges: readonly Range[] = [
   { name: "maxTokens", min: 1, max: 1_000_000, step: 1 },
 ];
 
-export function Settings({ conversation }: { conversation: Conversation }) {
+interface Props {
+  conversation: Conversation;
+}
+
+/** Beside the conversation. */
+export function Settings({ conversation }: Props) {
+  return (
+    <aside class={style.settings} aria-label={messages.value.playground.settings}>
+      <SettingFields conversation={conversation} />
+    </aside>
+  );
+}
+
+export function SettingFields({ conversation }: Props) {
   const t = messages.value.playground;
   const id = useId();
   const set = (name: keyof Parameters, value: number | null) =>
     conversation.parameters.value = { ...conversation.parameters.value, [name]: value };
   return (
-    <aside class={style.settings} aria-label={t.settings}>
+    <>
       <div class={formStyle.field}>
         <label for={id}>{t.system}</label>
         <textarea
@@ -47,7 +60,7 @@ export function Settings({ conversation }: { conversation: Conversation }) {
           onChange={(value) => set(range.name, value)}
         />
       ))}
-    </aside>
+    </>
   );
 }
 

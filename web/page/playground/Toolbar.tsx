@@ -2,6 +2,7 @@
 
 import type { Signal } from "@preact/signals";
 import { Icon, type IconName } from "../../part/Icon.tsx";
+import type { ChatModels } from "../../state/chat_models.ts";
 import { messages } from "../../state/locale.ts";
 import type { Conversation } from "./conversation.ts";
 import { buttonClass } from "../../part/button.ts";
@@ -11,7 +12,7 @@ import * as buttonStyle from "../../part/button.module.css";
 interface Props {
   conversation: Conversation;
   /** Models online now; null until known. */
-  models: readonly string[] | null;
+  models: readonly ChatModels[] | null;
   areSettingsOpen: Signal<boolean>;
   onNew: () => void;
   onCode: () => void;
@@ -26,7 +27,7 @@ export function Toolbar({ conversation, models, areSettingsOpen, ...on }: Props)
     conversation.models.value = chosen.map((one, i) => (i === column ? model : one));
   const compare = () => {
     const [first = ""] = chosen;
-    const other = models?.find((one) => one !== first) ?? first;
+    const other = namesIn(models)?.find((one) => one !== first) ?? first;
     conversation.models.value = isComparing ? [first] : [first, other];
   };
   return (
@@ -60,7 +61,7 @@ export function Toolbar({ conversation, models, areSettingsOpen, ...on }: Props)
 
 interface PickerProps {
   label: string;
-  models: readonly string[] | null;
+  models: readonly ChatModels[] | null;
   model: string;
   onChoose: (model: string) => void;
 }
@@ -68,7 +69,7 @@ interface PickerProps {
 /** A model that has gone offline stays chosen and is marked as offline. */
 function ModelPicker({ label, models, model, onChoose }: PickerProps) {
   const t = messages.value.playground;
-  const isGone = models !== null && model !== "" && !models.includes(model);
+  const isGone = model !== "" && namesIn(models)?.includes(model) === false;
   return (
     <select
       class={style.picker}
@@ -78,11 +79,20 @@ function ModelPicker({ label, models, model, onChoose }: PickerProps) {
     >
       {models?.length === 0 && model === "" && <option value="">{t.noModel}</option>}
       {isGone && <option value={model}>{t.gone(model)}</option>}
-      {models?.map((name) => (
-        <option key={name} value={name} selected={name === model}>{name}</option>
-      ))}
+      {models?.map(({ state, names }) => {
+        const options = names.map((name) => (
+          <option key={name} value={name} selected={name === model}>{name}</option>
+        ));
+        return models.length === 1
+          ? options
+          : <optgroup key={state} label={t.modelStates[state]}>{options}</optgroup>;
+      })}
     </select>
   );
+}
+
+function namesIn(models: readonly ChatModels[] | null): string[] | undefined {
+  return models?.flatMap(({ names }) => names);
 }
 
 interface ToolProps {
