@@ -3,9 +3,9 @@
 import { readFileSync } from "node:fs";
 import { getCACertificates } from "node:tls";
 import type { NodeConfig } from "./config/config.ts";
+import { type Env, proxyFor } from "./http/proxy_for.ts";
 import type { SocketOptions, World } from "./world.ts";
 
-type Env = Readonly<Record<string, string | undefined>>;
 type NetworkConfig = Pick<NodeConfig, "ca_file" | "client_cert_file" | "client_key_file">;
 
 export class Network {
@@ -29,7 +29,6 @@ export class Network {
   /** The world by way of this network. */
   around(world: World): Pick<World, "fetch" | "connect"> {
     return {
-      // The runtime's own fetch obeys the environment's proxies.
       fetch: (url, init) => {
         const tls = this.#ca === undefined || !url.startsWith("https:")
           ? {}
@@ -60,27 +59,4 @@ export class Network {
 export function keepLoopbackDirect(env: Record<string, string | undefined>): void {
   const exceptions = [env.no_proxy || env.NO_PROXY, "localhost", "127.0.0.1", "::1", "[::1]"];
   env.NO_PROXY = env.no_proxy = exceptions.filter(Boolean).join();
-}
-
-/** The proxy that the environment names for an address; undefined: none, as for this machine itself. */
-export function proxyFor({ protocol, hostname, port }: URL, env: Env): string | undefined {
-  const named = (name: string) => env[name.toLowerCase()] || env[name];
-  const isSecure = protocol === "wss:" || protocol === "https:";
-  const proxy = named(isSecure ? "HTTPS_PROXY" : "HTTP_PROXY") || named("ALL_PROXY");
-  if (!proxy || isLoopback(hostname)) return undefined;
-  const ownPort = port || (isSecure ? "443" : "80");
-  const exceptions = (named("NO_PROXY") ?? "").split(",").map((one) => one.trim().toLowerCase());
-  const isExcepted = exceptions.some((exception) => {
-    const [, host = "", onlyPort = ownPort] =
-      /^(?:\*?\.)?(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(exception) ?? [];
-    if (exception === "*") return true;
-    const fits = hostname === host || hostname.endsWith(`.${host}`);
-    return host !== "" && fits && onlyPort === ownPort;
-  });
-  if (isExcepted) return undefined;
-  return proxy.includes("://") ? proxy : `http://${proxy}`;
-}
-
-function isLoopback(hostname: string): boolean {
-  return /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }

@@ -1,7 +1,8 @@
 /** Which proxy leads to an address, by the environment. */
 
 import { expect, test } from "bun:test";
-import { keepLoopbackDirect, proxyFor } from "./network.ts";
+import { proxyFor } from "./http/proxy_for.ts";
+import { keepLoopbackDirect } from "./network.ts";
 
 const proxies = { HTTPS_PROXY: "http://secure:1", HTTP_PROXY: "plain:2" };
 const cases: [url: string, env: Record<string, string>, proxy: string | undefined][] = [

@@ -1,6 +1,8 @@
 /** What a node needs from outside: clock, randomness, HTTP, sockets, a log. Tests and simulations pass their own. */
 
 import { type Log, silentLog } from "../log/log.ts";
+import type { HttpResponse } from "./http/http_response.ts";
+import { type HttpRequest, PullingFetch } from "./http/pulling_fetch.ts";
 
 /** Cancels a timer; harmless twice and after it fired. */
 export type CancelTimer = () => void;
@@ -39,7 +41,7 @@ export interface World {
   todayMs(): number;
   /** At least 0, less than 1. */
   random(): number;
-  fetch(url: string, init: RequestInit): Promise<Response>;
+  fetch(url: string, request: HttpRequest): Promise<HttpResponse>;
   /** Binary messages arrive as ArrayBuffers. */
   connect(
     url: string,
@@ -54,12 +56,15 @@ export interface World {
   log: Log;
 }
 
+/** Bun's sockets are read only when asked; elsewhere the runtime's own fetch is used. */
+const pulling = "Bun" in globalThis ? new PullingFetch(process.env) : null;
+
 /** The real world, without a log, on Bun and on Deno. */
 export const realWorld: World = {
   nowMs: () => performance.now(),
   todayMs: () => Date.now(),
   random: () => Math.random(),
-  fetch: (url, init) => fetch(url, init),
+  fetch: (url, request) => pulling?.send(url, request) ?? fetch(url, request as RequestInit),
   connect: (url, headers, protocols, more = {}) => {
     // Both runtimes take headers here; the standard's type lacks them.
     const options = {

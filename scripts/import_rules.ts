@@ -25,7 +25,14 @@ const everyServerRoom = [
 const base = ["server/base", "server/texts.ts", "protocol", "release", "text"];
 
 /** What the node's rooms may import besides the rooms below them. */
-const clientBase = ["client/world.ts", "client/texts.ts", "protocol", "release", "text"];
+const clientBase = [
+  "client/world.ts",
+  "client/http",
+  "client/texts.ts",
+  "protocol",
+  "release",
+  "text",
+];
 
 const insideAdapter = ["claude", "messages", "openai", "sse", "upstream"]
   .map((name) => `client/adapter/${name}`);
@@ -83,7 +90,8 @@ export const rooms: readonly Room[] = [
       "service",
     ],
   },
-  { path: "client/world.ts", may: ["log"] },
+  { path: "client/http", may: [] },
+  { path: "client/world.ts", may: ["log", "client/http"] },
   { path: "client/texts.ts", may: ["text"] },
   {
     path: "client/link",
@@ -107,7 +115,7 @@ export const rooms: readonly Room[] = [
     path: "client/adapter/upstream",
     may: [...clientBase, "client/adapter", "client/adapter/sse"],
   },
-  { path: "client/adapter/sse", may: ["protocol", "client/adapter"] },
+  { path: "client/adapter/sse", may: ["protocol", "client/http", "client/adapter"] },
   {
     path: "server/http",
     may: ["server/http/console", ...below("call", "schedule", "node", "account", "limit")],

@@ -1,5 +1,6 @@
 /** An HTTP client for Anthropic's API: sends requests, reads streams, errors and model lists. */
 
+import type { HttpHeaders, HttpResponse } from "../../http/http_response.ts";
 import type { World } from "../../world.ts";
 import { type AdapterCall, type ListedModel, UpstreamFailure } from "../adapter.ts";
 import { parseKeeping, toJsonText } from "../raw_json.ts";
@@ -45,7 +46,7 @@ export class ClaudeUpstream {
     const { signal } = call;
     const response = await this.upstream.post(path, body, { stream, signal }, headers);
     const nowMs = this.world.todayMs();
-    const readHeaders = (all: Headers) => claudeHeaders(all, nowMs);
+    const readHeaders = (all: HttpHeaders) => claudeHeaders(all, nowMs);
     if (!response.ok) {
       const read = readError ?? claudeError;
       throw await readFailure(response, signal, this.upstream, nowMs, read, readHeaders);
@@ -55,7 +56,7 @@ export class ClaudeUpstream {
   }
 
   /** Reads a whole answer. Throws an UpstreamFailure for one that is too large or breaks off. */
-  readWhole(response: Response, signal: AbortSignal): Promise<string> {
+  readWhole(response: HttpResponse, signal: AbortSignal): Promise<string> {
     return this.upstream.answers.read(response, signal);
   }
 
@@ -64,7 +65,7 @@ export class ClaudeUpstream {
    * the end and then falls silent or closes. Throws an UpstreamFailure for an error event or a
    * truncated stream.
    */
-  async *events(response: Response, signal: AbortSignal): AsyncIterable<EventJson> {
+  async *events(response: HttpResponse, signal: AbortSignal): AsyncIterable<EventJson> {
     const sniffed = isEventStream(response)
       ? { isObject: false, response }
       : await beginsWithObject(response, signal);

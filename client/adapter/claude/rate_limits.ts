@@ -1,5 +1,6 @@
 /** The Anthropic headers that callers may see, with rate limits under OpenAI's names too. */
 
+import type { HttpHeaders } from "../../http/http_response.ts";
 import { relayedHeaders } from "../upstream/relayed_headers.ts";
 
 const PARTS = ["limit", "remaining", "reset"] as const;
@@ -11,7 +12,7 @@ const units: Readonly<Record<string, readonly string[]>> = Object.freeze({
 });
 
 /** `nowMs`: the time of day. */
-export function claudeHeaders(headers: Headers, nowMs: number): Record<string, string> {
+export function claudeHeaders(headers: HttpHeaders, nowMs: number): Record<string, string> {
   const translated = Object.entries(units).flatMap(([unit, sources]) => {
     const source = sources.find((name) => headers.has(`anthropic-ratelimit-${name}-limit`));
     return source === undefined ? [] : PARTS.flatMap((part) => {

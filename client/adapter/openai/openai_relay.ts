@@ -1,5 +1,6 @@
 /** Relays calls to an OpenAI-compatible server in the caller's own dialect, and repairs what such servers get wrong. */
 
+import type { HttpResponse } from "../../http/http_response.ts";
 import { withMember } from "../../../protocol/mod.ts";
 import type { World } from "../../world.ts";
 import { type AdapterCall, type Piece, UpstreamFailure } from "../adapter.ts";
@@ -48,7 +49,7 @@ export class OpenAiRelay {
       : this.#events(sniffed.response, dialect.stream, call);
   }
 
-  #events(response: Response, stream: DialectStream, call: AdapterCall): AsyncIterator<Piece> {
+  #events(response: HttpResponse, stream: DialectStream, call: AdapterCall): AsyncIterator<Piece> {
     const relay = this.#relay(stream, call, new PassthroughScanner(call));
     return new StreamedAnswer(new ResponseBody(response, call.signal), relay);
   }
@@ -58,7 +59,7 @@ export class OpenAiRelay {
     return new EventRelay(stream.follow(), failureIn, call, scanner);
   }
 
-  async #post(call: AdapterCall): Promise<Response> {
+  async #post(call: AdapterCall): Promise<HttpResponse> {
     const body = withMember(call.bodyText, "model", JSON.stringify(call.model));
     const response = await this.upstream.post(pathBelowBase(call.endpoint), body, call);
     if (!response.ok) {
@@ -71,7 +72,7 @@ export class OpenAiRelay {
 
   /** Answers of endpoints that do not stream may be large; those are passed on as they arrive. */
   async #unstreamed(
-    response: Response,
+    response: HttpResponse,
     dialect: OpenAiDialect,
     call: AdapterCall,
   ): Promise<AsyncIterator<Piece>> {
@@ -82,7 +83,7 @@ export class OpenAiRelay {
   }
 
   async #whole(
-    response: Response,
+    response: HttpResponse,
     dialect: OpenAiDialect,
     call: AdapterCall,
   ): Promise<string[]> {
@@ -97,7 +98,7 @@ export class OpenAiRelay {
 
   /** Expands a whole answer into the requested stream. */
   async #expanded(
-    response: Response,
+    response: HttpResponse,
     dialect: OpenAiDialect,
     call: AdapterCall,
   ): Promise<string[]> {

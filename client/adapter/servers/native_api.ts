@@ -1,5 +1,6 @@
 /** A server's own API, beside the OpenAI-compatible one that is below the base URL. Never rejects. */
 
+import type { HttpResponse } from "../../http/http_response.ts";
 import { isObject, type Json } from "../json_object.ts";
 import { discard, readWhole } from "../sse/event_stream.ts";
 import type { Upstream } from "../upstream/upstream.ts";
@@ -51,7 +52,7 @@ export class NativeApi {
     }
   }
 
-  #send(path: string, bodyText: string, signal: AbortSignal): Promise<Response> {
+  #send(path: string, bodyText: string, signal: AbortSignal): Promise<HttpResponse> {
     return this.upstream.post(`../${path}`, bodyText, { stream: false, signal });
   }
 }

@@ -1,5 +1,6 @@
 /** Reads an upstream's answer, as server-sent events or whole. */
 
+import type { BodyReader, HttpResponse } from "../../http/http_response.ts";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { UpstreamFailure } from "../adapter.ts";
 import type { EndWait } from "./end_wait.ts";
@@ -16,7 +17,7 @@ const LINGER_MS = 1_000;
  * that ends, or with the wait.
  */
 export async function* readEvents(
-  response: Response,
+  response: HttpResponse,
   signal: AbortSignal,
   endWait?: () => EndWait | null,
 ): AsyncIterable<EventSourceMessage> {
@@ -61,7 +62,7 @@ export class EventParser {
 
 /** Reads the whole body as text. Throws an UpstreamFailure for a lost connection or more than `maxBytes`. */
 export async function readWhole(
-  response: Response,
+  response: HttpResponse,
   signal: AbortSignal,
   maxBytes: number,
   /** Called with the size until now, before more is read; may throw. */
@@ -95,7 +96,7 @@ export interface BegunAnswer {
 
 /** Reads a whole answer up to a size. The caller must release the `body` of a longer one. */
 export async function beginWhole(
-  response: Response,
+  response: HttpResponse,
   signal: AbortSignal,
   maxBytes: number,
 ): Promise<BegunAnswer> {
@@ -133,14 +134,14 @@ function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
 }
 
 /** The body's length where the headers guarantee one of at most `maxBytes`; a compressed body's is unknown. */
-function knownSize({ headers }: Response, maxBytes: number): number | null {
+function knownSize({ headers }: HttpResponse, maxBytes: number): number | null {
   const length = headers.get("content-length");
   const isKnown = length !== null && Number(length) <= maxBytes && !headers.has("content-encoding");
   return isKnown ? Number(length) : null;
 }
 
 /** The runtime's own text() costs far less than a reader. */
-async function wholeText(response: Response, signal: AbortSignal): Promise<string> {
+async function wholeText(response: HttpResponse, signal: AbortSignal): Promise<string> {
   try {
     return await response.text();
   } catch (cause) {
@@ -150,7 +151,7 @@ async function wholeText(response: Response, signal: AbortSignal): Promise<strin
 }
 
 /** Whether the response is labelled as an event stream. */
-export function isEventStream({ headers }: Response): boolean {
+export function isEventStream({ headers }: HttpResponse): boolean {
   return /^text\/event-stream\b/i.test(headers.get("content-type") ?? "");
 }
 
@@ -164,9 +165,9 @@ export function isEventText(text: string): boolean {
  * since the given one is read up to there. Throws an UpstreamFailure when the connection is lost.
  */
 export async function beginsWithObject(
-  response: Response,
+  response: HttpResponse,
   signal: AbortSignal,
-): Promise<{ isObject: boolean; response: Response }> {
+): Promise<{ isObject: boolean; response: HttpResponse }> {
   const source = readBytes(response, signal)[Symbol.asyncIterator]();
   const read: Uint8Array[] = [];
   let first: string | undefined;
@@ -185,16 +186,19 @@ export async function beginsWithObject(
     },
     cancel: async () => void await source.return?.(),
   });
-  return { isObject: first === "{", response: new Response(body, response) };
+  const rest = new Response(body);
+  const { ok, status, headers } = response;
+  const text = () => rest.text();
+  return { isObject: first === "{", response: { ok, status, headers, body: rest.body, text } };
 }
 
 /** Cancels an answer that will not be read. */
-export function discard(response: Response): void {
+export function discard(response: HttpResponse): void {
   response.body?.cancel().catch(() => {/* already closed */});
 }
 
 async function* readBytes(
-  response: Response,
+  response: HttpResponse,
   signal: AbortSignal,
   endWait: () => EndWait | null = () => null,
 ): AsyncIterable<Uint8Array> {
@@ -216,15 +220,13 @@ async function* readBytes(
   }
 }
 
-type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
-
 export type ReadResult = Bun.ReadableStreamDefaultReadResult<Uint8Array>;
 
 /** An answer's bytes as they arrive. The creator must call `release` at the end, whatever happened. */
 export class ResponseBody {
-  readonly #reader: Reader | undefined;
+  readonly #reader: BodyReader | undefined;
 
-  constructor(response: Response, private readonly signal: AbortSignal) {
+  constructor(response: HttpResponse, private readonly signal: AbortSignal) {
     this.#reader = response.body?.getReader();
   }
 
@@ -248,7 +250,7 @@ export class ResponseBody {
  * A complete answer's connection usually ends a moment later and can then serve the next call. One
  * that stays open, or whose call was aborted, is cancelled.
  */
-function release(reader: Reader, signal: AbortSignal): void {
+function release(reader: BodyReader, signal: AbortSignal): void {
   const cut = () => {
     clearTimeout(timer);
     reader.cancel().catch(() => {/* already closed */});

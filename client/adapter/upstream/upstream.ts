@@ -1,5 +1,7 @@
 /** An HTTP client for one provider: its address, headers, and what its connection failures mean. */
 
+import type { HttpResponse } from "../../http/http_response.ts";
+import type { HttpRequest } from "../../http/pulling_fetch.ts";
 import { buildFacts } from "../../../release/mod.ts";
 import type { World } from "../../world.ts";
 import { UpstreamFailure } from "../adapter.ts";
@@ -79,8 +81,8 @@ export class Upstream {
     body: string,
     { stream, signal }: { stream: boolean; signal: AbortSignal },
     more: Readonly<Record<string, string>> = {},
-  ): Promise<Response> {
-    const init = {
+  ): Promise<HttpResponse> {
+    const request = {
       method: "POST",
       headers: { ...this.#headers, ...more, ...(stream ? STREAM_HEADERS : JSON_HEADERS) },
       body,
@@ -92,7 +94,7 @@ export class Upstream {
     };
     const url = this.#posts.get(path) ?? this.#url(path);
     this.#posts.set(path, url);
-    return await this.#fetch(url, init);
+    return await this.#fetch(url, request);
   }
 
   /** Gets JSON from a path below the base URL; null on any failure. */
@@ -117,8 +119,8 @@ export class Upstream {
     signal: AbortSignal,
     query: Readonly<Record<string, string>> = {},
   ): Promise<{ text: string; server: string }> {
-    const init = { headers: this.#headers, signal, redirect: "manual" as const };
-    const response = await this.#fetch(this.#url(path, query), init);
+    const request = { headers: this.#headers, signal, redirect: "manual" as const };
+    const response = await this.#fetch(this.#url(path, query), request);
     if (response.ok) {
       const server = response.headers.get("server") ?? "";
       return { text: await readWhole(response, signal, MAX_FACTS_BYTES), server };
@@ -131,16 +133,16 @@ export class Upstream {
    * A server may close a connection that was kept for the next request just as that request comes,
    * which says nothing of server or request: it is sent once more, over a new connection.
    */
-  async #fetch(url: string, init: Init): Promise<Response> {
-    const mayReuse = this.#hasAnswered && init.keepalive !== false;
+  async #fetch(url: string, request: HttpRequest): Promise<HttpResponse> {
+    const mayReuse = this.#hasAnswered && request.keepalive !== false;
     try {
-      const response = await this.world.fetch(url, { ...init, ...this.#proxy });
+      const response = await this.world.fetch(url, { ...request, ...this.#proxy });
       this.#hasAnswered = true;
       return response;
     } catch (cause) {
-      init.signal.throwIfAborted();
+      request.signal.throwIfAborted();
       if (mayReuse && closedFaults.has(codeOf(cause))) {
-        return await this.#fetch(url, { ...init, keepalive: false });
+        return await this.#fetch(url, { ...request, keepalive: false });
       }
       throw new UpstreamFailure(502, `Cannot reach the provider: ${unreachable(cause)}`, {
         // A server may end a connection over the request that it was sent.
@@ -157,8 +159,6 @@ export class Upstream {
     return url.href;
   }
 }
-
-type Init = RequestInit & { signal: AbortSignal };
 
 /** The runtime's error codes for a connection that ended before the answer's first byte, in words. */
 const closedFaults: ReadonlyMap<string, string> = new Map([

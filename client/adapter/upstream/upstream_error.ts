@@ -1,5 +1,6 @@
 /** Turns an upstream's error response into the failure that callers may see. */
 
+import type { HttpHeaders, HttpResponse } from "../../http/http_response.ts";
 import { type FailureDetails, type UpstreamErrorObject, UpstreamFailure } from "../adapter.ts";
 import { discard, readWhole } from "../sse/event_stream.ts";
 import { relayedHeaders } from "./relayed_headers.ts";
@@ -21,12 +22,12 @@ export type ReadError = (
 
 /** Reads a response that is not a success. `readHeaders` selects the headers that callers may see. */
 export async function readFailure(
-  response: Response,
+  response: HttpResponse,
   signal: AbortSignal,
   upstream: Upstream,
   nowMs: number,
   readError: ReadError,
-  readHeaders: (headers: Headers) => Record<string, string> = relayedHeaders,
+  readHeaders: (headers: HttpHeaders) => Record<string, string> = relayedHeaders,
 ): Promise<UpstreamFailure> {
   const { status } = response;
   if (status < 400) {
@@ -72,7 +73,7 @@ export function toFailure(
 }
 
 /** Milliseconds until a retry, from `retry-after-ms` or `retry-after` (seconds or a date). */
-export function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
+export function retryAfterMs(headers: HttpHeaders, nowMs: number): number | undefined {
   const exact = Number.parseFloat(headers.get("retry-after-ms") ?? "");
   if (Number.isFinite(exact)) return Math.max(0, Math.round(exact));
   const text = headers.get("retry-after")?.trim() ?? "";

@@ -1,5 +1,6 @@
 /** Reads a provider's whole answers as text, bounded: each of them, and those that are being read at the same time. */
 
+import type { HttpResponse } from "../../http/http_response.ts";
 import { UpstreamFailure } from "../adapter.ts";
 import { readWhole } from "../sse/event_stream.ts";
 
@@ -15,7 +16,7 @@ export class WholeAnswers {
   #heldBytes = 0;
 
   /** Throws an UpstreamFailure for a lost connection, an answer that is too large, or too many of them. */
-  async read(response: Response, signal: AbortSignal): Promise<string> {
+  async read(response: HttpResponse, signal: AbortSignal): Promise<string> {
     let size = 0;
     const hold = (bytes: number) => {
       this.#heldBytes += bytes - size;

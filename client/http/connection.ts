@@ -1,0 +1,193 @@
+/** One connection to an HTTP server, which carries one request at a time. */
+
+import { Buffer } from "node:buffer";
+import type { Socket, TCPSocketConnectOptions } from "bun";
+import { PulledResponse } from "./pulled_response.ts";
+import { type ResponseEvents, type ResponseHead, ResponseParser } from "./response_parser.ts";
+
+/** How long a connection is kept for the next request, where its server says nothing of it. */
+const KEPT_SECONDS = 60;
+/** Dead peers of a connection that is silent for long, as while a model thinks, are found by probes. */
+const PROBE_AFTER_MS = 60_000;
+
+export interface Address {
+  hostname: string;
+  port: number;
+  /** Absent: the connection is not encrypted. */
+  tls?: { serverName: string; ca?: string[] };
+}
+
+type Handle = Socket<Connection>;
+
+export class Connection implements ResponseEvents {
+  #socket: Handle | null = null;
+  #isClosed = false;
+  readonly #parser = new ResponseParser(this);
+  /** Absent: the connection waits for the next request. */
+  #response: PulledResponse | null = null;
+  /** Bytes of the request that the kernel has not taken. */
+  #unsent: Buffer | null = null;
+  #isPaused = false;
+  /** Whether the server keeps the connection after this response, and how long. */
+  #keptSeconds = 0;
+
+  /** `onIdle` is called whenever the connection can carry another request, and `onClose` once, at its end. */
+  constructor(
+    address: Address,
+    private readonly onIdle: (connection: Connection) => void,
+    private readonly onClose: (connection: Connection) => void,
+  ) {
+    const { hostname, port, tls } = address;
+    const options = {
+      hostname,
+      port,
+      data: this as Connection,
+      socket: tls === undefined ? plainHandlers : encryptedHandlers,
+      ...(tls && { tls: { ...tls, rejectUnauthorized: true, ALPNProtocols: "http/1.1" } }),
+    };
+    // The handlers are passed the same error, but for options that are refused at once.
+    Bun.connect(options as TCPSocketConnectOptions<Connection>)
+      .catch((error) => this.closed(error));
+  }
+
+  /** Sends a request whose response is `response`. Only on a new connection, or one that is idle. */
+  send(request: Buffer, response: PulledResponse): void {
+    response.attach(this);
+    this.#response = response;
+    this.#unsent = request;
+    this.#parser.reset();
+    if (this.#socket === null) return;
+    this.#socket.ref();
+    this.#socket.timeout(0);
+    this.flush();
+  }
+
+  /** Ends the connection. What arrives afterwards is dropped. */
+  terminate(): void {
+    this.#response = null;
+    this.#isClosed = true;
+    this.#socket?.terminate();
+    this.onClose(this);
+  }
+
+  /** Reads on after a pause. */
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket?.resume();
+  }
+
+  head({ status, headers, keepsAlive }: ResponseHead): void {
+    this.#keptSeconds = keepsAlive ? keptSeconds(headers.get("keep-alive")) : 0;
+    this.#response?.begin(status, headers);
+  }
+
+  body(bytes: Uint8Array): void {
+    this.#response?.add(bytes);
+  }
+
+  end(): void {
+    const response = this.#response;
+    this.#response = null;
+    response?.end();
+  }
+
+  opened(socket: Handle): void {
+    this.#socket = socket;
+    if (this.#isClosed) return void socket.terminate();
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, PROBE_AFTER_MS);
+  }
+
+  /** Writes what is left of the request. */
+  flush(): void {
+    if (this.#unsent === null || this.#isClosed) return;
+    const sent = Math.max(0, this.#socket!.write(this.#unsent));
+    this.#unsent = sent === this.#unsent.length ? null : this.#unsent.subarray(sent);
+  }
+
+  received(bytes: Buffer): void {
+    if (this.#isClosed) return;
+    // Bytes that belong to no request may come from an attempt to answer the next one.
+    if (this.#response === null) return this.terminate();
+    try {
+      const isClean = this.#parser.feed(bytes);
+      if (this.#parser.hasEnded) return this.#rest(isClean);
+    } catch (error) {
+      return this.#fail(error as Error);
+    }
+    if (this.#response?.isUnread && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#socket!.pause();
+    }
+  }
+
+  /** The response has come whole: keeps the connection for the next request, if it may carry one. */
+  #rest(isClean: boolean): void {
+    if (this.#isClosed) return;
+    if (!isClean || this.#unsent !== null || this.#keptSeconds <= 0) return this.terminate();
+    this.resume();
+    // An idle connection keeps no program running.
+    this.#socket!.unref();
+    this.#socket!.timeout(this.#keptSeconds);
+    this.onIdle(this);
+  }
+
+  /** The server has ended its side: a body without a length ends with it. */
+  ended(): void {
+    if (this.#response !== null && this.#parser.feedEnd()) this.terminate();
+  }
+
+  closed(error: Error | undefined): void {
+    if (this.#isClosed) return;
+    if (error === undefined) this.ended();
+    this.#fail(error ?? lost());
+  }
+
+  #fail(error: Error): void {
+    if (this.#isClosed) return;
+    const response = this.#response;
+    this.terminate();
+    response?.fail(error);
+  }
+}
+
+const commonHandlers = {
+  data: ({ data }: Handle, bytes: Buffer) => data.received(bytes),
+  drain: ({ data }: Handle) => data.flush(),
+  end: ({ data }: Handle) => data.ended(),
+  close: ({ data }: Handle, error?: Error) => data.closed(error),
+  error: ({ data }: Handle, error: Error) => data.closed(error),
+  connectError: ({ data }: Handle, error: Error) => data.closed(error),
+  // Only idle connections have a limit.
+  timeout: ({ data }: Handle) => data.terminate(),
+};
+
+const plainHandlers = {
+  ...commonHandlers,
+  open(socket: Handle) {
+    socket.data.opened(socket);
+    socket.data.flush();
+  },
+};
+
+const encryptedHandlers = {
+  ...commonHandlers,
+  open: (socket: Handle) => socket.data.opened(socket),
+  /** Nothing is sent before the server has proved that it has the name. */
+  handshake({ data }: Handle, isAuthorized: boolean, error: Error | null) {
+    if (isAuthorized) data.flush();
+    else data.closed(error ?? lost());
+  },
+};
+
+/** The connection has ended before the response has. */
+function lost(): Error {
+  return Object.assign(new Error("The connection was closed"), { code: "ECONNRESET" });
+}
+
+/** By a `Keep-Alive` header; a second less than it says, because the request is on its way for a while. */
+function keptSeconds(header: string | null): number {
+  const [, seconds] = /\btimeout=(\d{1,6})\b/.exec(header ?? "") ?? [];
+  return seconds === undefined ? KEPT_SECONDS : Math.min(KEPT_SECONDS, Number(seconds) - 1);
+}

@@ -1,0 +1,22 @@
+/** The part of an HTTP response that the node reads. The runtime's own Response implements it. */
+
+/** A response's headers: names in any case. */
+export type HttpHeaders = Pick<Headers, "get" | "has"> & Iterable<[name: string, value: string]>;
+
+/** Pulls a body piece by piece: what is not read stays with its sender. */
+export interface BodyReader {
+  /** Rejects with the connection's error. */
+  read(): Promise<Bun.ReadableStreamDefaultReadResult<Uint8Array>>;
+  /** Ends the connection of a body that is not at its end. */
+  cancel(): Promise<void>;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Whether the status is a success. */
+  readonly ok: boolean;
+  readonly headers: HttpHeaders;
+  readonly body: { getReader(): BodyReader; cancel(): Promise<void> } | null;
+  /** The whole body as UTF-8. Not after `body` was read. */
+  text(): Promise<string>;
+}

@@ -1,0 +1,135 @@
+/**
+ * Sends HTTP requests over sockets that are read only as fast as the answer is taken: the runtime's own
+ * fetch reads ahead, on a thread of its own, and so holds megabytes of an answer that nobody takes.
+ */
+
+import { Buffer } from "node:buffer";
+import { type Address, Connection } from "./connection.ts";
+import { decoded } from "./content_coding.ts";
+import type { HttpResponse } from "./http_response.ts";
+import { type Env, proxyFor } from "./proxy_for.ts";
+import { PulledResponse } from "./pulled_response.ts";
+
+/** What the node asks of an HTTP client. The runtime's own fetch takes them all. */
+export interface HttpRequest {
+  method?: string;
+  /** By lower-case name. */
+  headers: Readonly<Record<string, string>>;
+  body?: string;
+  signal: AbortSignal;
+  /** Redirects are reported, not followed. */
+  redirect: "manual";
+  /** False: over a new connection. */
+  keepalive?: boolean;
+  /** The proxy's URL; false: none; absent: the one that the environment names. */
+  proxy?: string | false;
+  tls?: { ca?: string[] };
+  /** False: as long as the signal lets it. This client knows no other limit. */
+  timeout?: boolean;
+}
+
+/** Idle connections of one origin that are kept. */
+const MAX_IDLE = 64;
+
+const ACCEPTED_CODINGS = "gzip, deflate, br, zstd";
+
+/** The environment's proxies are read when an origin is first asked. */
+export class PullingFetch {
+  /** By origin, and by the authorities that it is trusted by. */
+  readonly #origins = new Map<string, Origin>();
+
+  /** `env` names the proxies. */
+  constructor(private readonly env: Env) {}
+
+  /** Null: the address is reached through a proxy, or has a name and password in it. */
+  send(url: string, request: HttpRequest): Promise<HttpResponse> | null {
+    if (typeof request.proxy === "string") return null;
+    const pathAt = url.indexOf("/", "https://".length);
+    const origin = this.#origin(pathAt < 0 ? url : url.slice(0, pathAt), request.tls?.ca);
+    if (!origin.isDirect && request.proxy === undefined) return null;
+    if (origin.hasCredentials) return null;
+    return origin.send(pathAt < 0 ? "/" : url.slice(pathAt), request);
+  }
+
+  #origin(text: string, ca: string[] | undefined): Origin {
+    const known = this.#origins.get(text);
+    if (known !== undefined && known.ca === ca) return known;
+    const origin = new Origin(new URL(text), ca, this.env);
+    this.#origins.set(text, origin);
+    return origin;
+  }
+}
+
+/** A server, and the connections to it that wait for a request: the last one used is used first. */
+class Origin {
+  readonly isDirect: boolean;
+  readonly hasCredentials: boolean;
+  readonly #address: Address;
+  readonly #host: string;
+  readonly #idle: Connection[] = [];
+
+  constructor(
+    url: URL,
+    readonly ca: string[] | undefined,
+    env: Env,
+  ) {
+    const isSecure = url.protocol === "https:";
+    const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
+    this.isDirect = proxyFor(url, env) === undefined;
+    this.hasCredentials = url.username !== "" || url.password !== "";
+    this.#host = url.host;
+    this.#address = {
+      hostname,
+      port: Number(url.port || (isSecure ? 443 : 80)),
+      ...(isSecure && { tls: { serverName: hostname, ...(ca && { ca }) } }),
+    };
+  }
+
+  async send(path: string, request: HttpRequest): Promise<HttpResponse> {
+    const { signal, keepalive } = request;
+    signal.throwIfAborted();
+    const bytes = requestBytes(path, this.#host, request);
+    const response = new PulledResponse(signal);
+    const kept = keepalive === false ? undefined : this.#idle.pop();
+    (kept ?? this.#connect()).send(bytes, response);
+    return decoded(await response.begun);
+  }
+
+  #connect(): Connection {
+    return new Connection(this.#address, this.#keep, this.#forget);
+  }
+
+  readonly #keep = (connection: Connection): void => {
+    if (this.#idle.length < MAX_IDLE) this.#idle.push(connection);
+    else connection.terminate();
+  };
+
+  readonly #forget = (connection: Connection): void => {
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+  };
+}
+
+function requestBytes(path: string, host: string, request: HttpRequest): Buffer {
+  const { method = "GET", headers, body } = request;
+  let head = `${method} ${path} HTTP/1.1\r\n`;
+  if (headers.host === undefined) head += `host: ${host}\r\n`;
+  if (headers["accept-encoding"] === undefined) head += `accept-encoding: ${ACCEPTED_CODINGS}\r\n`;
+  for (const name in headers) head += `${name}: ${checked(name, headers[name]!)}\r\n`;
+  if (body === undefined) return Buffer.from(`${head}\r\n`, "latin1");
+  const bodyBytes = Buffer.byteLength(body);
+  head += `content-length: ${bodyBytes}\r\n\r\n`;
+  const bytes = Buffer.allocUnsafeSlow(head.length + bodyBytes);
+  bytes.write(head, 0, "latin1");
+  bytes.write(body, head.length, "utf8");
+  return bytes;
+}
+
+/** Some headers are the caller's: a line break would begin another header. */
+function checked(name: string, value: string): string {
+  // deno-lint-ignore no-control-regex -- HTTP forbids control characters but the tab.
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value) && /^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) return value;
+  throw new TypeError(
+    `Cannot send the header "${JSON.stringify(name)}": it holds a control character`,
+  );
+}

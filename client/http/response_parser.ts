@@ -1,0 +1,314 @@
+/** Parses HTTP/1.1 responses that arrive in arbitrary pieces (RFC 9112). */
+
+import { Buffer } from "node:buffer";
+import type { HttpHeaders } from "./http_response.ts";
+
+/** A status line with its headers, and a chunked body's trailers. */
+const MAX_HEAD_BYTES = 64 * 1024;
+/** The digits of a chunk's size: more would exceed what a number holds exactly. */
+const MAX_SIZE_DIGITS = 12;
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\0]*)?$/;
+// deno-lint-ignore no-control-regex -- A header's value holds no control characters but the tab.
+const HEADER_LINE = /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
+
+export interface ResponseHead {
+  status: number;
+  headers: ResponseHeaders;
+  /** Whether the connection may carry another request once the body has ended. */
+  keepsAlive: boolean;
+}
+
+/** Called in the order of the bytes. */
+export interface ResponseEvents {
+  head(head: ResponseHead): void;
+  /** Bytes of the body, which belong to the receiver. */
+  body(bytes: Uint8Array): void;
+  end(): void;
+}
+
+/** The response breaks HTTP's rules: its connection is of no more use. */
+export class MalformedResponse extends Error {
+  readonly code = "HPE_INVALID_RESPONSE";
+}
+
+export class ResponseHeaders implements HttpHeaders {
+  readonly #values = new Map<string, string>();
+
+  /** Lines of one name are joined, as HTTP says. */
+  add(name: string, value: string): void {
+    const known = this.#values.get(name);
+    this.#values.set(name, known === undefined ? value : `${known}, ${value}`);
+  }
+
+  get(name: string): string | null {
+    return this.#values.get(name.toLowerCase()) ?? null;
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name.toLowerCase());
+  }
+
+  [Symbol.iterator](): Iterator<[string, string]> {
+    return this.#values.entries();
+  }
+}
+
+type State =
+  | "head"
+  | "sized"
+  | "until close"
+  | "chunk size"
+  | "chunk extension"
+  | "chunk"
+  | "chunk end"
+  | "trailers"
+  | "ended";
+
+export class ResponseParser {
+  #state: State = "head";
+  /** The beginning of a head that is not whole. */
+  #begun: Buffer | null = null;
+  /** Bytes that are left of the body, or of the chunk. */
+  #left = 0;
+  #sizeDigits = 0;
+  /** Bytes of the extensions or trailers, and of the trailer's line. */
+  #extraBytes = 0;
+  #lineBytes = 0;
+
+  constructor(private readonly events: ResponseEvents) {}
+
+  /** Whether the response has come whole. Further bytes belong to no request. */
+  get hasEnded(): boolean {
+    return this.#state === "ended";
+  }
+
+  /** Makes ready for the response to another request. */
+  reset(): void {
+    this.#state = "head";
+  }
+
+  /**
+   * Takes the next bytes, which are the parser's own from then on. Returns whether all of them belong to
+   * the response. Throws a MalformedResponse.
+   */
+  feed(bytes: Buffer): boolean {
+    if (this.#state === "head") return this.#feedHead(bytes);
+    return this.#feedBody(bytes, 0) === bytes.length;
+  }
+
+  /** The connection has ended. Returns whether the response has come whole. */
+  feedEnd(): boolean {
+    if (this.#state === "until close") this.#end();
+    return this.hasEnded;
+  }
+
+  #feedHead(bytes: Buffer): boolean {
+    let all = this.#begun === null ? bytes : Buffer.concat([this.#begun, bytes]);
+    let at = 0;
+    for (;;) {
+      const end = endOfHead(all, at);
+      if (end - at > MAX_HEAD_BYTES) throw new MalformedResponse("The response's head is too long");
+      if (end < 0) break;
+      const isFinal = this.#takeHead(all.toString("latin1", at, end));
+      at = end;
+      if (isFinal) {
+        this.#begun = null;
+        return this.#feedBody(all, at) === all.length;
+      }
+    }
+    all = all.subarray(at);
+    if (all.length > MAX_HEAD_BYTES) throw new MalformedResponse("The response's head is too long");
+    this.#begun = all;
+    return true;
+  }
+
+  /** Returns whether it is the head of the response itself, not of an interim one. */
+  #takeHead(text: string): boolean {
+    const [statusLine = "", ...lines] = text.trimEnd().split(/\r?\n/);
+    const [, minor, code] = STATUS_LINE.exec(statusLine) ?? [];
+    if (code === undefined) throw new MalformedResponse("The response is not of HTTP/1.1");
+    const status = Number(code);
+    if (status === 101) throw new MalformedResponse("The server switches protocols unasked");
+    if (status < 200) return false;
+    const headers = headersOf(lines);
+    const length = this.#frameBody(status, headers);
+    const connection = headers.get("connection")?.toLowerCase() ?? "";
+    const isPersistent = minor === "1"
+      ? !/\bclose\b/.test(connection)
+      : /\bkeep-alive\b/.test(connection);
+    const keepsAlive = isPersistent && this.#state !== "until close" && length !== "ambiguous";
+    this.events.head({ status, headers, keepsAlive });
+    if (this.#state === "sized" && this.#left === 0) this.#end();
+    return true;
+  }
+
+  /** Decides where the body ends. Two headers that say it are taken for an attempt to smuggle a response. */
+  #frameBody(status: number, headers: ResponseHeaders): "clear" | "ambiguous" {
+    const length = headers.get("content-length");
+    const coding = headers.get("transfer-encoding")?.toLowerCase();
+    this.#left = 0;
+    if (status === 204 || status === 304) this.#state = "sized";
+    else if (coding !== undefined && coding !== "identity") {
+      if (coding !== "chunked") throw new MalformedResponse("The response's coding is not known");
+      this.#beginChunkSize();
+      return length === null ? "clear" : "ambiguous";
+    } else if (length !== null) {
+      this.#left = sizeOf(length);
+      this.#state = "sized";
+    } else this.#state = "until close";
+    return "clear";
+  }
+
+  /** Returns how many of the bytes, from `at`, belong to the response. */
+  #feedBody(bytes: Buffer, at: number): number {
+    switch (this.#state) {
+      case "ended":
+        return at;
+      case "sized": {
+        const end = Math.min(bytes.length, at + this.#left);
+        this.#left -= end - at;
+        if (end > at) this.events.body(part(bytes, at, end));
+        if (this.#left === 0) this.#end();
+        return end;
+      }
+      case "until close":
+        if (at < bytes.length) this.events.body(part(bytes, at, bytes.length));
+        return bytes.length;
+      default:
+        return this.#feedChunks(bytes, at);
+    }
+  }
+
+  /** What the chunks hold is moved together, so that one read gives one piece without an allocation. */
+  #feedChunks(bytes: Buffer, from: number): number {
+    let at = from;
+    let begin = -1;
+    let end = -1;
+    while (at < bytes.length && this.#state !== "ended") {
+      if (this.#state !== "chunk") {
+        at = this.#feedFraming(bytes, at);
+        continue;
+      }
+      const next = Math.min(bytes.length, at + this.#left);
+      if (begin < 0) begin = end = at;
+      else bytes.copyWithin(end, at, next);
+      end += next - at;
+      this.#left -= next - at;
+      at = next;
+      if (this.#left === 0) this.#state = "chunk end";
+    }
+    if (end > begin) this.events.body(part(bytes, begin, end));
+    if (this.hasEnded) this.events.end();
+    return at;
+  }
+
+  /** Takes what stands between the chunks' contents; returns the position of the first byte not taken. */
+  #feedFraming(bytes: Buffer, from: number): number {
+    let at = from;
+    while (at < bytes.length && this.#state !== "chunk" && this.#state !== "ended") {
+      const byte = bytes[at++]!;
+      switch (this.#state) {
+        case "chunk size":
+          this.#takeSizeByte(byte);
+          break;
+        case "chunk extension":
+          this.#countExtra();
+          if (byte === LF) this.#beginChunk();
+          break;
+        case "chunk end":
+          if (byte === LF) this.#beginChunkSize();
+          else if (byte !== CR) throw new MalformedResponse("A chunk is longer than announced");
+          break;
+        default:
+          this.#takeTrailerByte(byte);
+      }
+    }
+    return at;
+  }
+
+  #takeSizeByte(byte: number): void {
+    const digit = digits[byte]!;
+    if (digit < 16) {
+      if (++this.#sizeDigits > MAX_SIZE_DIGITS) throw new MalformedResponse("A chunk is too large");
+      this.#left = this.#left * 16 + digit;
+    } else if (this.#sizeDigits === 0) throw new MalformedResponse("A chunk has no size");
+    else if (byte === LF) this.#beginChunk();
+    else if (isSizeEnd(byte)) this.#state = "chunk extension";
+    else throw new MalformedResponse("A chunk's size is not a number");
+  }
+
+  #takeTrailerByte(byte: number): void {
+    this.#countExtra();
+    if (byte === CR) return;
+    if (byte !== LF) this.#lineBytes++;
+    else if (this.#lineBytes === 0) this.#state = "ended";
+    else this.#lineBytes = 0;
+  }
+
+  #beginChunkSize(): void {
+    this.#state = "chunk size";
+    this.#left = this.#sizeDigits = this.#extraBytes = 0;
+  }
+
+  #beginChunk(): void {
+    this.#state = this.#left === 0 ? "trailers" : "chunk";
+    this.#extraBytes = this.#lineBytes = 0;
+  }
+
+  #countExtra(): void {
+    if (++this.#extraBytes > MAX_HEAD_BYTES) {
+      throw new MalformedResponse("A chunk's framing is too long");
+    }
+  }
+
+  #end(): void {
+    this.#state = "ended";
+    this.events.end();
+  }
+}
+
+/** The position after the empty line that ends the head; -1: it is not whole. */
+function endOfHead(bytes: Buffer, from: number): number {
+  for (let at = bytes.indexOf(LF, from); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at + 1] === LF) return at + 2;
+    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
+  }
+  return -1;
+}
+
+function headersOf(lines: readonly string[]): ResponseHeaders {
+  const headers = new ResponseHeaders();
+  for (const line of lines) {
+    const [, name, value] = HEADER_LINE.exec(line) ?? [];
+    if (name === undefined) throw new MalformedResponse("The response has a malformed header");
+    headers.add(name.toLowerCase(), value!);
+  }
+  return headers;
+}
+
+/** Repeated equal lengths are one length. */
+function sizeOf(text: string): number {
+  const [size = "", ...others] = text.split(/,[ \t]*/);
+  const isClear = /^\d{1,15}$/.test(size) && others.every((other) => other === size);
+  if (!isClear) throw new MalformedResponse("The response's length is not a number");
+  return Number(size);
+}
+
+function isSizeEnd(byte: number): boolean {
+  return byte === CR || byte === 0x3b || byte === 0x20 || byte === 0x09;
+}
+
+/** Most pieces are one whole read; even a view of it would cost. */
+function part(bytes: Buffer, from: number, to: number): Uint8Array {
+  return from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+}
+
+/** The value of each hexadecimal digit's byte; 16 for other bytes. */
+const digits = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const value = Number.parseInt(String.fromCharCode(byte), 16);
+  return Number.isNaN(value) ? 16 : value;
+});
