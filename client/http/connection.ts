@@ -7,8 +7,13 @@ import { type ResponseEvents, type ResponseHead, ResponseParser } from "./respon
 
 /** How long a connection is kept for the next request, where its server says nothing of it. */
 const KEPT_SECONDS = 60;
+/** How long a server may take to end its side of a connection that has ended. */
+const END_WITHIN_SECONDS = 5;
 /** Dead peers of a connection that is silent for long, as while a model thinks, are found by probes. */
 const PROBE_AFTER_MS = 60_000;
+
+/** A read of more is no token of a model: its sender does not wait for the time to pass. */
+const LARGE_BYTES = 16 * 1024;
 
 export interface Address {
   hostname: string;
@@ -62,11 +67,23 @@ export class Connection implements ResponseEvents {
     this.flush();
   }
 
-  /** Ends the connection. What arrives afterwards is dropped. */
+  /** Ends the connection at once, whatever is on its way: its server stops its work. */
   terminate(): void {
+    this.#close();
+    this.#socket?.terminate();
+  }
+
+  /** Ends a connection that carries no request: its server need not take that for a failure. */
+  retire(): void {
+    this.#close();
+    this.#socket!.end();
+    this.#socket!.timeout(END_WITHIN_SECONDS);
+  }
+
+  /** What arrives afterwards is dropped. */
+  #close(): void {
     this.#response = null;
     this.#isClosed = true;
-    this.#socket?.terminate();
     this.onClose(this);
   }
 
@@ -116,7 +133,10 @@ export class Connection implements ResponseEvents {
     } catch (error) {
       return this.#fail(error as Error);
     }
-    if (this.#response?.isUnread && !this.#isPaused) {
+    const response = this.#response;
+    if (response === null || this.#isPaused) return;
+    // After a large piece nothing is read before the next one is asked for: it may be as large.
+    if (response.isUnread || (bytes.length >= LARGE_BYTES && !response.isAwaited)) {
       this.#isPaused = true;
       this.#socket!.pause();
     }
@@ -125,7 +145,8 @@ export class Connection implements ResponseEvents {
   /** The response has come whole: keeps the connection for the next request, if it may carry one. */
   #rest(isClean: boolean): void {
     if (this.#isClosed) return;
-    if (!isClean || this.#unsent !== null || this.#keptSeconds <= 0) return this.terminate();
+    const mayGoOn = isClean && this.#unsent === null && this.#keptSeconds > 0;
+    if (!mayGoOn) return this.retire();
     this.resume();
     // An idle connection keeps no program running.
     this.#socket!.unref();
@@ -135,7 +156,13 @@ export class Connection implements ResponseEvents {
 
   /** The server has ended its side: a body without a length ends with it. */
   ended(): void {
-    if (this.#response !== null && this.#parser.feedEnd()) this.terminate();
+    if (this.#response !== null && this.#parser.feedEnd()) this.retire();
+  }
+
+  /** No request has come for long, or the server does not end its side. */
+  timedOut(): void {
+    if (this.#isClosed) this.#socket?.terminate();
+    else this.retire();
   }
 
   closed(error: Error | undefined): void {
@@ -159,8 +186,8 @@ const commonHandlers = {
   close: ({ data }: Handle, error?: Error) => data.closed(error),
   error: ({ data }: Handle, error: Error) => data.closed(error),
   connectError: ({ data }: Handle, error: Error) => data.closed(error),
-  // Only idle connections have a limit.
-  timeout: ({ data }: Handle) => data.terminate(),
+  // Only connections that carry no request have a limit.
+  timeout: ({ data }: Handle) => data.timedOut(),
 };
 
 const plainHandlers = {

@@ -57,6 +57,11 @@ export class PulledResponse implements HttpResponse, BodyReader {
     return this.#pieces.length > 0 && !this.#isReadWhole;
   }
 
+  /** Whether a reader waits for the next piece. */
+  get isAwaited(): boolean {
+    return this.#waiting !== null || this.#isReadWhole;
+  }
+
   getReader(): BodyReader {
     return this;
   }

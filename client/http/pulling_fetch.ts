@@ -29,7 +29,7 @@ export interface HttpRequest {
 }
 
 /** Idle connections of one origin that are kept. */
-const MAX_IDLE = 64;
+const MAX_IDLE = 256;
 
 const ACCEPTED_CODINGS = "gzip, deflate, br, zstd";
 
@@ -101,7 +101,7 @@ class Origin {
 
   readonly #keep = (connection: Connection): void => {
     if (this.#idle.length < MAX_IDLE) this.#idle.push(connection);
-    else connection.terminate();
+    else connection.retire();
   };
 
   readonly #forget = (connection: Connection): void => {
