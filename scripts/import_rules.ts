@@ -260,6 +260,7 @@ export const reserved: readonly Reserved[] = [
       "client/main.ts",
       // Sets a variable of the runtime itself, for the process that it becomes.
       "client/run/connection_limit.ts",
+      "client/world.ts",
       // Becomes another version of the program, with the environment of this one.
       "client/daemon/daemon.ts",
       "text/mod.ts",

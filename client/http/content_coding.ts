@@ -2,8 +2,11 @@
 
 import type { HttpResponse } from "./http_response.ts";
 
+/** Deno's type names fewer than Bun knows. */
+type Format = ConstructorParameters<typeof DecompressionStream>[0];
+
 /** The runtime's names of the codings. */
-const formats: Readonly<Record<string, Bun.CompressionFormat>> = Object.freeze({
+const formats: Readonly<Record<string, string>> = Object.freeze({
   gzip: "gzip",
   "x-gzip": "gzip",
   deflate: "deflate",
@@ -26,6 +29,8 @@ export function decoded(response: HttpResponse): HttpResponse {
     },
     cancel: () => source.cancel(),
   });
-  const rest = new Response(compressed.pipeThrough(new DecompressionStream(format)));
+  const rest = new Response(
+    compressed.pipeThrough(new DecompressionStream(format as Format)),
+  );
   return { status, ok, headers, body: rest.body, text: () => rest.text() };
 }

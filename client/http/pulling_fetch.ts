@@ -127,7 +127,6 @@ function requestBytes(path: string, host: string, request: HttpRequest): Buffer 
 
 /** Some headers are the caller's: a line break would begin another header. */
 function checked(name: string, value: string): string {
-  // deno-lint-ignore no-control-regex -- HTTP forbids control characters but the tab.
   if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value) && /^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) return value;
   throw new TypeError(
     `Cannot send the header "${JSON.stringify(name)}": it holds a control character`,

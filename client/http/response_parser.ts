@@ -12,7 +12,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\0]*)?$/;
-// deno-lint-ignore no-control-regex -- A header's value holds no control characters but the tab.
+/** A header's value holds no control characters but the tab. */
 const HEADER_LINE = /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
 
 export interface ResponseHead {
