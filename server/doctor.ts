@@ -16,7 +16,7 @@ import { programName } from "./base/program_name.ts";
 import { downloadDirs } from "./gateway_parts.ts";
 import { createLimits } from "./limit/open.ts";
 import { openStore } from "./store/open.ts";
-import { reachableUrl } from "./urls.ts";
+import { reachableUrl, rememberedUrls } from "./urls.ts";
 import { t } from "./texts.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -165,11 +165,21 @@ async function listening(config: Config): Promise<Finding> {
   const { host, port } = config;
   if (port === 0) return skipped(t`PORT=0: its port is known only to itself`);
   const isSecure = speaksTls(config);
-  const url = reachableUrl(host, port, isSecure ? "https" : "http");
+  const configured = reachableUrl(host, port, isSecure ? "https" : "http");
   // The certificate is for its name, not for this machine's own address.
-  const response = await answerOf(`${url}/readyz`, { rejectUnauthorized: !isSecure });
+  const tls = { rejectUnauthorized: !isSecure };
+  let url = configured;
+  let response = await answerOf(`${url}/readyz`, tls);
   if (response === null) {
-    return failed(t`nothing answers at ${url}`, t`start it: server, or server service install`);
+    // PORT may be set for the gateway, and not in this shell.
+    url = await lastUrl(config) ?? configured;
+    if (url !== configured) response = await answerOf(`${url}/readyz`, tls);
+  }
+  if (response === null) {
+    return failed(
+      t`nothing answers at ${configured}`,
+      t`start it: ${programName}, or ${programName} service install`,
+    );
   }
   const ready = await response.json().catch(() => null) as { status?: string } | null;
   if (ready?.status === undefined) {
@@ -178,6 +188,22 @@ async function listening(config: Config): Promise<Finding> {
   return ready.status === "ok"
     ? ok(t`ready at ${url}`)
     : warning(t`${ready.status} at ${url}`, t`see which check of ${url}/readyz is not ok`);
+}
+
+/** The address on this machine of the gateway that was started last; null: that is not known. */
+async function lastUrl(config: Config): Promise<string | null> {
+  // In PostgreSQL it may be another machine's; opening a SQLite file that is not there would make one.
+  if (config.databaseUrl !== null || !existsSync(join(config.dataDir, "colink.db"))) return null;
+  try {
+    const store = await openStore({ ...config, log: silentLog });
+    try {
+      return (await rememberedUrls(store, { ...config, publicUrl: null }))[0] ?? null;
+    } finally {
+      await store.close();
+    }
+  } catch {
+    return null;
+  }
 }
 
 async function publicAddress({ publicUrl }: Config): Promise<Finding> {
@@ -213,7 +239,7 @@ function downloads(config: Config): Finding {
   const found = folders.find((folder) => existsSync(join(folder, "SHA256SUMS")));
   return found !== undefined ? ok(t`${found} has a release for new machines`) : warning(
     t`no node programs in ${
-      folders.join(" or ")
+      folders.join(t` or `)
     }: the command of "Add a node" finds nothing to install`,
     t`copy a release there, made by: bun run release`,
   );

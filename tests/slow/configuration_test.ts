@@ -311,7 +311,8 @@ describe("server doctor", () => {
   test("finds nothing wrong with a gateway that serves, and names what is not set up", async () => {
     const port = freePort();
     const { dataDir } = await startGateway({ env: { PORT: String(port) } });
-    const env = { PORT: String(port), JWT_SECRET: "canary-".repeat(8) };
+    // The shell of the doctor need not have the gateway's PORT.
+    const env = { PORT: String(freePort()), JWT_SECRET: "canary-".repeat(8) };
     const { code, output } = await runGateway(["doctor", "--report"], { dataDir, env });
     expect(code).toBe(0);
     expect(output).toContain(`✓ gateway: ready at http://127.0.0.1:${port}`);
