@@ -215,9 +215,11 @@ export async function createParts(config: Config, world: PartsWorld) {
     heldAnswerBytes: config.maxBufferedBytes,
     heldNodeBytes: FRAMES_PER_NODE * config.maxFrameBytes,
   });
+  const isPublic = (model: string) => services.names.isListed(model, []);
   const live = new Live({
     hub,
     penalties,
+    isPublic,
     clock,
     log,
     running: () => calls.size,
@@ -231,7 +233,8 @@ export async function createParts(config: Config, world: PartsWorld) {
   const liveNode = (nodeId: string, onlooker: Onlooker) => {
     const node = hub.findPublic(nodeId);
     if (node === undefined || !maySee(node, onlooker)) return null;
-    return node.view(penalties.of(node.who.nodeKey), onlooker.accountId, onlooker.isAdmin);
+    const { accountId, isAdmin } = onlooker;
+    return node.view(penalties.of(node.who.nodeKey), accountId, isAdmin, isPublic);
   };
   const measured = (nodeId: string) => {
     const node = hub.findPublic(nodeId);

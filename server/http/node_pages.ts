@@ -1,6 +1,7 @@
 /** The list of connected nodes, in small pages: the list is public, and a slow client keeps its response in memory. */
 
 import type { NodeView } from "../../api/mod.ts";
+import type { Names } from "../account/names.ts";
 import type { Clock } from "../base/clock.ts";
 import { maySee, type Onlooker } from "../node/audience.ts";
 import type { Hub } from "../node/hub.ts";
@@ -16,21 +17,23 @@ export interface NodePage {
 export interface NodePagesParts {
   hub: Pick<Hub, "nodes">;
   penalties: Pick<PenaltyBook, "of">;
+  names: Pick<Names, "isListed">;
   clock: Pick<Clock, "monotonic">;
 }
 
 /** A page ends with the node that makes it this long, and has one node at least. */
 const PAGE_CHARS = 256 * 1024;
 
-/** Visitors without a session share a page for this long. */
+/** What is shown to visitors without a session is this old at most, unless it is long. */
 const FRESH_MS = 1000;
-/** At most this many pages are shared; the beginning of the list is requested most. */
-const MAX_PAGES = 16;
+/** It is kept for longer where it took more: however often they ask, so many characters are made a second. */
+const CHARS_PER_MS = 8 * 1024;
+/** At most so many characters of it are kept. A longer list is written anew beyond them, page by page. */
+const MAX_KEPT_CHARS = 16 * 1024 * 1024;
 
 export class NodePages {
   readonly #parts: NodePagesParts;
-  readonly #public = new Map<string, Uint8Array<ArrayBuffer>>();
-  #madeMs = -Infinity;
+  #public: PublicList | null = null;
 
   constructor(parts: NodePagesParts) {
     this.#parts = parts;
@@ -38,44 +41,100 @@ export class NodePages {
 
   /** The JSON of one page: the nodes that the visitor may see; null: a visitor without a session. */
   page(after: string, onlooker: Onlooker | null): Uint8Array<ArrayBuffer> {
-    if (onlooker !== null) return this.#make(after, onlooker);
+    return onlooker === null ? this.#publicList().page(after) : this.#pageFor(onlooker, after);
+  }
+
+  #publicList(): PublicList {
     const nowMs = this.#parts.clock.monotonic();
-    if (nowMs - this.#madeMs >= FRESH_MS) {
-      this.#public.clear();
-      this.#madeMs = nowMs;
+    if (this.#public === null || nowMs >= this.#public.freshUntilMs) {
+      const nodes = sorted([...this.#parts.hub.nodes()].filter((node) => maySee(node, null)));
+      this.#public = new PublicList(nodes, (node) => this.#textOf(node, null), nowMs);
     }
-    const known = this.#public.get(after);
+    return this.#public;
+  }
+
+  #pageFor(onlooker: Onlooker, after: string): Uint8Array<ArrayBuffer> {
+    const seen = [...this.#parts.hub.nodes()]
+      .filter((node) => node.who.publicId > after && maySee(node, onlooker));
+    return pageOf(sorted(seen), 0, (node) => this.#textOf(node, onlooker));
+  }
+
+  #textOf(node: Node, onlooker: Onlooker | null): string {
+    const { penalties, names } = this.#parts;
+    const { accountId = null, isAdmin = false } = onlooker ?? {};
+    const isPublic = (model: string) => names.isListed(model, []);
+    return JSON.stringify(
+      node.view(penalties.of(node.who.nodeKey), accountId, isAdmin, isPublic),
+    );
+  }
+}
+
+/** The list as all visitors without a session see it: sorted once, each node written once, whatever pages are asked for. */
+class PublicList {
+  readonly #texts = new Map<Node, string>();
+  #chars = 0;
+  readonly #madeMs: number;
+  /** The page that is asked for most. */
+  #first: Uint8Array<ArrayBuffer> | null = null;
+
+  constructor(
+    private readonly nodes: readonly Node[],
+    private readonly write: (node: Node) => string,
+    nowMs: number,
+  ) {
+    this.#madeMs = nowMs;
+  }
+
+  /** In monotonic milliseconds; later the more of it has been written. */
+  get freshUntilMs(): number {
+    return this.#madeMs + Math.max(FRESH_MS, this.#chars / CHARS_PER_MS);
+  }
+
+  page(after: string): Uint8Array<ArrayBuffer> {
+    if (after === "") return this.#first ??= pageOf(this.nodes, 0, (node) => this.#textOf(node));
+    return pageOf(this.nodes, firstAfter(this.nodes, after), (node) => this.#textOf(node));
+  }
+
+  #textOf(node: Node): string {
+    const known = this.#texts.get(node);
     if (known !== undefined) return known;
-    const made = this.#make(after, null);
-    if (this.#public.size < MAX_PAGES) this.#public.set(after, made);
-    return made;
+    const text = this.write(node);
+    if (this.#chars + text.length > MAX_KEPT_CHARS) return text;
+    this.#chars += text.length;
+    this.#texts.set(node, text);
+    return text;
   }
+}
 
-  #make(after: string, onlooker: Onlooker | null): Uint8Array<ArrayBuffer> {
-    const nodes: string[] = [];
-    let chars = 0;
-    let last = after;
-    let next: string | null = null;
-    for (const node of this.#nodesAfter(after, onlooker)) {
-      if (chars >= PAGE_CHARS) {
-        next = last;
-        break;
-      }
-      const penalties = this.#parts.penalties.of(node.who.nodeKey);
-      const { accountId = null, isAdmin = false } = onlooker ?? {};
-      const text = JSON.stringify(node.view(penalties, accountId, isAdmin));
-      nodes.push(text);
-      chars += text.length;
-      last = node.who.publicId;
-    }
-    return new TextEncoder().encode(`{"nodes":[${nodes.join()}],"next":${JSON.stringify(next)}}`);
-  }
+/** By id, so that a node which connects or leaves between two pages shifts no other. */
+function sorted(nodes: Node[]): Node[] {
+  return nodes.sort((a, b) => a.who.publicId < b.who.publicId ? -1 : 1);
+}
 
-  /** Sorted by id, so that a node which connects or leaves between two pages shifts no other. */
-  #nodesAfter(after: string, onlooker: Onlooker | null): Node[] {
-    return [...this.#parts.hub.nodes()].filter((node) =>
-      node.who.publicId > after && maySee(node, onlooker)
-    )
-      .sort((a, b) => a.who.publicId < b.who.publicId ? -1 : 1);
+/** The place of the first node whose id is greater: the nodes are sorted. */
+function firstAfter(nodes: readonly Node[], after: string): number {
+  let [low, high] = [0, nodes.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (nodes[middle]!.who.publicId > after) high = middle;
+    else low = middle + 1;
   }
+  return low;
+}
+
+function pageOf(
+  nodes: readonly Node[],
+  from: number,
+  textOf: (node: Node) => string,
+): Uint8Array<ArrayBuffer> {
+  const texts: string[] = [];
+  let chars = 0;
+  let at = from;
+  for (; at < nodes.length && chars < PAGE_CHARS; at++) {
+    const text = textOf(nodes[at]!);
+    texts.push(text);
+    chars += text.length;
+  }
+  const next = at < nodes.length ? nodes[at - 1]!.who.publicId : null;
+  return new TextEncoder().encode(`{"nodes":[${texts.join()}],"next":${JSON.stringify(next)}}`);
 }

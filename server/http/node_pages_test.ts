@@ -19,10 +19,18 @@ function onlooker(accountId: string | null, isAdmin = false) {
 
 function world(nodes: Node[]) {
   const clock = new FakeClock();
-  const pages = new NodePages({ hub: { nodes: () => nodes }, penalties: { of: () => [] }, clock });
+  let written = 0;
+  const penalties = {
+    of() {
+      written++;
+      return [];
+    },
+  };
+  const names = { isListed: (model: string) => !model.startsWith("hidden") };
+  const pages = new NodePages({ hub: { nodes: () => nodes }, penalties, names, clock });
   const read = (after = "", viewerId: string | null = null) =>
     JSON.parse(Buffer.from(pages.page(after, onlooker(viewerId))).toString()) as NodePage;
-  return { clock, pages, read };
+  return { clock, pages, read, written: () => written };
 }
 
 test("a long list comes in pages of few bytes, each node once, by id", () => {
@@ -85,4 +93,49 @@ test("a node that is not for everyone is listed for its owner, for those whom it
   expect(nodesFor({ ...bob, groups: ["lab"] })[0]!.machine).toBeNull();
   expect(nodesFor({ ...bob, accountId: "alice" })[0]!.machine).toEqual(machine);
   expect(nodesFor({ ...bob, isAdmin: true })[0]!.machine).toEqual(machine);
+});
+
+test("visitors make each node be written once a second, whatever pages they ask for, and less often the longer it takes", async () => {
+  const models = Array.from({ length: 1000 }, (_, i) => `model-${i}-${"x".repeat(90)}`);
+  const nodes = Array.from(
+    { length: 100 },
+    (_, i) => node(`n${String(i).padStart(3, "0")}`, models),
+  );
+  const { clock, pages, written } = world(nodes);
+  const askForAll = () => {
+    for (let i = 0; i < 300; i++) pages.page(`n${String(i % 100).padStart(3, "0")}${i}`, null);
+  };
+  askForAll();
+  expect(written()).toBe(99);
+  // Some 10 MiB, as much as may be written in 1.2 seconds.
+  await clock.pass(1100);
+  askForAll();
+  expect(written()).toBe(99);
+  await clock.pass(300);
+  askForAll();
+  expect(written()).toBe(2 * 99);
+});
+
+test("a list that is too long to be kept is shown whole all the same", () => {
+  const models = Array.from({ length: 1000 }, (_, i) => `model-${i}-${"x".repeat(180)}`);
+  const { pages } = world(Array.from({ length: 100 }, (_, i) => node(`n${100 + i}`, models)));
+  const ids: string[] = [];
+  for (let after: string | null = ""; after !== null;) {
+    const page = JSON.parse(Buffer.from(pages.page(after, null)).toString()) as NodePage;
+    ids.push(...page.nodes.map(({ id }) => id));
+    after = page.next;
+  }
+  expect(ids).toEqual(Array.from({ length: 100 }, (_, i) => `n${100 + i}`));
+});
+
+test("models that lists leave out show to the node's owner and to administrators alone", () => {
+  const { pages } = world([node("a", ["m", "hidden"])]);
+  const models = (viewer: Onlooker | null) => {
+    const page = JSON.parse(Buffer.from(pages.page("", viewer)).toString()) as NodePage;
+    return page.nodes[0]?.supported_models;
+  };
+  expect(models(null)).toEqual(["m"]);
+  expect(models(onlooker("bob"))).toEqual(["m"]);
+  expect(models(onlooker("alice"))).toEqual(["m", "hidden"]);
+  expect(models(onlooker("bob", true))).toEqual(["m", "hidden"]);
 });

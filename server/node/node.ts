@@ -201,18 +201,25 @@ export class Node {
   }
 
   /**
-   * `penalties` include those that are over; `viewerId` is the account that the view is for. Only the
-   * node's owner and administrators see for whom it is.
+   * `all` penalties include those that are over; `viewerId` is the account that the view is for. Only
+   * the node's owner and administrators see for whom it is, and the models that are not public.
    */
-  view(penalties: readonly Penalty[], viewerId: string | null = null, isAdmin = false): NodeView {
-    const bar = this.#bar(penalties.filter(({ isOver }) => !isOver));
+  view(
+    all: readonly Penalty[],
+    viewerId: string | null = null,
+    isAdmin = false,
+    isPublic: (model: string) => boolean = () => true,
+  ): NodeView {
     const isConfided = isAdmin || this.who.accountId === viewerId;
+    const shows = (model: string) => isConfided || isPublic(model);
+    const penalties = all.filter(({ model }) => model === null || shows(model));
+    const bar = this.#bar(penalties.filter(({ isOver }) => !isOver));
     return {
       id: this.who.publicId,
       name: this.label ?? this.offer.name,
       max_parallel: this.offer.maxParallel,
       active_tasks: this.active,
-      supported_models: [...this.offer.models],
+      supported_models: [...this.offer.models].filter(shows),
       state: this.#state(penalties, bar),
       penalties: penalties.map(({ model, code, reason, until }) => ({
         model,

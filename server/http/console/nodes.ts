@@ -28,6 +28,7 @@ import { audit, limitRate, signedIn } from "./visitor.ts";
 /** Per account. */
 const ROTATIONS_PER_MINUTE = 10;
 const SPEEDS_PER_MINUTE = 60;
+const PAGES_PER_MINUTE = 300;
 
 const routes = {
   all: createRoute({
@@ -118,6 +119,9 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.all, async (c) => {
     const visitor = await sessionOf(c, accounts);
+    if (visitor !== null) {
+      await limitRate(parts, "node_pages", visitor.accountId, PAGES_PER_MINUTE);
+    }
     const onlooker = visitor && onlookerOf(visitor, parts.memberships);
     const page = pages.page(c.req.valid("query").after, onlooker);
     return c.body(page, 200, { "content-type": "application/json" }) as never;
@@ -158,7 +162,11 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     ]);
     const own = isOwn ? found?.own ?? null : null;
     const measured = live === null ? [] : parts.measured(id);
-    return c.json({ live, own, timeline, speed, measured }, 200);
+    const shows = ({ model }: { model: string }) => isOwn || parts.names.isListed(model, []);
+    return c.json(
+      { live, own, timeline, speed: speed.filter(shows), measured: measured.filter(shows) },
+      200,
+    );
   });
 
   api.openapi(routes.lent, async (c) => {

@@ -17,6 +17,8 @@ export interface LiveEvent {
   isFor?: (visitor: Pick<Visitor, "accountId" | "role">) => boolean;
   /** What the owner of its node receives instead of `data`. */
   own: { accountId: string; data: string } | null;
+  /** What administrators receive instead of `data`; absent: the same. */
+  forAdmins?: string;
 }
 
 const MAX_EVENTS = 2_000;
@@ -74,8 +76,8 @@ export class LiveHistory {
   }
 }
 
-function charsOf({ data, own }: LiveEvent): number {
-  return data.length + (own?.data.length ?? 0);
+function charsOf({ data, own, forAdmins = "" }: LiveEvent): number {
+  return data.length + (own?.data.length ?? 0) + forAdmins.length;
 }
 
 function sumOf(events: readonly LiveEvent[]): number {
@@ -91,7 +93,8 @@ export function dataFor(
   if (event.isFor?.(visitor) === false) return null;
   if (event.isForAdmins && role !== "admin") return null;
   if (event.onlyFor !== null && event.onlyFor !== accountId) return null;
-  return event.own?.accountId === accountId ? event.own.data : event.data;
+  if (event.own?.accountId === accountId) return event.own.data;
+  return role === "admin" ? event.forAdmins ?? event.data : event.data;
 }
 
 function newEpoch(): string {

@@ -29,6 +29,8 @@ export interface LiveParts {
   hub: Hub;
   penalties: PenaltyBook;
   memberships: Memberships;
+  /** Whether lists name the model to everybody. */
+  isPublic: (model: string) => boolean;
   clock: Clock;
   log: Log;
   /** Calls on this gateway; `running` includes those that wait. */
@@ -116,7 +118,7 @@ export class Live {
   #cancelTick: () => void = () => {};
 
   constructor(private readonly parts: LiveParts) {
-    this.#nodes = new NodeWatch(parts.hub, parts.penalties);
+    this.#nodes = new NodeWatch(parts.hub, parts.penalties, parts.isPublic);
     this.#auditEvents = new AuditFeed(parts.auditEvents);
   }
 
@@ -290,9 +292,10 @@ export class Live {
       if (!node.isConnected) continue;
       const data = JSON.stringify(this.#nodes.view(node, null));
       const own = { accountId, data: JSON.stringify(this.#nodes.view(node, accountId)) };
+      const forAdmins = JSON.stringify(this.#nodes.view(node, null, true));
       const { who, audience } = node;
       const isFor = this.#isFor((visitor) => maySee({ who, audience }, visitor));
-      this.#publish({ topic: "nodes", name: "node", data, onlyFor: null, own, isFor });
+      this.#publish({ topic: "nodes", name: "node", data, onlyFor: null, own, forAdmins, isFor });
       sentChars.set(accountId, chars + data.length);
     }
   }

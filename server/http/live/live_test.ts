@@ -44,6 +44,7 @@ beforeEach(() => {
   const read = <T>(rows: T) =>
     isStoreUp ? Promise.resolve(rows) : Promise.reject(new Error("away"));
   live = new Live({
+    isPublic: (model) => !model.startsWith("hidden"),
     hub,
     penalties,
     memberships: groups,
@@ -156,6 +157,24 @@ test("a node's running calls are sent as a number, and any other change as the w
   });
   await tick();
   expect(names()).toEqual(["snapshot", "load", "node", "node"]);
+});
+
+test("changes of a node name models that lists leave out to its owner and to administrators alone", async () => {
+  const node = join("n", "owner", ["m", "hidden"]);
+  const readers = ["owner", "admin", "other"].map((accountId) => listen(accountId));
+  await tick();
+  holds.set("n", "paused");
+  hub.review(node);
+  await tick();
+  const models = readers.map(({ received }) => {
+    const [{ data: snapshot }, { data: change }] = received as unknown as [
+      { data: { nodes: [{ supported_models: string[] }] } },
+      { data: { supported_models: string[] } },
+    ];
+    return [snapshot.nodes[0].supported_models, change.supported_models];
+  });
+  const both = ["m", "hidden"];
+  expect(models).toEqual([[both, both], [both, both], [["m"], ["m"]]]);
 });
 
 test("calls of a busy account are sent at twenty a second, and all of them counted", async () => {

@@ -33,7 +33,12 @@ export interface NodeChanges {
 export class NodeWatch {
   #looks = new Map<string, Look>();
 
-  constructor(private readonly hub: Hub, private readonly penalties: PenaltyBook) {}
+  /** `isPublic`: whether others than the node's owner and administrators see the model. */
+  constructor(
+    private readonly hub: Hub,
+    private readonly penalties: PenaltyBook,
+    private readonly isPublic: (model: string) => boolean = () => true,
+  ) {}
 
   look(): NodeChanges {
     const before = this.#looks;
@@ -65,8 +70,8 @@ export class NodeWatch {
     return changes;
   }
 
-  view(node: Node, viewerId: string | null): NodeView {
-    return node.view(this.penalties.of(node.who.nodeKey), viewerId);
+  view(node: Node, viewerId: string | null, isAdmin = false): NodeView {
+    return node.view(this.penalties.of(node.who.nodeKey), viewerId, isAdmin, this.isPublic);
   }
 
   /** All nodes that show; null: they would take more than so many characters as JSON. */
@@ -76,7 +81,7 @@ export class NodeWatch {
     for (const node of this.hub.nodes()) {
       if (!maySee(node, onlooker)) continue;
       const { accountId, isAdmin } = onlooker;
-      const view = node.view(this.penalties.of(node.who.nodeKey), accountId, isAdmin);
+      const view = this.view(node, accountId, isAdmin);
       chars += JSON.stringify(view).length;
       if (chars > maxChars) return null;
       views.push(view);
