@@ -3,6 +3,7 @@
 import { availableParallelism } from "node:os";
 import { type Budget, Budgets } from "../base/budgets.ts";
 import { ColinkError } from "../base/error.ts";
+import { bcrypt, type PasswordHash } from "./bcrypt.ts";
 import { HashThreads } from "./hash_threads.ts";
 
 const COST = 12;
@@ -22,7 +23,7 @@ const MAX_BYTES = 72;
 /** An arbitrary salt and digest: verifying against it takes the usual time, and fails. */
 const NO_ACCOUNT = "KIXQkK2xZfHcJ6N9Ck9J5uQp0m3sTtVvWwXxYyZzAa0bBcCdDeE1e";
 
-/** Of all gateways of this process, so that an idle one serves whichever needs it. */
+/** For passwords that do not come alone. Of all gateways of this process, so that an idle one serves whichever needs it. */
 const threads = new HashThreads();
 
 /** For whom a password is hashed. */
@@ -68,7 +69,7 @@ export class Passwords {
         param: field,
       });
     }
-    return await this.#limited(order, () => threads.hash(password, this.#cost));
+    return await this.#limited(order, (by) => by.hash(password, this.#cost));
   }
 
   /**
@@ -82,7 +83,7 @@ export class Passwords {
   ): Promise<boolean> {
     const isPossible = stored !== null && stored !== "" && problemWith(password) === null;
     const against = isPossible ? stored : this.#noAccountHash();
-    const matches = await this.#limited(order, () => threads.verify(password, against));
+    const matches = await this.#limited(order, (by) => by.verify(password, against));
     return matches && isPossible;
   }
 
@@ -95,11 +96,13 @@ export class Passwords {
   }
 
   /** Runs the work in one of `atOnce` slots. */
-  async #limited<T>(order: HashOrder, work: () => Promise<T>): Promise<T> {
+  async #limited<T>(order: HashOrder, work: (by: PasswordHash) => Promise<T>): Promise<T> {
+    // One that comes alone takes nothing away from calls that would be felt.
+    const by = this.#running === 0 ? bcrypt : threads;
     if (this.#running >= this.#atOnce) await this.#turn(order);
     else this.#running++;
     try {
-      return await work();
+      return await work(by);
     } finally {
       // The slot passes to the next in the queue; only without one is it given up.
       const next = this.#signIns.shift() ?? this.#newAccounts.shift();

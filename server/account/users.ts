@@ -64,8 +64,8 @@ export class Users {
 
   /**
    * Changes an account on behalf of the administrator `byId`. Throws `not_found`, or
-   * `invalid_request` where administrators would take away their own rights: the last one could
-   * not undo that.
+   * `invalid_request` where administrators would take away their own rights, or the last one's:
+   * that could not be undone.
    */
   async change(id: string, change: AdminUserChange, byId: string): Promise<AdminUserView> {
     const user = await this.#existing(id);
@@ -79,7 +79,8 @@ export class Users {
       );
     }
     const { store: { users, keys }, sessions, keyring } = this.options;
-    await users.change(id, defined({ role, isDisabled, rpm, models, budget, weight }));
+    const changed = defined({ role, isDisabled, rpm, models, budget, weight });
+    await users.change(id, changed, { keepsAdministrator: true });
     if (weight !== undefined) await this.options.groups.refresh();
     const wasDisabled = isDisabled === true && user.disabledAt === null;
     const wasDemoted = role === "user" && user.role === "admin";

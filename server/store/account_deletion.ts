@@ -19,7 +19,7 @@ export interface DeletedAccount {
   sessionIds: string[];
 }
 
-/** The setting whose row makes deletions wait for each other, so that two administrators cannot both be the last but one. */
+/** The setting whose row makes these changes wait for each other, so that two administrators cannot both be the last but one. */
 const ADMINISTRATORS = "administrators";
 
 /**
@@ -37,13 +37,12 @@ export async function deleteAccount(
     touchGroups: () => Promise<void>;
   },
 ): Promise<DeletedAccount | null> {
-  await lockAdministrators(db);
+  await expectAnotherAdministrator(db, id, "Cannot delete the last administrator");
   // Before the account's row, as every change of a group does.
   await touchGroups();
-  const found = await db.selectFrom("accounts").select(["email", "role", "disabled_at"])
+  const found = await db.selectFrom("accounts").select("email")
     .where("id", "=", storable(id)).where("deleted_at", "is", null).executeTakeFirst();
   if (found === undefined) return null;
-  if (found.role === "admin") await expectAnotherAdministrator(db, id);
 
   await db.updateTable("accounts").set({
     email: sql<string>`'deleted ' || id`,
@@ -71,20 +70,24 @@ export function shownEmail(table: string): RawBuilder<string> {
   } end`;
 }
 
-/** Within a transaction: until its end no other one deletes an account. */
-async function lockAdministrators(db: Transaction<Schema>): Promise<void> {
+/**
+ * Within a transaction: until its end no other one takes away an administrator in this way. Throws
+ * `invalid_request` with the words of `failure` where the account is the only administrator that can
+ * sign in.
+ */
+export async function expectAnotherAdministrator(
+  db: Transaction<Schema>,
+  id: string,
+  failure: string,
+): Promise<void> {
   await db.insertInto("settings").values({ name: ADMINISTRATORS, value: "true" })
     .onConflict((conflict) => conflict.column("name").doUpdateSet({ value: "true" })).execute();
-}
-
-/** Throws `invalid_request` where no other account is an administrator that can sign in. */
-async function expectAnotherAdministrator(db: Transaction<Schema>, id: string): Promise<void> {
-  const other = await db.selectFrom("accounts").select("id").where("role", "=", "admin")
-    .where("disabled_at", "is", null).where("id", "!=", id).limit(1).executeTakeFirst();
-  if (other !== undefined) return;
+  const administrators = await db.selectFrom("accounts").select("id").where("role", "=", "admin")
+    .where("disabled_at", "is", null).limit(2).execute();
+  if (administrators.length !== 1 || administrators[0]!.id !== id) return;
   throw new ColinkError(
     "invalid_request",
-    "Cannot delete the last administrator: make another account an administrator first",
+    `${failure}: make another account an administrator first`,
   );
 }
 

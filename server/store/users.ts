@@ -2,6 +2,7 @@
 
 import { type ExpressionBuilder, sql } from "kysely";
 import type { Budget } from "../../api/mod.ts";
+import { expectAnotherAdministrator } from "./account_deletion.ts";
 import type { Database } from "./database.ts";
 import type { GroupTable } from "./groups.ts";
 import { isWorking } from "./keys.ts";
@@ -128,13 +129,29 @@ export class UserTable {
     return row === undefined ? null : fromRow(row);
   }
 
-  async change(id: string, { isDisabled, ...others }: AccountChange): Promise<void> {
+  /**
+   * `keepsAdministrator`: throws `invalid_request` where no administrator that can sign in would be
+   * left; two who take each other's rights away at the same moment cannot both do so.
+   */
+  async change(
+    id: string,
+    { isDisabled, ...others }: AccountChange,
+    { keepsAdministrator = false }: { keepsAdministrator?: boolean } = {},
+  ): Promise<void> {
     const set = {
       ...accounts.toChange(others),
       ...(isDisabled === undefined ? {} : { disabled_at: isDisabled ? this.database.now : null }),
     };
     if (Object.keys(set).length === 0) return;
+    const takesRights = isDisabled === true || others.role === "user";
     await this.database.transaction(async (db) => {
+      if (keepsAdministrator && takesRights) {
+        await expectAnotherAdministrator(
+          db,
+          id,
+          "Cannot take the last administrator's rights away",
+        );
+      }
       if (others.weight !== undefined) await this.groups.touch(db);
       await db.updateTable("accounts").set(set).where("id", "=", storable(id))
         .where("deleted_at", "is", null).execute();
