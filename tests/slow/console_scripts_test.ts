@@ -73,6 +73,15 @@ async function visit(page: Page, name: string): Promise<void> {
   await page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
 }
 
+/** From the address that one is told, by the introduction's own link. */
+async function register(page: Page, t: Messages, email: string): Promise<void> {
+  await page.goto("/");
+  await page.getByRole("main").getByRole("link", { name: t.nav.register }).click();
+  await fill(page, { email, password: PASSWORD });
+  await submit(page);
+  await page.waitForURL("/");
+}
+
 let browser: Browser;
 beforeAll(async () => {
   browser = await startBrowser();
@@ -111,10 +120,7 @@ describe.each(stages)("on $database", (stage) => {
     "a caller creates an account and a key, makes a first call, and sees it arrive",
     async () => {
       await play("caller", async (tab, page, t) => {
-        await page.goto("/register");
-        await fill(page, { email: freshEmail(), password: PASSWORD });
-        await submit(page);
-        await page.waitForURL("/");
+        await register(page, t, freshEmail());
         await visit(page, t.nav.pages.keys);
         await button(page.getByRole("main"), t.keys.create).click();
         await fill(page, { name: "laptop" });
@@ -134,10 +140,8 @@ describe.each(stages)("on $database", (stage) => {
 
   test("a contributor gets a command to paste, and sees the machine connect", async () => {
     await play("contributor", async (tab, page, t) => {
-      const email = freshEmail();
-      await page.goto("/register?next=/nodes?add=1");
-      await fill(page, { email, password: PASSWORD });
-      await submit(page);
+      await register(page, t, freshEmail());
+      await page.getByRole("main").getByRole("link", { name: t.nodes.add }).first().click();
       const dialog = page.getByRole("dialog", { name: t.nodes.adding.title });
       await dialog.getByText(t.nodes.adding.waiting).waitFor();
       await button(dialog, `${t.copy}: ${t.setup.terminal}`).click();
@@ -157,9 +161,11 @@ describe.each(stages)("on $database", (stage) => {
     await play("colleague", async (_tab, page, t) => {
       await page.goto("/");
       await page.getByRole("heading", { name: t.home.headline }).waitFor();
-      await page.goto("/login?next=/dashboard");
+      await page.getByRole("banner").getByRole("link", { name: t.nav.signIn }).click();
       await fill(page, { email: host.email, password: host.password });
       await page.keyboard.press("Enter");
+      await page.waitForURL("/");
+      await visit(page, t.nav.pages.dashboard);
       await page.getByRole("link", { name: t.dashboard.nothing.made.action }).click();
       await page.locator("[data-part=samples] button").first().click();
       await page.getByText("Gladly.").waitFor();
@@ -187,8 +193,10 @@ describe.each(stages)("on $database", (stage) => {
       await fill(page, { email, password: PASSWORD });
       await submit(page);
       await page.getByRole("heading", { name: t.home.checklistTitle }).waitFor();
-      await page.goto("/admin?tab=settings");
+      await button(page, t.nav.account).click();
+      await page.getByRole("link", { name: t.nav.pages.admin, exact: true }).click();
       const main = page.getByRole("main");
+      await main.getByText(t.admin.tabs.settings, { exact: true }).click();
       await main.getByText(t.admin.registrationText.invite).waitFor();
       await main.getByText(t.admin.tabs.invites, { exact: true }).click();
       await fill(page, { note: "for a friend" });
