@@ -27,7 +27,7 @@ export const AdminUserView = z.object({
   total_provided_calls: z.number(),
   recent_tokens: z.number()
     .describe("Prompt and completion tokens of the calls that it made in the last 30 days."),
-  keys: z.number().describe("Valid keys, as its keys page lists them: without its own two."),
+  keys: z.number().describe("Valid keys, as its Keys page lists them: its own two among them."),
   nodes: z.number().describe("Nodes that are connected."),
   groups: z.array(z.string()).describe("Names of its groups."),
 }).meta({ id: "AdminUser" });

@@ -22,7 +22,7 @@ export interface AccountChange {
 
 /** An account, without its password's hash. */
 export interface UserRow extends Omit<AccountRow, "passwordHash" | "deletedAt"> {
-  /** The number of its keys that work, beside its own two. */
+  /** The number of its keys that work, its own two among them. */
   keys: number;
 }
 
@@ -197,7 +197,7 @@ export class UserTable {
 
   #keys(row: ExpressionBuilder<Schema, "accounts">) {
     return row.selectFrom("keys").select((key) => key.fn.countAll<number>().as("count"))
-      .whereRef("keys.account_id", "=", "accounts.id").where("keys.is_default", "=", 0)
+      .whereRef("keys.account_id", "=", "accounts.id")
       .where(isWorking(this.database.now))
       .as("keys");
   }

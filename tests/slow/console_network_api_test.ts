@@ -225,7 +225,7 @@ for (const [database, settings] of databases) {
             root,
             `GET /admin/users?search=${encodeURIComponent(me.email.toUpperCase())}`,
           )).users;
-        expect(await find()).toMatchObject([{ id: me.user.id, role: "user", keys: 0, nodes: 0 }]);
+        expect(await find()).toMatchObject([{ id: me.user.id, role: "user", keys: 2, nodes: 0 }]);
         const change = (body: object) =>
           done<{ user: AdminUserView }>(gateway, root, `PATCH /admin/users/${me.user.id}`, body);
         await change({ models: ["another"], rpm: 1000 });

@@ -942,7 +942,9 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
           totalApiCalls: Math.floor(i / 2),
           totalProvidedCalls: i,
         });
-        await store.keys.add(aKey(account, { isDefault: i % 2 === 0 }));
+        for (const isDefault of i % 2 === 0 ? [true] : [true, false]) {
+          await store.keys.add(aKey(account, { isDefault }));
+        }
       }
       const all = async (sort: UserSort) => {
         const rows: UserRow[] = [];
@@ -960,7 +962,7 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       const made = await all("made");
       expect(made.map(({ totalApiCalls }) => totalApiCalls)).toEqual([2, 1, 1, 0, 0]);
       expect(new Set(made.map(({ id }) => id)).size).toBe(5);
-      expect((await all("provided")).map(({ keys }) => keys)).toEqual([0, 1, 0, 1, 0]);
+      expect((await all("provided")).map(({ keys }) => keys)).toEqual([1, 2, 1, 2, 1]);
 
       const id = crypto.randomUUID();
       const group = { id, name: id, weight: 100, membersSeeNodes: false, budget: null };
