@@ -66,7 +66,9 @@ export async function pretend(
         json: nodeDetail(nodes.find((node) => node.id === id) ?? null, Date.now()),
       });
     },
-    "**/api/keys": json({ keys: nodes.length > 0 ? keys(Date.now()) : [] }),
+    "**/api/keys": json({
+      keys: nodes.length > 0 ? keys(Date.now()) : keys(Date.now()).slice(0, 2),
+    }),
     "**/api/calls*": (route) => {
       const isFailed = route.request().url().includes("outcome=failed");
       const all = nodes.length > 0 ? calls(Date.now()) : [];
