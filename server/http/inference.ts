@@ -72,16 +72,26 @@ export function inference(endpoint: EndpointRow, parts: AppParts): CallHandler {
   };
 }
 
-async function answer(
+function answer(
   received: InferenceRequest,
   endpoint: EndpointRow,
   parts: AppParts,
 ): Promise<Response> {
   const { request, address } = received;
   const found = apiKey(request.headers, parts, address);
-  const given = found instanceof Promise ? await found : found;
+  return found instanceof Promise
+    ? found.then((key) => answerKeyHolder(key, received, endpoint, parts))
+    : answerKeyHolder(found, received, endpoint, parts);
+}
+
+function answerKeyHolder(
+  given: Key,
+  received: InferenceRequest,
+  endpoint: EndpointRow,
+  parts: AppParts,
+): Promise<Response> {
   const key = parts.groups.bounded(given);
-  const idempotencyKey = request.headers.get("idempotency-key");
+  const idempotencyKey = received.request.headers.get("idempotency-key");
   if (idempotencyKey === null) return takeCall(received, endpoint, key, parts, null);
   return answerKeyed(idempotencyKey, received, endpoint, key, parts, takeCall);
 }
@@ -123,8 +133,8 @@ async function takeCall(
     if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, parts, address);
     if (parts.isDraining()) throw shuttingDown();
     const running = { call, received, endpoint, held, key, admission };
-    if (first === null && terms === null) return run(running, parts);
-    return runShared(running, { first, digest, terms }, parts);
+    if (first === null && terms === null) return await run(running, parts);
+    return await runShared(running, { first, digest, terms }, parts);
   } catch (error) {
     admission?.close(null);
     held.release();

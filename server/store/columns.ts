@@ -122,7 +122,9 @@ export class Table<C extends Columns> {
 
   /** A row's cells in the order of `names`. */
   toCells(row: RowOf<Table<C>>): StoredRow<C>[keyof StoredRow<C>][] {
-    return this.#columns.map(({ name, column }) => column.toStored(row[name]));
+    const cells: Stored[] = [];
+    for (const { name, column } of this.#columns) cells.push(column.toStored(row[name]));
+    return cells as StoredRow<C>[keyof StoredRow<C>][];
   }
 
   /** The columns to set. Members that are absent or undefined stay as they are. */

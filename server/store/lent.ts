@@ -111,10 +111,8 @@ function addedUp(added: readonly { key: Cell[]; sums: number[] }[]): Cell[][] {
   for (const { key, sums } of added) {
     const id = key.join("\n");
     const row = rows.get(id);
-    rows.set(id, {
-      key,
-      sums: row === undefined ? sums : sums.map((sum, at) => row.sums[at]! + sum),
-    });
+    if (row === undefined) rows.set(id, { key, sums });
+    else for (let i = 0; i < sums.length; i++) row.sums[i]! += sums[i]!;
   }
   return [...rows].sort(([a], [b]) => a < b ? -1 : 1)
     .map(([, { key, sums }]) => [...key, ...sums]);

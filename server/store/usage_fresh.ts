@@ -38,7 +38,7 @@ export function freshRows(entries: readonly LedgerEntry[]): (string | number)[][
     const id = key.join("\n");
     let cell = cells.get(id);
     if (cell === undefined) cells.set(id, cell = { key, counts: sumsInOrder.map(() => 0) });
-    for (const [index, sum] of sumsInOrder.entries()) cell.counts[index]! += sum(entry);
+    for (let i = 0; i < sumsInOrder.length; i++) cell.counts[i]! += sumsInOrder[i]!(entry);
   }
   return [...cells].sort(([a], [b]) => a < b ? -1 : 1)
     .map(([, { key, counts }]) => [...key, ...counts]);
