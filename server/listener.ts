@@ -120,13 +120,13 @@ function serve(
     idleTimeout: callerIdleMs / 1000,
     // The handlers enforce the limit itself, with a proper error; this one is a backstop.
     maxRequestBodySize: maxBodyBytes * 4,
-    fetch: (request: Request, server: WebServer) => app.fetch(request, { server, port: ownPort }),
+    fetch: (request: Request) => app.fetch(request, env),
     websocket: cluster === null
       ? links.handlers()
       : socketHandlers(links.handlers(), cluster.handlers()),
   });
   // The runtime forgets a listener's port when it stops, while its connections are still served.
-  const ownPort = portOf(server);
+  const env = { server, port: portOf(server) };
   return server;
 }
 
