@@ -8,7 +8,7 @@ export interface Size {
   loadSeconds: number;
   /** Calls a round and variant whose times are taken one by one. */
   timedCalls: number;
-  /** Until a gateway has compiled what it runs often, which each worker does by itself. */
+  /** Until a gateway has compiled what it runs often; each worker does so by itself. */
   warmUpCalls: number;
   /** Two populations of nodes; figures per node are the slope between them. */
   idleNodes: readonly [number, number];
@@ -30,7 +30,7 @@ export const fullSize: Size = {
   freshRounds: 5,
   loadSeconds: 5,
   timedCalls: 1500,
-  warmUpCalls: 60_000,
+  warmUpCalls: 30_000,
   idleNodes: [2000, 10_000],
   openStreams: [200, 1200],
   idleCrowd: 1000,

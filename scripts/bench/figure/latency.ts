@@ -9,6 +9,7 @@ import type { Stage } from "../stage.ts";
 import { quantile, type Spread } from "../statistics.ts";
 import { requestBytes, type VariantName } from "../target.ts";
 import { timedCall } from "../timed_call.ts";
+import { loadWithWrk } from "../wrk.ts";
 import type { StagedFigure } from "./figure.ts";
 
 /** A stream's first chunks come at once, as far as this is concerned. */
@@ -31,6 +32,9 @@ export const latencyFigure: StagedFigure = {
   },
 };
 
+/** As many callers at a time as keep every program busy. */
+const WARM_UP_CONNECTIONS = 20;
+
 /** One round's times of every variant, in milliseconds. */
 interface Times extends Sample {
   times: Record<VariantName, number[]>;
@@ -40,6 +44,7 @@ interface Times extends Sample {
 async function measure(stage: Stage, isStream: boolean): Promise<Measurement<"all", Times>> {
   const { size } = stage.bench;
   const body = chatBody({ model: RELAYED_MODEL, streaming: isStream ? STREAMING : null });
+  await warmUp(stage, body);
   const lines = await Promise.all(
     (["direct", "nginx", "floor", "gateway"] as const).map(async (name) => {
       const target = stage.targets[name];
@@ -63,6 +68,19 @@ async function measure(stage: Stage, isStream: boolean): Promise<Measurement<"al
   const measured = await interleaved({ all }, size);
   lines.forEach(({ socket }) => socket.close());
   return measured;
+}
+
+/**
+ * Calls until the runtime's compilers rest: they share the measured core with the program, and until
+ * then the slowest calls are those that wait for them.
+ */
+async function warmUp({ bench, targets, folder }: Stage, body: string): Promise<void> {
+  for (const target of [targets.floor, targets.gateway]) {
+    for (let left = bench.size.warmUpCalls; left > 0;) {
+      const load = { target, body, connections: WARM_UP_CONNECTIONS, seconds: 1, folder };
+      left -= (await loadWithWrk(load)).requests;
+    }
+  }
 }
 
 /** A row whose goal is so many times what `rival` adds. */

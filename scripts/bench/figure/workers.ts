@@ -31,7 +31,7 @@ async function measure(bench: Bench): Promise<Row[]> {
   const one = await Workers.start(bench, 1);
   const two = await Workers.start(bench, 2);
   const { measured } = cores;
-  for (const workers of [one, two]) await workers.warmUp(measured, size.warmUpCalls);
+  for (const workers of [one, two]) await workers.warmUp(measured, 2 * size.warmUpCalls);
   const everywhere = `${cores.rest},${measured}`;
   const result = await interleaved({
     one: () => one.sample(measured),
