@@ -23,5 +23,4 @@ export const runtimeBcrypt: Bcrypt = {
   verifySync: (password, hash) => Bun.password.verifySync(password, hash, "bcrypt"),
 };
 
-/** Loaded at the start, so that the first sign-in does not wait for it. */
 export const bcrypt: Bcrypt = await import("@node-rs/bcrypt").catch(() => runtimeBcrypt);

@@ -1,7 +1,7 @@
 /** Threads that hash passwords: of low priority, started when one is needed, ended when idle. */
 
 import { buildFacts } from "../../release/mod.ts";
-import { bcrypt, type PasswordHash } from "./bcrypt.ts";
+import type { PasswordHash } from "./bcrypt.ts";
 
 /** What a thread is sent: a password to hash, or to compare with a hash. */
 export type HashJob = { password: string } & ({ cost: number } | { hash: string });
@@ -26,11 +26,13 @@ export class HashThreads implements PasswordHash {
   constructor(private readonly program: URL = PROGRAM) {}
 
   async hash(password: string, cost: number): Promise<string> {
-    return await this.#run({ password, cost }, () => bcrypt.hash(password, cost)) as string;
+    const otherwise = async () => (await loadLibrary()).hash(password, cost);
+    return await this.#run({ password, cost }, otherwise) as string;
   }
 
   async verify(password: string, hash: string): Promise<boolean> {
-    return await this.#run({ password, hash }, () => bcrypt.verify(password, hash)) as boolean;
+    const otherwise = async () => (await loadLibrary()).verify(password, hash);
+    return await this.#run({ password, hash }, otherwise) as boolean;
   }
 
   /** `otherwise`: without a thread, where the system starts none. */
@@ -43,6 +45,11 @@ export class HashThreads implements PasswordHash {
     if ("problem" in result) throw new Error(result.problem);
     return result.value;
   }
+}
+
+/** Where threads can be started it is needed there alone. */
+async function loadLibrary(): Promise<PasswordHash> {
+  return (await import("./bcrypt.ts")).bcrypt;
 }
 
 class HashThread {
