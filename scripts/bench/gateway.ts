@@ -20,6 +20,8 @@ export interface GatewayOptions {
   cores: string;
   /** Worker processes, which need a shared database and Redis; absent: one process without workers. */
   workers?: number;
+  /** The executable; absent: bin/server. */
+  program?: string;
   /** More settings. */
   env?: Record<string, string>;
 }
@@ -42,10 +44,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 /** Only the program; resolves once it takes connections. */
 export async function startServer(
-  { folder, cores, env, workers }: GatewayOptions,
+  { folder, cores, env, workers, program = at("bin", "server") }: GatewayOptions,
   port: number,
 ): Promise<ServerProcess> {
-  const program = at("bin", "server");
   if (!existsSync(program)) throw new Error("Cannot measure: bin/server is missing; bun run build");
   mkdirSync(folder, { recursive: true });
   const process = new ServerProcess({

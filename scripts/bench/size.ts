@@ -30,7 +30,7 @@ export const fullSize: Size = {
   freshRounds: 5,
   loadSeconds: 5,
   timedCalls: 1500,
-  warmUpCalls: 30_000,
+  warmUpCalls: 50_000,
   idleNodes: [2000, 10_000],
   openStreams: [200, 1200],
   idleCrowd: 1000,

@@ -76,7 +76,7 @@ async function measure(stage: Stage, isStream: boolean): Promise<Measurement<"al
  */
 async function warmUp({ bench, targets, folder }: Stage, body: string): Promise<void> {
   for (const target of [targets.floor, targets.gateway]) {
-    for (let left = bench.size.warmUpCalls; left > 0;) {
+    for (let left = bench.size.warmUpCalls / 2; left > 0;) {
       const load = { target, body, connections: WARM_UP_CONNECTIONS, seconds: 1, folder };
       left -= (await loadWithWrk(load)).requests;
     }

@@ -31,7 +31,7 @@ async function measure(bench: Bench): Promise<Row[]> {
   const one = await Workers.start(bench, 1);
   const two = await Workers.start(bench, 2);
   const { measured } = cores;
-  for (const workers of [one, two]) await workers.warmUp(measured, 2 * size.warmUpCalls);
+  for (const workers of [one, two]) await workers.warmUp(measured, size.warmUpCalls);
   const everywhere = `${cores.rest},${measured}`;
   const result = await interleaved({
     one: () => one.sample(measured),
@@ -81,6 +81,7 @@ async function measure(bench: Bench): Promise<Row[]> {
 class Workers {
   private constructor(
     private readonly bench: Bench,
+    private readonly count: number,
     private readonly folder: string,
     private readonly gateway: Gateway,
     private readonly crowd: Crowd,
@@ -96,11 +97,12 @@ class Workers {
     await reaches(gateway.url, workers);
     const crowd = new Crowd(gateway);
     await crowd.grow(MODEL, NODES);
-    return new Workers(bench, folder, gateway, crowd, [postgres, redis]);
+    return new Workers(bench, workers, folder, gateway, crowd, [postgres, redis]);
   }
 
+  /** `calls`: of each worker. */
   async warmUp(cores: Cores["measured"], calls: number): Promise<void> {
-    for (let left = calls; left > 0;) left -= (await this.sample(cores)).requests;
+    for (let left = calls * this.count; left > 0;) left -= (await this.sample(cores)).requests;
   }
 
   async sample(cores: Cores["measured"]) {
