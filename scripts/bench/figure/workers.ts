@@ -33,47 +33,44 @@ async function measure(bench: Bench): Promise<Row[]> {
   const { measured } = cores;
   for (const workers of [one, two]) await workers.warmUp(measured, size.warmUpCalls);
   const everywhere = `${cores.rest},${measured}`;
-  const result = await interleaved({
-    one: () => one.sample(measured),
-    two: () => two.sample(measured),
-    oneFree: () => one.sample(everywhere),
-    twoFree: () => two.sample(everywhere),
-  }, size);
+  const on = (cores: string) =>
+    interleaved({ one: () => one.sample(cores), two: () => two.sample(cores) }, size);
+  const pinned = await on(measured);
+  const free = await on(everywhere);
   await one.stop();
   await two.stop();
-  const { conditions } = result;
   const of = (count: string) => `${count}, ${NODES} nodes, ${CONNECTIONS} connections`;
   return [
     {
       figure: `CPU per request of ${of("1 worker")}`,
       unit: "µs",
-      gateway: over(result, (r) => cpuPerCall(r.one, "gateway")),
-      conditions,
+      gateway: over(pinned, (r) => cpuPerCall(r.one, "gateway")),
+      conditions: pinned.conditions,
     },
     {
       figure: `CPU per request of ${of("2 workers")}, both together`,
       unit: "µs",
-      gateway: over(result, (r) => cpuPerCall(r.two, "gateway")),
+      gateway: over(pinned, (r) => cpuPerCall(r.two, "gateway")),
       compared: over(
-        result,
+        pinned,
         (r) => 2 * cpuPerCall(r.one, "gateway") / cpuPerCall(r.two, "gateway"),
       ),
       goal: atLeast(1.8, "× 1 worker, with a core each"),
-      conditions,
+      conditions: pinned.conditions,
       note: "What two workers serve with a core each follows from their CPU for a request: the " +
         "machine may have no core to spare for load, nodes, Redis and PostgreSQL, whose CPU is not counted.",
     },
     {
       figure: `Requests per second of ${of("1 worker")}, all on the same cores`,
       unit: "1/s",
-      gateway: over(result, (r) => r.oneFree.perSecond),
-      conditions,
+      gateway: over(free, (r) => r.one.perSecond),
+      conditions: free.conditions,
     },
     {
       figure: `Requests per second of ${of("2 workers")}, all on the same cores`,
       unit: "1/s",
-      gateway: over(result, (r) => r.twoFree.perSecond),
-      conditions,
+      gateway: over(free, (r) => r.two.perSecond),
+      conditions: free.conditions,
     },
   ];
 }
