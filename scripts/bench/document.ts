@@ -1,4 +1,4 @@
-/** Puts a report's tables into docs/benchmarks.md, each between its two marks. */
+/** Puts a report's tables into docs/benchmarks.md and its Chinese edition, each between its two marks. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { run } from "../program.ts";
@@ -7,7 +7,8 @@ import type { Report } from "./report.ts";
 import type { Row } from "./row.ts";
 import { markdown } from "./table.ts";
 
-const DOCUMENT = at("docs", "benchmarks.md");
+/** The tables are the same in both. */
+const DOCUMENTS = [at("docs", "benchmarks.md"), at("docs", "benchmarks.zh.md")];
 /** Of the programs' figures, and of those that need no server. */
 const TABLES = ["bench", "lone"] as const;
 
@@ -20,16 +21,19 @@ export async function writeDocument(report: Report): Promise<string> {
   if (whole.length === 0) {
     throw new Error("Cannot write a table: the report has only some of its figures");
   }
-  let document = readFileSync(DOCUMENT, "utf8");
-  for (const name of whole) {
-    document = replaced(document, name, markdown({ ...report, rows: rowsOf(name) }));
+  for (const path of DOCUMENTS) {
+    let document = readFileSync(path, "utf8");
+    for (const name of whole) {
+      document = replaced(document, name, markdown({ ...report, rows: rowsOf(name) }));
+    }
+    writeFileSync(path, document);
   }
-  writeFileSync(DOCUMENT, document);
   // The checks ask of this document what they ask of every other.
   const deno = [process.execPath, at("node_modules", "deno", "bin.cjs")];
-  const { code, output } = await run([...deno, "fmt", "--quiet", DOCUMENT], { cwd: root });
-  if (code !== 0) throw new Error(`Cannot format ${DOCUMENT}: ${output}`);
-  return DOCUMENT;
+  const { code, output } = await run([...deno, "fmt", "--quiet", ...DOCUMENTS], { cwd: root });
+  const paths = DOCUMENTS.join(", ");
+  if (code !== 0) throw new Error(`Cannot format ${paths}: ${output}`);
+  return paths;
 }
 
 /** The document with what stands between the marks of that name replaced. */
