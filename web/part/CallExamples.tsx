@@ -1,12 +1,14 @@
 /** What to set in a client so that it calls a model: shown with the key masked, copied with the real key. */
 
 import { useSignal } from "@preact/signals";
-import { useId } from "preact/hooks";
-import { type Client, type ClientSnippet, libraries, programs } from "../../api/clients.ts";
+import { useEffect, useId } from "preact/hooks";
+import type { Client, ClientSnippet } from "../../api/clients.ts";
 import { useGatewayAddress } from "../state/address.ts";
 import { locale, messages } from "../state/locale.ts";
 import { Code } from "./Code.tsx";
 import { masked } from "./CopyField.tsx";
+import { OtherVersion, persistently } from "./late.tsx";
+import { Bones } from "./Skeleton.tsx";
 import * as style from "./CallExamples.module.css";
 import * as formStyle from "./form.module.css";
 
@@ -15,11 +17,25 @@ interface Props {
   model: string;
 }
 
-const groups = { libraries, programs } as const;
-const clients = [...libraries, ...programs];
+/** Loaded when it is needed: the table is longer than most pages. */
+const table = () => import("../../api/clients.ts");
+type Table = Awaited<ReturnType<typeof table>>;
 
-export function CallExamples({ token, model }: Props) {
+export function CallExamples(props: Props) {
+  const loaded = useSignal<Table | "gone" | null>(null);
+  useEffect(() => {
+    persistently(table).then(
+      (clients) => loaded.value = clients,
+      () => loaded.value = "gone",
+    );
+  }, []);
+  if (loaded.value === null) return <Bones count={1} />;
+  return loaded.value === "gone" ? <OtherVersion /> : <Examples {...props} groups={loaded.value} />;
+}
+
+function Examples({ token, model, groups }: Props & { groups: Table }) {
   const t = messages.value.clients;
+  const clients = [...groups.libraries, ...groups.programs];
   const chosen = useSignal(clients[0]!.name);
   const id = useId();
   const address = useGatewayAddress();

@@ -13,20 +13,23 @@ const CODE_RETRIES_MS = [500, 2_000, 5_000];
 export function late<P extends object>(
   load: () => Promise<ComponentType<P>>,
 ): ComponentType<P> {
-  return lazy(async () => {
-    for (const waitMs of CODE_RETRIES_MS) {
-      try {
-        return await load();
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, waitMs));
-      }
+  return lazy(() => persistently(load).catch(() => OtherVersion as ComponentType<P>));
+}
+
+/** Loads code, also while the gateway restarts. Rejects when it is not to be had. */
+export async function persistently<T>(load: () => Promise<T>): Promise<T> {
+  for (const waitMs of CODE_RETRIES_MS) {
+    try {
+      return await load();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
-    return load().catch(() => OtherVersion as ComponentType<P>);
-  });
+  }
+  return load();
 }
 
 /** Stands for a page whose code the gateway does not have any more. */
-function OtherVersion() {
+export function OtherVersion() {
   const { otherVersion, reload } = messages.value;
   return (
     <Notice tone="warning">
