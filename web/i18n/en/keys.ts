@@ -32,7 +32,7 @@ export const keys = {
       "Put it into the node’s config.yaml as client_token. Add node on the Nodes page does it for you.",
   },
   noLimit: "no limit",
-  perMinute: (calls: string) => `${calls} calls a minute`,
+  perMinute: (calls: string) => `${calls} calls per minute`,
   noEnd: "never expires",
   nameHint: "What uses it: laptop, CI, notebook.",
   rpm: "Calls per minute",
