@@ -4,6 +4,8 @@ import type {
   AdminNodeView,
   AdminUserView,
   AliasView,
+  Attention,
+  AttentionKind,
   AuditEntry,
   GroupView,
   InviteView,
@@ -165,14 +167,17 @@ export function overview(nodes: readonly NodeView[], usage: UsageView): Overview
   const refused = nodes.filter(({ penalties }) =>
     penalties.some(({ code }) => code === "upstream_auth")
   );
+  const servers = nodes.filter((node) => node.supported_models.includes("llama3.2"));
+  const { errors } = usage.total;
+  const waiting = servers.length === 0 ? 0 : 3;
   return {
     at: usage.to,
     version: "0.1.0",
     gateways: 1,
     nodes: nodes.length,
     models: new Set(nodes.flatMap((node) => node.supported_models)).size,
-    running: nodes.reduce((sum, node) => sum + node.active_tasks, 0) + 3,
-    waiting: 3,
+    running: nodes.reduce((sum, node) => sum + node.active_tasks, 0) + waiting,
+    waiting,
     usage: {
       ...rest,
       by_account: by_key.slice(0, names.length).map((share, i) => ({
@@ -182,13 +187,19 @@ export function overview(nodes: readonly NodeView[], usage: UsageView): Overview
       })),
       by_group: by_key.slice(0, 1).map((share) => ({ ...share, id: "lab", name: "lab" })),
     },
+    // Together the errors of the figures.
     causes: [
-      { code: "upstream_auth", calls: 41 },
-      { code: "queue_timeout", calls: 12 },
-      { code: "node_lost", calls: 3 },
-    ],
-    queues: [{ model: "llama3.2", waiting: 3, running: 7, slots: 8 }],
-    attention: [
+      { code: "upstream_auth", calls: errors - Math.floor(errors / 3) - Math.floor(errors / 6) },
+      { code: "queue_timeout", calls: Math.floor(errors / 3) },
+      { code: "node_lost", calls: Math.floor(errors / 6) },
+    ].filter(({ calls }) => calls > 0),
+    queues: servers.length === 0 ? [] : [{
+      model: "llama3.2",
+      waiting: 3,
+      running: servers.reduce((sum, node) => sum + node.active_tasks, 0),
+      slots: servers.reduce((sum, node) => sum + node.max_parallel, 0),
+    }],
+    attention: nodes.length === 0 ? [] : [
       {
         kind: "provider_key",
         severity: "bad",
@@ -209,4 +220,39 @@ export function overview(nodes: readonly NodeView[], usage: UsageView): Overview
       },
     ],
   };
+}
+
+/** Everything that can need attention at once. */
+export function troubles(nowMs: number): Attention[] {
+  const found = (
+    kind: AttentionKind,
+    severity: Attention["severity"],
+    more: Partial<Attention> = {},
+  ): Attention => ({
+    kind,
+    severity,
+    count: 1,
+    code: null,
+    at: null,
+    detail: null,
+    nodes: [],
+    ...more,
+  });
+  const node = (name: string) => ({ id: name, name });
+  const many = ["attic", "cloud-key", "lab-rack-3", "nas", "old-laptop"].map(node);
+  return [
+    found("store", "bad", { detail: "connect ECONNREFUSED 10.0.0.7:5432" }),
+    found("disk", "bad", { detail: "312 MiB" }),
+    found("gateways", "bad", { count: 2 }),
+    found("penalized", "bad", { count: 12, code: "upstream_timeout", nodes: many }),
+    found("certificate", "warning", { at: nowMs + 4 * DAY_MS }),
+    found("gateway_version", "warning", { detail: "0.0.9" }),
+    found("node_version", "warning", { count: 3, nodes: many.slice(0, 3) }),
+    found("unapproved", "warning", { nodes: [node("new-workstation")] }),
+    found("lost", "warning", {
+      nodes: [node("node-with-a-name-that-somebody-made-far-too-long-for-any-table")],
+    }),
+    found("plain_http", "warning"),
+    found("backup", "warning"),
+  ];
 }

@@ -11,6 +11,7 @@ import {
   modelSettings,
   overview,
   settings,
+  troubles,
   users,
 } from "./administration.ts";
 import { crowd, ownNodes, speeds } from "./crowd.ts";
@@ -49,7 +50,10 @@ export async function pretend(
     "**/api/admin/overview*": (route) => {
       const query = new URL(route.request().url()).searchParams;
       const range = [Number(query.get("from")), Number(query.get("to"))] as const;
-      return route.fulfill({ json: overview(nodes, usage("made", ...range, overviewModels)) });
+      const used = usage("made", ...range, nodes.length === 0 ? [] : overviewModels);
+      const view = overview(nodes, used);
+      const attention = scene.isTroubled ? troubles(Date.now()) : view.attention;
+      return route.fulfill({ json: { ...view, attention } });
     },
     "**/api/nodes/*/usage*": (route) => {
       const query = new URL(route.request().url()).searchParams;
@@ -105,11 +109,13 @@ export async function pretend(
     },
     "**/v1/chat/completions": (route) => route.continue({ url: speechUrl }),
   };
-  if (scene.isUser && nodes.length > 0) {
+  if (scene.isUser && (nodes.length > 0 || scene.isAdmin)) {
     answers["**/api/user/me"] = async (route) => {
       const { user } = await (await route.fetch()).json();
       const role = scene.isAdmin ? "admin" : "user";
-      const totals = { total_api_calls: 21_930, total_provided_calls: 8114 };
+      const totals = nodes.length === 0
+        ? { total_api_calls: 0, total_provided_calls: 0 }
+        : { total_api_calls: 21_930, total_provided_calls: 8114 };
       await route.fulfill({ json: { user: { ...user, ...totals, role } } });
     };
   }

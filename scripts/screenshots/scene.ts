@@ -12,6 +12,8 @@ export interface Scene {
   isUser?: boolean;
   /** Whether that is one who runs the gateway. */
   isAdmin?: boolean;
+  /** Whether everything needs attention. */
+  isTroubled?: boolean;
   /** What the gateway tells of itself, where its own answer shows less. */
   info?: Partial<InfoView>;
   /** The nodes that the gateway lists; default: a crowd in every state. */
@@ -31,6 +33,8 @@ export const scenes: readonly Scene[] = [
   { name: "home-idle", path: "/", info: { nodes: 0, models: 0 }, act: openMenu },
   { name: "home-user", path: "/", isUser: true },
   { name: "overview", path: "/", isUser: true, isAdmin: true },
+  { name: "overview-empty", path: "/", isUser: true, isAdmin: true, nodes: [] },
+  { name: "overview-trouble", path: "/", isUser: true, isAdmin: true, isTroubled: true },
   { name: "home-first", path: "/", isUser: true, nodes: [] },
   { name: "register", path: "/register" },
   { name: "register-problems", path: "/register", info: { registration: "invite" }, act: submit },

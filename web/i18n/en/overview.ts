@@ -45,6 +45,8 @@ export const overview = {
   more: (names: string, others: number) =>
     others === 0 ? names : `${names} and ${number.format(others)} more`,
   separator: ", ",
+  /** Leads to the manual. */
+  howTo: "How to",
   attention: {
     store: {
       title: ({ detail }) => `The database takes no writes: ${detail}`,

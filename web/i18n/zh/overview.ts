@@ -27,6 +27,7 @@ export const overview: Messages["overview"] = {
   slots: (running, slots) => `并发名额 ${number.format(running)} / ${number.format(slots)}`,
   more: (names, others) => others === 0 ? names : `${names}，另有 ${number.format(others)} 个`,
   separator: "、",
+  howTo: "查看方法",
   attention: {
     store: {
       title: ({ detail }) => `数据库无法写入：${detail}`,

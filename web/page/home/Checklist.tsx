@@ -77,6 +77,7 @@ export function Checklist({ progress }: { progress: Progress }) {
   const isAdmin = progress.user.role === "admin";
   const own = checks.filter(({ isForAdmins }) => !isForAdmins || isAdmin);
   const open = own.filter(({ isDone }) => !isDone(progress)).map(({ key }) => key).join(" ");
+  const ticked = own.filter(({ isDone }) => isDone(progress));
   if (open === "") return null;
   if (dismissed.value === open) {
     return (
@@ -97,15 +98,24 @@ export function Checklist({ progress }: { progress: Progress }) {
         <h2 id="first-steps">{t.checklistTitle}</h2>
         <button
           type="button"
-          class={buttonClass("quiet", "small")}
+          class={`${buttonClass("quiet", "small")} ${panelStyle.flush}`}
           onClick={() => dismissed.value = open}
         >
           {t.dismiss}
         </button>
       </div>
+      {ticked.length > 0 && (
+        <ul class={style.ticked} aria-label={t.done}>
+          {ticked.map(({ key }) => (
+            <li key={key}>
+              <Icon name="check" /> {t.checks[key].title}
+            </li>
+          ))}
+        </ul>
+      )}
       <ol class={style.checklist}>
-        {own.map(({ key, href, isDone }) => (
-          <Step key={key} words={t.checks[key]} href={href} isDone={isDone(progress)} />
+        {own.filter((one) => !ticked.includes(one)).map(({ key, href }) => (
+          <Step key={key} words={t.checks[key]} href={href} />
         ))}
       </ol>
     </section>
@@ -115,22 +125,20 @@ export function Checklist({ progress }: { progress: Progress }) {
 interface StepProps {
   words: Messages["home"]["checks"][Check["key"]];
   href: string | null;
-  isDone: boolean;
 }
 
-function Step({ words, href, isDone }: StepProps) {
+function Step({ words, href }: StepProps) {
   const t = messages.value.home;
   return (
-    <li class={isDone ? style.done : undefined}>
+    <li>
       <span class={style.tick}>
-        {isDone && <Icon name="check" />}
-        <span class="off-screen">{isDone ? t.done : t.toDo}</span>
+        <span class="off-screen">{t.toDo}</span>
       </span>
       <div>
         <h3>{words.title}</h3>
-        {!isDone && <p>{words.open}</p>}
+        <p>{words.open}</p>
       </div>
-      {!isDone && href !== null && (
+      {href !== null && (
         <a class={buttonClass("small")} href={href}>
           {words.action} <Icon name="arrow" />
         </a>

@@ -105,7 +105,11 @@ function Panel({ title, hint, href, action, children }: PanelProps) {
         <h2>
           {title} {hint && <span class="hint">{hint}</span>}
         </h2>
-        <a class={buttonClass("quiet", "small")} href={href} aria-label={`${action}: ${title}`}>
+        <a
+          class={`${buttonClass("quiet", "small")} ${panelStyle.flush}`}
+          href={href}
+          aria-label={`${action}: ${title}`}
+        >
           {action}
         </a>
       </div>

@@ -4,8 +4,8 @@ import type { Attention as Finding, AttentionKind } from "../../../api/mod.ts";
 import { buttonClass } from "../../part/button.ts";
 import { Icon } from "../../part/Icon.tsx";
 import * as panelStyle from "../../part/panel.module.css";
-import { nodePath, paths } from "../../route.ts";
-import { formatMoment, messages } from "../../state/locale.ts";
+import { manualPath, nodePath, paths } from "../../route.ts";
+import { formatMoment, locale, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import * as style from "./Overview.module.css";
 
@@ -15,7 +15,20 @@ const targets: Partial<Record<AttentionKind, string>> = {
   penalized: `${paths.nodes}?view=attention`,
   unapproved: `${paths.admin}?tab=nodes`,
   lost: `${paths.nodes}?view=attention`,
-  node_version: paths.nodes,
+  node_version: `${paths.nodes}?sort=version`,
+};
+
+/** The page of the manual that has the next step, where no page of the console has it. */
+const manuals: Partial<Record<AttentionKind, string>> = {
+  store: "deployment",
+  ledger: "deployment",
+  limits: "scaling",
+  gateways: "scaling",
+  disk: "deployment",
+  certificate: "deployment",
+  plain_http: "deployment",
+  gateway_version: "deployment",
+  backup: "deployment",
 };
 
 export function Attention({ findings }: { findings: readonly Finding[] }) {
@@ -59,6 +72,7 @@ function Advice({ finding }: { finding: Finding }) {
     : "";
   // One node has its own page, with the cause and what its owner can do.
   const only = kind !== "unapproved" && count === 1 ? nodes[0] : undefined;
+  const manual = manuals[kind];
   const href = only ? nodePath(only.id) : targets[kind];
   return (
     <>
@@ -67,6 +81,11 @@ function Advice({ finding }: { finding: Finding }) {
         <p class="hint">{cause}{next}</p>
       </div>
       {href && action !== "" && <a class={buttonClass("small")} href={href}>{action}</a>}
+      {manual !== undefined && (
+        <a class={buttonClass("small")} href={manualPath(locale.value, manual)} target="_blank">
+          {t.howTo}
+        </a>
+      )}
     </>
   );
 }
