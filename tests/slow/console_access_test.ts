@@ -3,6 +3,8 @@
 import { beforeAll, expect, test } from "bun:test";
 import type { Browser, Locator, Page } from "playwright-core";
 import { en } from "../../web/i18n/en.ts";
+import { node } from "../../web/i18n/en/node.ts";
+import { overview } from "../../web/i18n/en/overview.ts";
 import { inspect, inspectAsIs } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { chat, hello } from "../harness/api.ts";
@@ -61,15 +63,15 @@ test(
     await inspect(page, /\/setup#\S+/.exec(output)?.[0] ?? "", en.setup.title);
     await fill(page, { email: "op@example.com", password: "correct horse battery" });
     await submit(page);
-    await page.getByRole("heading", { level: 1, name: en.overview.title }).waitFor();
+    await page.getByRole("heading", { level: 1, name: en.home.overview }).waitFor();
     expect((await chat(gateway, owner.apiToken, hello("no-such-model"))).status).toBe(404);
-    await page.getByRole("region", { name: en.overview.causesTitle }).getByText("model_not_found")
+    await page.getByRole("region", { name: overview.causesTitle }).getByText("model_not_found")
       .waitFor();
-    await page.getByText(en.overview.allWell).waitFor();
+    await page.getByText(overview.allWell).waitFor();
     // The public way to this gateway is not encrypted, although this browser's is a secure context.
     await page.getByRole("listitem").filter({ hasText: en.home.checks.secure.title })
       .getByText(en.home.toDo).waitFor();
-    await inspect(page, "/", en.overview.title);
+    await inspect(page, "/", en.home.overview);
     for (const tab of Object.keys(en.admin.tabs)) {
       await inspect(page, `/admin?tab=${tab}`, en.admin.title);
     }
@@ -100,11 +102,11 @@ test(
     const add = button(page.getByRole("main"), en.nodes.add);
     await inspectDialog(page, add, "how a node is added");
     await page.locator("[data-part=node-row]").getByRole("link").first().click();
-    await page.getByText(en.node.timelineTitle).waitFor();
-    await button(page, en.node.test.label(MODEL)).click();
+    await page.getByText(node.timelineTitle).waitFor();
+    await button(page, node.test.label(MODEL)).click();
     await page.locator("[data-part=test-result]", { hasText: "It answers" }).waitFor();
     await inspectAsIs(page, "a node's page");
-    for (const name of [en.node.rename, en.node.rotate]) {
+    for (const name of [node.rename, node.rotate]) {
       await inspectDialog(page, button(page.getByRole("main"), name), name);
     }
 

@@ -4,7 +4,9 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import type { JoinedView } from "../../api/mod.ts";
 import { en, type Messages } from "../../web/i18n/en.ts";
+import { node as enNode } from "../../web/i18n/en/node.ts";
 import { zh } from "../../web/i18n/zh.ts";
+import { node as zhNode } from "../../web/i18n/zh/node.ts";
 import { accessibilityFaults } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { inTab, startBrowser, type Tab } from "../harness/browser.ts";
@@ -151,7 +153,7 @@ describe.each(stages)("on $database", (stage) => {
       await joinNode({ gateway, owner: { ...host, clientToken }, models: ["mine"] });
       await dialog.locator("[data-part=look-out][data-done=true]").waitFor();
       await dialog.getByRole("link", { name: t.nodes.adding.see }).click();
-      await page.getByText(t.node.timelineTitle).waitFor();
+      await page.getByText((t === zh ? zhNode : enNode).timelineTitle).waitFor();
       await page.getByText(t.nodes.causes.ready).waitFor();
       expect(tab.faults).toEqual([]);
     });
@@ -175,7 +177,7 @@ describe.each(stages)("on $database", (stage) => {
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { level: 1, name: t.nodes.title }).waitFor();
       await page.locator("[data-part=node-row]").first().getByRole("link").first().click();
-      await page.getByText(t.node.timelineTitle).waitFor();
+      await page.getByText((t === zh ? zhNode : enNode).timelineTitle).waitFor();
     });
   });
 

@@ -9,7 +9,6 @@ import { errors } from "./en/errors.ts";
 import { home } from "./en/home.ts";
 import { join } from "./en/join.ts";
 import { models } from "./en/models.ts";
-import { node } from "./en/node.ts";
 import { keys } from "./en/keys.ts";
 import { calls } from "./en/calls.ts";
 import { settings } from "./en/settings.ts";
@@ -17,7 +16,6 @@ import { setup } from "./en/setup.ts";
 import { nav } from "./en/nav.ts";
 import { nodes } from "./en/nodes.ts";
 import { notFound } from "./en/not_found.ts";
-import { overview } from "./en/overview.ts";
 import { palette } from "./en/palette.ts";
 import { playground } from "./en/playground.ts";
 
@@ -26,12 +24,10 @@ export const en = {
   nav,
   palette,
   home,
-  overview,
   account,
   setup,
   dashboard,
   nodes,
-  node,
   join,
   models,
   playground,
@@ -44,7 +40,8 @@ export const en = {
   errors,
 } as const;
 
-type Filled<T> = T extends string ? string
+/** Of any language: the texts and the functions that make them. */
+export type Filled<T> = T extends string ? string
   : T extends (...values: infer V) => string ? (...values: V) => string
   : { readonly [K in keyof T]: Filled<T[K]> };
 

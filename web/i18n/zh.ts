@@ -10,7 +10,6 @@ import { errors } from "./zh/errors.ts";
 import { home } from "./zh/home.ts";
 import { join } from "./zh/join.ts";
 import { models } from "./zh/models.ts";
-import { node } from "./zh/node.ts";
 import { keys } from "./zh/keys.ts";
 import { calls } from "./zh/calls.ts";
 import { settings } from "./zh/settings.ts";
@@ -18,7 +17,6 @@ import { setup } from "./zh/setup.ts";
 import { nav } from "./zh/nav.ts";
 import { nodes } from "./zh/nodes.ts";
 import { notFound } from "./zh/not_found.ts";
-import { overview } from "./zh/overview.ts";
 import { palette } from "./zh/palette.ts";
 import { playground } from "./zh/playground.ts";
 
@@ -27,12 +25,10 @@ export const zh: Messages = {
   nav,
   palette,
   home,
-  overview,
   account,
   setup,
   dashboard,
   nodes,
-  node,
   join,
   models,
   playground,

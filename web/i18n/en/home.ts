@@ -30,6 +30,7 @@ export const home = {
     `Your program calls the gateway, and the gateway calls ${count(nodes, "node", "nodes")}`,
   pictureYou: "your program",
   pictureGateway: "Co-Link",
+  overview: "Overview",
   welcome: "Welcome",
   checklistTitle: "First steps",
   dismiss: "Not now",

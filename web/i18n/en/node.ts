@@ -4,8 +4,6 @@ import { count, number } from "./words.ts";
 
 export const node = {
   stateTitle: "State",
-  inFlight: (active: number, max: number) =>
-    `${number.format(active)} of ${count(max, "slot", "slots")} in use`,
   facts: {
     connected: "Connected",
     lastSeen: "Last seen",
@@ -38,7 +36,6 @@ export const node = {
     more: "Lending on your own terms",
   },
   speedTitle: "Models",
-  speedHint: "By calls of the last 24 hours",
   speed: {
     model: "Model",
     calls: "Calls",
@@ -46,7 +43,6 @@ export const node = {
     p50: "First token p50",
     p95: "p95",
     rate: "Speed",
-    perSecond: (tokens: string) => `${tokens} tokens/s`,
   },
   measuredTitle: "What the gateway expects",
   measuredHint: "Measured by this gateway from recent answers; calls are given away by it",
@@ -112,7 +108,6 @@ export const node = {
     token_rotated: "Token rotated",
     notice: "The node reports",
   },
-  pause: "Pause",
   pauseQuestion: {
     title: "Pause this node?",
     text:
@@ -120,7 +115,6 @@ export const node = {
   },
   pauseFor: "For how long",
   pauseLength: (hours: number) => hours === 0 ? "Until I resume it" : count(hours, "hour", "hours"),
-  resume: "Resume",
   drain: "Drain",
   rename: "Rename",
   rotate: "Rotate token",

@@ -26,6 +26,12 @@ export const nodes = {
     load: "Load",
     version: "Version, machine",
   },
+  inFlight: (active: number, max: number) =>
+    `${number.format(active)} of ${count(max, "slot", "slots")} in use`,
+  lastDay: "By calls of the last 24 hours",
+  perSecond: (tokens: string) => `${tokens} tokens/s`,
+  pause: "Pause",
+  resume: "Resume",
   longAway: (n: number) => `${count(n, "node", "nodes")} away for more than a day`,
   forget: "Forget",
   forgetNode: (name: string) => `Forget ${name}?`,

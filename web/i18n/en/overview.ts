@@ -20,7 +20,6 @@ interface Advice {
 }
 
 export const overview = {
-  title: "Overview",
   lead: (gateways: number, version: string) =>
     gateways === 1
       ? `The whole gateway, version ${version}`

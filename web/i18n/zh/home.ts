@@ -29,6 +29,7 @@ export const home: Messages["home"] = {
   picture: (nodes) => `你的程序调用网关，网关调用 ${number.format(nodes)} 个节点`,
   pictureYou: "你的程序",
   pictureGateway: "Co-Link",
+  overview: "概览",
   welcome: "欢迎",
   checklistTitle: "开始使用",
   dismiss: "以后再说",

@@ -1,11 +1,11 @@
 /** The page of one node, in simplified Chinese. */
 
-import type { Messages } from "../en.ts";
+import type { Filled } from "../en.ts";
+import type { node as english } from "../en/node.ts";
 import { number } from "./words.ts";
 
-export const node: Messages["node"] = {
+export const node: Filled<typeof english> = {
   stateTitle: "状态",
-  inFlight: (active, max) => `并发占用 ${number.format(active)} / ${number.format(max)}`,
   facts: {
     connected: "连接时间",
     lastSeen: "最后在线",
@@ -38,7 +38,6 @@ export const node: Messages["node"] = {
     more: "了解共享条件",
   },
   speedTitle: "模型",
-  speedHint: "根据最近 24 小时的调用",
   speed: {
     model: "模型",
     calls: "调用",
@@ -46,7 +45,6 @@ export const node: Messages["node"] = {
     p50: "首字延迟 p50",
     p95: "p95",
     rate: "速度",
-    perSecond: (tokens) => `${tokens} Token/秒`,
   },
   measuredTitle: "网关的预期",
   measuredHint: "由本网关根据最近的回答测得，调用据此分配",
@@ -110,7 +108,6 @@ export const node: Messages["node"] = {
     token_rotated: "已更换令牌",
     notice: "节点报告",
   },
-  pause: "暂停",
   pauseQuestion: {
     title: "暂停此节点？",
     text:
@@ -118,7 +115,6 @@ export const node: Messages["node"] = {
   },
   pauseFor: "暂停多久",
   pauseLength: (hours) => (hours === 0 ? "直到我恢复" : `${number.format(hours)} 小时`),
-  resume: "恢复",
   drain: "下线",
   rename: "重命名",
   rotate: "更换令牌",

@@ -1,10 +1,10 @@
 /** The administrators' overview, in simplified Chinese. */
 
-import type { Messages } from "../en.ts";
+import type { Filled } from "../en.ts";
+import type { overview as english } from "../en/overview.ts";
 import { number } from "./words.ts";
 
-export const overview: Messages["overview"] = {
-  title: "概览",
+export const overview: Filled<typeof english> = {
   lead: (gateways, version) =>
     gateways === 1
       ? `整个网关，版本 ${version}`

@@ -101,7 +101,7 @@ function Row({ node, onChange }: RowProps) {
             class={buttonClass("small")}
             onClick={() => onChange({ paused: !isPaused })}
           >
-            {isPaused ? messages.value.node.resume : messages.value.node.pause}
+            {isPaused ? messages.value.nodes.resume : messages.value.nodes.pause}
           </button>
         </div>
       </td>

@@ -167,7 +167,7 @@ function OwnNodes({ nodes }: { nodes: readonly OwnNodeView[] }) {
           <StateMark state={live?.state ?? "away"} />
           <p class="hint">
             {live
-              ? t.node.inFlight(live.active_tasks, live.max_parallel)
+              ? t.nodes.inFlight(live.active_tasks, live.max_parallel)
               : t.nodes.awaySince(formatAge(serverNow() - seen))}
           </p>
         </li>

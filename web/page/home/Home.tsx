@@ -51,7 +51,7 @@ function UserHome({ user }: { user: UserView }) {
   const info = live.value.data;
   const isKnown = info !== null && (!isAdmin || hasInvited !== null);
   return (
-    <Page title={isAdmin ? t.overview.title : t.home.welcome} lead={user.email}>
+    <Page title={isAdmin ? t.home.overview : t.home.welcome} lead={user.email}>
       {!isAdmin && <NetworkStatus live={live.value} network={network.value} />}
       {isKnown && <Checklist progress={{ user, info, hasInvited }} />}
       {isKnown && (isAdmin ? <Overview /> : <Daily user={user} />)}

@@ -64,7 +64,7 @@ function Speed({ model: { first_token_p50_ms: first, tokens_per_second: rate } }
   const t = messages.value.models;
   const texts = [
     first !== null && t.first(formatDuration(first)),
-    rate !== null && messages.value.node.speed.perSecond(formatNumber(Math.round(rate))),
+    rate !== null && messages.value.nodes.perSecond(formatNumber(Math.round(rate))),
   ].filter(Boolean);
   return texts.length === 0 ? null : <p class="hint" title={t.lastDay}>{texts.join(" · ")}</p>;
 }

@@ -9,12 +9,13 @@ import { useLive } from "../../state/live.ts";
 import { formatDay, formatNumber, formatShort, messages } from "../../state/locale.ts";
 import { nodeSays } from "../nodes/causes.ts";
 import * as tableStyle from "../../part/Table.module.css";
+import { texts } from "./texts.ts";
 
 const REFRESH_MS = 60_000;
 const JOULES_PER_KWH = 3_600_000;
 
 export function LentTable({ id }: { id: string }) {
-  const t = messages.value.node.lent;
+  const t = texts.value.lent;
   const { data, error } = useLive((signal) => api.nodeLent(id, signal), REFRESH_MS, [id]).value;
   if (!data) return error ? <Failure error={error} /> : <Bones count={2} />;
   if (data.days.length === 0) return <p class="hint">{t.nothing}</p>;
@@ -54,7 +55,7 @@ export function LentTable({ id }: { id: string }) {
 }
 
 function hours(seconds: number): string {
-  return messages.value.node.lent.hours(tenths(seconds / 3600));
+  return texts.value.lent.hours(tenths(seconds / 3600));
 }
 
 function tenths(value: number): string {
@@ -63,7 +64,7 @@ function tenths(value: number): string {
 
 function served({ calls, prompt_tokens, completion_tokens }: LentDayView["served"]["own"]): string {
   if (calls === 0) return "–";
-  return messages.value.node.lent.served(
+  return texts.value.lent.served(
     formatNumber(calls),
     formatShort(prompt_tokens + completion_tokens),
   );
@@ -71,9 +72,9 @@ function served({ calls, prompt_tokens, completion_tokens }: LentDayView["served
 
 /** The reasons, the longest first. */
 function closed({ closed: reasons, refused }: LentDayView): string {
-  const t = messages.value.node.lent;
-  const texts = [...reasons].sort((a, b) => b.seconds - a.seconds)
+  const t = texts.value.lent;
+  const parts = [...reasons].sort((a, b) => b.seconds - a.seconds)
     .map(({ reason, message, seconds }) => t.closedFor(hours(seconds), nodeSays(reason, message)));
-  if (refused > 0) texts.push(t.refused(refused));
-  return texts.join(messages.value.nodes.gap) || "–";
+  if (refused > 0) parts.push(t.refused(refused));
+  return parts.join(messages.value.nodes.gap) || "–";
 }

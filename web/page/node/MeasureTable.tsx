@@ -2,11 +2,12 @@
 
 import type { NodeMeasure } from "../../../api/mod.ts";
 import { Table } from "../../part/Table.tsx";
-import { formatDuration, formatNumber, formatShare, messages } from "../../state/locale.ts";
+import { formatDuration, formatNumber, formatShare } from "../../state/locale.ts";
 import * as tableStyle from "../../part/Table.module.css";
+import { texts } from "./texts.ts";
 
 export function MeasureTable({ measured }: { measured: readonly NodeMeasure[] }) {
-  const t = messages.value.node.measured;
+  const t = texts.value.measured;
   if (measured.length === 0) return <p class="hint">{t.nothing}</p>;
   const names = [t.prefill, t.decode, t.load, t.hits, t.firstError, t.endError];
   return (

@@ -6,9 +6,10 @@ import { Dialog } from "../../part/Dialog.tsx";
 import { messages } from "../../state/locale.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as buttonStyle from "../../part/button.module.css";
+import { texts } from "./texts.ts";
 
 export function NewTokenDialog({ token, onClose }: { token: string; onClose: () => void }) {
-  const t = messages.value.node;
+  const t = texts.value;
   const isOpen = useSignal(true);
   return (
     <Dialog isOpen={isOpen} title={t.newToken} text={t.newTokenText} width="wide" onClose={onClose}>

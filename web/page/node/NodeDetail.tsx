@@ -30,6 +30,7 @@ import { buttonClass } from "../../part/button.ts";
 import * as style from "./NodeDetail.module.css";
 import * as panelStyle from "../../part/panel.module.css";
 import * as buttonStyle from "../../part/button.module.css";
+import { texts } from "./texts.ts";
 
 /** Poll interval; the feed reports changes in between. */
 const REFRESH_MS = 10_000;
@@ -64,7 +65,7 @@ interface NodeProps {
 }
 
 function Node({ id, detail, onChange }: NodeProps) {
-  const t = messages.value.node;
+  const t = texts.value;
   const { live, own, timeline, speed, measured } = detail;
   const name = own?.name ?? live?.name ?? id;
   return (
@@ -79,7 +80,7 @@ function Node({ id, detail, onChange }: NodeProps) {
           {live && (
             <Meter
               label={messages.value.nodes.slotsLabel}
-              text={t.inFlight(live.active_tasks, live.max_parallel)}
+              text={messages.value.nodes.inFlight(live.active_tasks, live.max_parallel)}
               value={live.active_tasks}
               max={live.max_parallel}
             />
@@ -91,7 +92,7 @@ function Node({ id, detail, onChange }: NodeProps) {
       <section class={panelStyle.panel}>
         <div class={panelStyle.head}>
           <h2>{t.speedTitle}</h2>
-          <span class="hint">{t.speedHint}</span>
+          <span class="hint">{messages.value.nodes.lastDay}</span>
         </div>
         <SpeedTable
           node={live && own ? id : null}
@@ -129,7 +130,7 @@ function Node({ id, detail, onChange }: NodeProps) {
 }
 
 function NodeFacts({ detail: { live, own } }: { detail: Detail }) {
-  const t = messages.value.node.facts;
+  const t = texts.value.facts;
   const gateway = useLive(api.info, REFRESH_INFO_MS).value.data?.version;
   const nowMs = serverNow(now.value);
   const machine = live?.machine ?? own?.machine ?? null;
@@ -142,7 +143,7 @@ function NodeFacts({ detail: { live, own } }: { detail: Detail }) {
     [t.firstSeen, own && formatMoment(own.first_seen_at)],
     [t.ownName, own ? ownName(own) : null],
     [t.system, machine && systemOf(machine)],
-    [t.gpus, machine && (gpusOf(machine).join(messages.value.node.measured.between) || null)],
+    [t.gpus, machine && (gpusOf(machine).join(texts.value.measured.between) || null)],
     [t.agent, withSkew(live?.agent ?? own?.agent ?? null, gateway)],
   ];
   return <Facts rows={rows.filter(([, value]) => value !== null)} />;
@@ -153,7 +154,7 @@ function withSkew(agent: string | null, gateway: string | undefined): string | n
   const own = agent?.startsWith(AGENT) ? agent.slice(AGENT.length) : null;
   return agent === null || own === null || gateway === undefined || own === gateway
     ? agent
-    : `${agent} (${messages.value.node.facts.skew(gateway)})`;
+    : `${agent} (${texts.value.facts.skew(gateway)})`;
 }
 
 /** The gateway's version changes with its restart. */
@@ -182,7 +183,7 @@ function asListed(id: string, { live, own }: Detail): ListedNode {
 }
 
 function Missing({ error }: { error: ApiError }) {
-  const t = messages.value.node;
+  const t = texts.value;
   return (
     <Page title={t.missingTitle} lead={error.status === 404 && t.missingText} width="narrow">
       {error.status !== 404 && <ErrorNotice error={error} />}

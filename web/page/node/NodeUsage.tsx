@@ -10,6 +10,7 @@ import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { rangeMs, type RangeName, rangeNames } from "../dashboard/ranges.ts";
 import { Trend } from "../dashboard/Trend.tsx";
+import { texts } from "./texts.ts";
 
 const REFRESH_MS = 30_000;
 
@@ -25,7 +26,7 @@ export function NodeUsage({ id, name }: { id: string; name: string }) {
   return (
     <section>
       <div class={pageStyle.toolbar}>
-        <h2>{t.node.usageTitle}</h2>
+        <h2>{texts.value.usageTitle}</h2>
         <Choices<RangeName>
           label={t.dashboard.range}
           options={rangeNames}
@@ -37,7 +38,7 @@ export function NodeUsage({ id, name }: { id: string; name: string }) {
       <Trend view={data} names={names} file={`co-link-${name}.csv`} />
       <p>
         <a href={`${paths.calls}?side=provided&node=${encodeURIComponent(id)}`}>
-          {t.node.itsCalls}
+          {texts.value.itsCalls}
         </a>
       </p>
     </section>

@@ -6,7 +6,6 @@ import { api } from "../../api.ts";
 import { Confirm } from "../../part/Confirm.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";
-import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { PauseDialog } from "./PauseDialog.tsx";
 import { RenameDialog } from "./RenameDialog.tsx";
@@ -14,6 +13,8 @@ import { NewTokenDialog } from "./NewTokenDialog.tsx";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./OwnerActions.module.css";
 import * as buttonStyle from "../../part/button.module.css";
+import { messages } from "../../state/locale.ts";
+import { texts } from "./texts.ts";
 
 interface Props {
   node: OwnNodeView;
@@ -21,7 +22,7 @@ interface Props {
 }
 
 export function OwnerActions({ node, onChange }: Props) {
-  const t = messages.value.node;
+  const t = texts.value;
   const isPausing = useSignal(false);
   const isRenaming = useSignal(false);
   const isDraining = useSignal(false);
@@ -52,7 +53,8 @@ export function OwnerActions({ node, onChange }: Props) {
           aria-disabled={isBusy.value}
           onClick={() => isPaused ? resume() : isPausing.value = true}
         >
-          <Icon name={isPaused ? "play" : "pause"} /> {isPaused ? t.resume : t.pause}
+          <Icon name={isPaused ? "play" : "pause"} />{" "}
+          {isPaused ? messages.value.nodes.resume : messages.value.nodes.pause}
         </button>
         {node.live && node.live.state !== "draining" && (
           <button

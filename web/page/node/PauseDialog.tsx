@@ -7,8 +7,9 @@ import { Dialog } from "../../part/Dialog.tsx";
 import { EditForm } from "../../part/EditForm.tsx";
 import { SelectField } from "../../part/SelectField.tsx";
 import { serverNow } from "../../state/clock.ts";
-import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { messages } from "../../state/locale.ts";
+import { texts } from "./texts.ts";
 
 interface Props {
   isOpen: Signal<boolean>;
@@ -21,7 +22,7 @@ const lengths = ["0", "1", "2", "8", "24"] as const;
 const HOUR_MS = 3_600_000;
 
 export function PauseDialog({ isOpen, node, onChange }: Props) {
-  const t = messages.value.node;
+  const t = texts.value;
   const hours = useSignal<typeof lengths[number]>("0");
   const { isBusy, error, run } = useSubmit();
   const close = () => {
@@ -40,7 +41,7 @@ export function PauseDialog({ isOpen, node, onChange }: Props) {
       <EditForm
         isBusy={isBusy}
         error={error.value}
-        action={t.pause}
+        action={messages.value.nodes.pause}
         onSubmit={pause}
         onCancel={close}
       >

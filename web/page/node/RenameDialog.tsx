@@ -7,8 +7,8 @@ import { Dialog } from "../../part/Dialog.tsx";
 import { EditForm } from "../../part/EditForm.tsx";
 import { Field } from "../../part/Field.tsx";
 import { fieldProblem } from "../../part/Notice.tsx";
-import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { texts } from "./texts.ts";
 
 interface Props {
   isOpen: Signal<boolean>;
@@ -17,7 +17,7 @@ interface Props {
 }
 
 export function RenameDialog({ isOpen, node, onChange }: Props) {
-  const t = messages.value.node;
+  const t = texts.value;
   return (
     <Dialog isOpen={isOpen} title={t.rename}>
       <Form isOpen={isOpen} node={node} onChange={onChange} />
@@ -26,7 +26,7 @@ export function RenameDialog({ isOpen, node, onChange }: Props) {
 }
 
 function Form({ isOpen, node, onChange }: Props) {
-  const t = messages.value.node;
+  const t = texts.value;
   const name = useSignal(node.label ?? "");
   const { isBusy, error, run } = useSubmit();
   const close = () => {

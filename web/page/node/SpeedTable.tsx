@@ -7,6 +7,7 @@ import { formatDuration, formatNumber, formatShare, messages } from "../../state
 import { TestModel } from "./TestModel.tsx";
 import * as style from "./SpeedTable.module.css";
 import * as tableStyle from "../../part/Table.module.css";
+import { texts } from "./texts.ts";
 
 interface Props {
   /** The connected node that this user may test; null: there is nothing to test. */
@@ -17,7 +18,7 @@ interface Props {
 }
 
 export function SpeedTable({ node, speed, models }: Props) {
-  const t = messages.value.node.speed;
+  const t = texts.value.speed;
   const known = new Map(speed.map((one) => [one.model, one]));
   const names = [...new Set([...models, ...known.keys()])].sort();
   if (names.length === 0) return <p class="hint">{messages.value.nodes.noModels}</p>;
@@ -56,7 +57,7 @@ export function SpeedTable({ node, speed, models }: Props) {
               {p95 === null ? "–" : formatDuration(p95)}
             </td>
             <td class={tableStyle.number} data-label={t.rate}>
-              {rate === null ? "–" : t.perSecond(formatNumber(Math.round(rate)))}
+              {rate === null ? "–" : messages.value.nodes.perSecond(formatNumber(Math.round(rate)))}
             </td>
             <td>
               <div class={style.tools}>

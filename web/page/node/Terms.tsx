@@ -3,15 +3,16 @@
 import type { NodeView } from "../../../api/mod.ts";
 import { Facts } from "../../part/Facts.tsx";
 import { manualPath } from "../../route.ts";
-import { locale, messages } from "../../state/locale.ts";
+import { locale } from "../../state/locale.ts";
 import * as panelStyle from "../../part/panel.module.css";
 import { has } from "../../state/words.ts";
 import { sharing } from "../nodes/sharing.ts";
 import * as style from "./NodeDetail.module.css";
+import { texts } from "./texts.ts";
 
 /** Nothing for those to whom the node does not say it. */
 export function Terms({ node }: { node: NodeView }) {
-  const t = messages.value.node.terms;
+  const t = texts.value.terms;
   const whose = sharing(node);
   if (whose === null) return null;
   const policy = node.machine?.policy ?? null;
@@ -28,7 +29,7 @@ export function Terms({ node }: { node: NodeView }) {
 }
 
 function termsOf(policy: Readonly<Record<string, string>>): [name: string, value: string][] {
-  const t = messages.value.node.terms;
+  const t = texts.value.terms;
   const known = Object.entries(policy).map(([key, value]): [string, string] => {
     if (key === "yield" && has(t.yields, value)) return [t.names.yield, t.yields[value]];
     return [has(t.names, key) ? t.names[key] : key, value];

@@ -7,9 +7,10 @@ import { errorText } from "../../part/Notice.tsx";
 import { formatDuration, formatNumber, messages } from "../../state/locale.ts";
 import { session } from "../../state/session.ts";
 import { type TrialResult, tried } from "./trial.ts";
+import { texts } from "./texts.ts";
 
 export function TestModel({ node, model }: { node: string; model: string }) {
-  const t = messages.value.node.test;
+  const t = texts.value.test;
   const isBusy = useSignal(false);
   const result = useSignal<TrialResult | null>(null);
   const user = session.value.state === "in" ? session.value.user : null;
@@ -40,11 +41,11 @@ export function TestModel({ node, model }: { node: string; model: string }) {
 }
 
 function resultText(result: TrialResult): string {
-  const t = messages.value.node.test;
+  const t = texts.value.test;
   if ("error" in result) return result.error === "too_long" ? t.tooLong : errorText(result.error);
   const { firstMs, perSecond, isWriter } = result;
   const first = (isWriter ? t.first : t.answered)(formatDuration(firstMs));
   return perSecond === null
     ? first
-    : `${first} · ${messages.value.node.speed.perSecond(formatNumber(Math.round(perSecond)))}`;
+    : `${first} · ${messages.value.nodes.perSecond(formatNumber(Math.round(perSecond)))}`;
 }

@@ -8,6 +8,7 @@ import { has } from "../../state/words.ts";
 import { faultOf, nodeSays } from "../nodes/causes.ts";
 import * as style from "./Timeline.module.css";
 import * as chipStyle from "../../part/chip.module.css";
+import { texts } from "./texts.ts";
 
 const signs: Readonly<Record<NodeEventKind, { icon: IconName; tone: Tone }>> = {
   connected: { icon: "check", tone: "good" },
@@ -29,7 +30,7 @@ const signs: Readonly<Record<NodeEventKind, { icon: IconName; tone: Tone }>> = {
 const SHOWN = 20;
 
 export function Timeline({ events }: { events: readonly NodeEvent[] }) {
-  const t = messages.value.node;
+  const t = texts.value;
   if (events.length === 0) return <p class="hint">{t.nothingHappened}</p>;
   const early = events.slice(SHOWN);
   return (
@@ -46,7 +47,7 @@ export function Timeline({ events }: { events: readonly NodeEvent[] }) {
 }
 
 function Events({ events }: { events: readonly NodeEvent[] }) {
-  const t = messages.value.node;
+  const t = texts.value;
   return (
     <ol class={style.timeline}>
       {events.map((event, i) => {
@@ -79,7 +80,7 @@ function Events({ events }: { events: readonly NodeEvent[] }) {
 function detailOf({ kind, code, detail, message, offer }: NodeEvent): string | null {
   if (kind === "penalized" && code !== null && faultOf(code) !== null) return null;
   if (message !== null) return nodeSays(detail ?? "", message);
-  return offer === null ? detail : messages.value.node.offer(offer.models, offer.max_parallel);
+  return offer === null ? detail : texts.value.offer(offer.models, offer.max_parallel);
 }
 
 function why({ kind, code }: NodeEvent): string | null {

@@ -82,8 +82,8 @@ function Speed({ node: { speed } }: { node: ListedNode }) {
   const rate = speed?.tokens_per_second ?? null;
   if (rate === null) return <span class={style.empty} />;
   return (
-    <p class={style.speed} title={t.node.speedHint}>
-      {t.node.speed.perSecond(formatNumber(Math.round(rate)))}
+    <p class={style.speed} title={t.nodes.lastDay}>
+      {t.nodes.perSecond(formatNumber(Math.round(rate)))}
     </p>
   );
 }

@@ -8,6 +8,7 @@ import { manualPath, nodePath, paths } from "../../route.ts";
 import { formatMoment, locale, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import * as style from "./Overview.module.css";
+import { texts } from "./texts.ts";
 
 /** Where the next step is done. */
 const targets: Partial<Record<AttentionKind, string>> = {
@@ -32,7 +33,7 @@ const manuals: Partial<Record<AttentionKind, string>> = {
 };
 
 export function Attention({ findings }: { findings: readonly Finding[] }) {
-  const t = messages.value.overview;
+  const t = texts.value;
   return (
     <section class={panelStyle.panel} aria-labelledby="attention">
       <div class={panelStyle.head}>
@@ -59,7 +60,7 @@ export function Attention({ findings }: { findings: readonly Finding[] }) {
 }
 
 function Advice({ finding }: { finding: Finding }) {
-  const t = messages.value.overview;
+  const t = texts.value;
   const { kind, count, nodes, at, detail, code } = finding;
   const { title, next, action } = t.attention[kind];
   const names = t.more(nodes.map(({ name }) => name).join(t.separator), count - nodes.length);

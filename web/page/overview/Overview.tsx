@@ -20,6 +20,7 @@ import { Shares } from "../dashboard/Shares.tsx";
 import { Trend } from "../dashboard/Trend.tsx";
 import { Attention } from "./Attention.tsx";
 import * as style from "./Overview.module.css";
+import { texts } from "./texts.ts";
 
 /** Poll interval with the feed, which reports nodes and calls in between. */
 const REFRESH_FED_MS = 10_000;
@@ -44,7 +45,7 @@ export function Overview() {
     <>
       <Failure error={error} />
       <div class={pageStyle.toolbar}>
-        <p class={pageStyle.aside}>{t.overview.lead(view.gateways, view.version)}</p>
+        <p class={pageStyle.aside}>{texts.value.lead(view.gateways, view.version)}</p>
         <Choices<RangeName>
           label={t.dashboard.range}
           options={rangeNames}
@@ -75,7 +76,7 @@ export function Overview() {
 const nowNames = ["nodes", "models", "running", "waiting"] as const;
 
 function Now({ view, network }: { view: OverviewView; network: NetworkView | null }) {
-  const t = messages.value.overview;
+  const t = texts.value;
   const figures = network ?? { ...view, running: Math.max(0, view.running - view.waiting) };
   const isHere = (name: string) => view.gateways > 1 && (name === "running" || name === "waiting");
   return (
@@ -92,7 +93,8 @@ function Now({ view, network }: { view: OverviewView; network: NetworkView | nul
 }
 
 function Causes({ view: { causes } }: { view: OverviewView }) {
-  const { overview: t, errors } = messages.value;
+  const { errors } = messages.value;
+  const t = texts.value;
   return (
     <section class={panelStyle.panel} aria-labelledby="causes">
       <div class={panelStyle.head}>
@@ -114,7 +116,7 @@ function Causes({ view: { causes } }: { view: OverviewView }) {
 }
 
 function Queues({ view: { queues } }: { view: OverviewView }) {
-  const t = messages.value.overview;
+  const t = texts.value;
   return (
     <section class={panelStyle.panel} aria-labelledby="queues">
       <div class={panelStyle.head}>
