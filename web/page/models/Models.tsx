@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import type { ModelView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
-import { CallExamples } from "../../part/CallExamples.tsx";
+import { late } from "../../part/late.tsx";
 import { Choices } from "../../part/Choice.tsx";
 import { Code } from "../../part/Code.tsx";
 import { masked } from "../../part/CopyField.tsx";
@@ -29,6 +29,10 @@ import { ModelRow } from "./ModelRow.tsx";
 import { useAtMost } from "../../state/throttle.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as pageStyle from "../../part/Page.module.css";
+
+const CallExamples = late(() =>
+  import("../../part/CallExamples.tsx").then((all) => all.CallExamples)
+);
 
 const REFRESH_MS = 3000;
 /** Poll interval with the feed, which reports changes in between. */

@@ -6,6 +6,7 @@ import type { NodeDetail as Detail, OwnNodeView } from "../../../api/mod.ts";
 import { api, type ApiError } from "../../api.ts";
 import { Facts } from "../../part/Facts.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
+import { late } from "../../part/late.tsx";
 import { Meter } from "../../part/Meter.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";
 import { Page } from "../../part/Page.tsx";
@@ -19,9 +20,6 @@ import { now } from "../../state/live.ts";
 import type { ListedNode } from "../nodes/listed.ts";
 import { AGENT, NodeState } from "../nodes/NodeRow.tsx";
 import { gpusOf, systemOf } from "../nodes/machine.ts";
-import { LentTable } from "./LentTable.tsx";
-import { MeasureTable } from "./MeasureTable.tsx";
-import { NodeUsage } from "./NodeUsage.tsx";
 import { OwnerActions } from "./OwnerActions.tsx";
 import { SpeedTable } from "./SpeedTable.tsx";
 import { Terms } from "./Terms.tsx";
@@ -31,6 +29,11 @@ import * as style from "./NodeDetail.module.css";
 import * as panelStyle from "../../part/panel.module.css";
 import * as buttonStyle from "../../part/button.module.css";
 import { texts } from "./texts.ts";
+
+// What stands below the first view is loaded after it.
+const NodeUsage = late(() => import("./NodeUsage.tsx").then(({ NodeUsage }) => NodeUsage));
+const MeasureTable = late(() => import("./MeasureTable.tsx").then((all) => all.MeasureTable));
+const LentTable = late(() => import("./LentTable.tsx").then(({ LentTable }) => LentTable));
 
 /** Poll interval; the feed reports changes in between. */
 const REFRESH_MS = 10_000;

@@ -75,7 +75,7 @@ async function chatted(
   return { firstMs: at, perSecond, isWriter: true };
 }
 
-/** `crypto.randomUUID` needs a secure context. */
+/** Made with what plain http has, too. */
 function freshKey(): string {
   return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
