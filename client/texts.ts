@@ -327,7 +327,7 @@ export const phrases: Readonly<Record<string, string>> = {
   "is named twice": "重复出现",
   "is still the example's; copy your own node token from the console's Keys page":
     "仍是示例中的值；请从控制台的“密钥”页复制你的节点令牌",
-  "its group": "其用户组",
+  "its group": "其所属的系统组",
   "others on this machine": "本机的其他用户",
   'must be "allow" or "deny"': '应为 "allow" 或 "deny"',
   'must be "finish", "move" or "stop"': '应为 "finish"、"move" 或 "stop"',

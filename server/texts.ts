@@ -331,7 +331,7 @@ export const chinese: Readonly<Record<string, string>> = {
     "一个账号离线后仍保留记录的节点数，也是每小时新增节点数的上限",
   "Of each account without a limit of its own, all its keys together; 0 blocks":
     "未单独设置限额的账号，其全部密钥合计；0 表示禁止",
-  "Other nodes tried before the first byte": "首字节之前最多再尝试几个其他节点",
+  "Other nodes tried before the first byte": "开始返回回答之前最多再尝试几个其他节点",
   "Port to listen on; 0: any free port; unset: 8080, or 443 with a certificate":
     "监听的端口；0：任意空闲端口；未设置：8080，有证书时为 443",
   "PostgreSQL; unset: SQLite in the data folder": "PostgreSQL；未设置：使用数据目录中的 SQLite",
