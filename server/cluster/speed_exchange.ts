@@ -88,8 +88,9 @@ function isPeerSpeed(value: unknown): value is PeerSpeed {
 function isSpeed(value: unknown): boolean {
   const speed = (value ?? {}) as Partial<SpeedRecord>;
   const { slowdowns, read_slowdowns = [], fit, hit_rate = 2, first_error, end_error } = speed;
-  const { ms_per_token, load_ms, hits_looked, answers, log_tokens } = speed;
-  return [ms_per_token, load_ms, hit_rate, hits_looked, answers, log_tokens].every(isAmount) &&
+  const { ms_per_token, load_ms, hits_looked, answers, log_tokens, late_ms = 0 } = speed;
+  const amounts = [ms_per_token, load_ms, hit_rate, hits_looked, answers, log_tokens, late_ms];
+  return amounts.every(isAmount) &&
     hit_rate <= 1 && Array.isArray(slowdowns) && Array.isArray(read_slowdowns) &&
     [...slowdowns, ...read_slowdowns, first_error, end_error].every((one) =>
       one === null || isAmount(one)

@@ -494,7 +494,7 @@ export class Auto implements Policy {
       ? speed.loadMs || (node.factsOf(request.model).loaded === false ? FIRST_LOAD_MS : 0)
       : 0;
     expected.firstMs = expected.loadMs + speed.readMs(chars, running);
-    expected.endMs = expected.firstMs + plan.tokens * speed.msPerToken(running);
+    expected.endMs = expected.firstMs + speed.lateMs + plan.tokens * speed.msPerToken(running);
   }
 
   #isUnloaded(node: Node, { model }: Service): boolean {

@@ -85,6 +85,8 @@ export interface SpeedRecord {
   slowdowns: (number | null)[];
   /** The same of reading. */
   read_slowdowns?: (number | null)[];
+  /** What first tokens that were far too late add on average. */
+  late_ms?: number;
   /** x, y, xx and xy of the fit; null: not measured. */
   fit: [number, number, number, number] | null;
   load_ms: number;
@@ -103,6 +105,11 @@ export class NodeSpeed {
   readonly #slowdowns: number[] = [];
   /** How many times as long the first token takes at each level of concurrency. */
   readonly #readSlowdowns: number[] = [];
+  /**
+   * What first tokens that were far too late add on average. They are no part of the first token
+   * that is expected, which is the usual one; a node that stalls now and then is not fast for that.
+   */
+  lateMs = 0;
   /** First tokens in a row that were far off: negative, sooner; positive, later. */
   #farOff = 0;
   /** From which the time to the first token is fitted to the length of what is read. */
@@ -139,7 +146,7 @@ export class NodeSpeed {
 
   expected({ chars, tokens, running, reading = running }: Work): Times {
     const firstMs = this.readMs(chars, reading);
-    return { firstMs, endMs: firstMs + tokens * this.msPerToken(running) };
+    return { firstMs, endMs: firstMs + this.lateMs + tokens * this.msPerToken(running) };
   }
 
   /** Until the end of the answer to a typical call that runs alone. */
@@ -193,6 +200,7 @@ export class NodeSpeed {
       ms_per_token: this.#msPerToken,
       slowdowns: Array.from(this.#slowdowns, (slowdown) => slowdown ?? null),
       read_slowdowns: Array.from(this.#readSlowdowns, (slowdown) => slowdown ?? null),
+      late_ms: this.lateMs,
       fit: fit === null ? null : [fit.x, fit.y, fit.xx, fit.xy],
       load_ms: this.loadMs,
       hit_rate: this.hitRate,
@@ -213,6 +221,7 @@ export class NodeSpeed {
     copy(record.read_slowdowns ?? [], this.#readSlowdowns);
     this.#farOff = 0;
     this.#leastMs = 0;
+    this.lateMs = record.late_ms ?? 0;
     const [x, y, xx, xy] = record.fit ?? [0, 0, 0, 0];
     this.#fitTo({ x, y, xx, xy });
     if (record.fit === null) this.#fit = null;
@@ -267,10 +276,14 @@ export class NodeSpeed {
     this.#farOff = side === 0 ? 0 : this.#farOff * side > 0 ? this.#farOff + side : side;
     const hasChanged = Math.abs(this.#farOff) >= FAR_OFF_IN_A_ROW;
     const bounded = Math.min(FAR_OFF, Math.max(1 / FAR_OFF, ratio));
+    let lateMs = 0;
     if (!hasChanged) {
+      const realMs = alone;
       alone = Math.max(0, bounded * (expectedMs + GRAIN_MS) - GRAIN_MS);
+      if (side > 0) lateMs = realMs - alone;
       if (level > 0) this.#readSlowdowns[level] = slowdownAfter(slowdown, bounded);
     }
+    this.lateMs += SLOW_WEIGHT * (lateMs - this.lateMs);
     // The spread of a time grows with it: short prompts say more of the overhead than long ones.
     const meanMs = Math.max(1, fit.y);
     const trust = Math.min(2, Math.max(0.1, (meanMs / Math.max(1, expectedMs)) ** 2));
@@ -352,5 +365,7 @@ function slowdownAfter(before: number, ratio: number): number {
 
 function copy(from: readonly (number | null)[], to: number[]): void {
   to.length = 0;
-  for (const [level, one] of from.slice(0, LEVELS).entries()) if (one !== null) to[level] = one;
+  for (const [level, one] of from.slice(0, LEVELS).entries()) {
+    if (one !== null) to[level] = Math.max(1, one);
+  }
 }

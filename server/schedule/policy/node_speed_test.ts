@@ -133,3 +133,18 @@ test("a single first token that comes ten times later changes little", () => {
   });
   expect(speed.readMs(400)).toBeLessThan(1.1 * before);
 });
+
+test("a node that stalls every third first token is not expected to end as soon as one that does not", () => {
+  const server: Server = { baseMs: 150, msPerChar: 0.25, chars: [400, 0.7], noise: 0.1 };
+  const speed = run(server, 100);
+  const work = { chars: 400, tokens: TOKENS, running: 1 };
+  const before = speed.expected(work);
+  for (let i = 0; i < 90; i++) {
+    const firstMs = i % 3 === 2 ? 20_000 : 250;
+    const durationMs = firstMs + TOKENS * MS_PER_TOKEN;
+    speed.learn({ ...work, claimedTokens: TOKENS, firstMs, durationMs });
+  }
+  const { firstMs, endMs } = speed.expected(work);
+  expect(endMs - before.endMs).toBeGreaterThan(4_000);
+  expect(firstMs).toBeLessThan(1.6 * before.firstMs);
+});
