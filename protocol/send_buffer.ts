@@ -1,5 +1,7 @@
 /** Bytes in their order, added in pieces of any size and taken out in others. */
 
+import { owned } from "./owned_bytes.ts";
+
 export class SendBuffer {
   #parts: Uint8Array[] = [];
   #bytes = 0;
@@ -8,7 +10,7 @@ export class SendBuffer {
     return this.#bytes;
   }
 
-  /** Appends the bytes, which are kept as they are and not copied. */
+  /** Appends the bytes, which are kept as they are and not copied before a part of them is taken. */
   add(part: Uint8Array): void {
     if (part.byteLength === 0) return;
     this.#parts.push(part);
@@ -44,7 +46,8 @@ export class SendBuffer {
     const [cut] = this.#parts.splice(0, whole + 1).slice(whole);
     if (cut !== undefined) {
       taken.push(cut.subarray(0, room));
-      this.#parts.unshift(cut.subarray(room));
+      // It may stay for long: what was sent of its message must not stay with it.
+      this.#parts.unshift(owned(cut.subarray(room)));
     }
     this.#bytes -= maxBytes;
     return taken;

@@ -29,3 +29,10 @@ test("whatever is added and taken comes out in order, never more than was asked 
     }),
   );
 });
+
+test("a short rest of a long part does not keep the whole part in memory", () => {
+  const buffer = new SendBuffer();
+  buffer.add(new Uint8Array(1000).fill(7));
+  buffer.take(900);
+  expect(buffer.take(1000).buffer.byteLength).toBe(100);
+});

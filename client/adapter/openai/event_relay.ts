@@ -11,6 +11,9 @@ import type { StreamFollower } from "./stream_follower.ts";
 
 const NOTHING = new Uint8Array();
 
+/** A read of so much is worth a copy of its rest. */
+const LARGE_BYTES = 16 * 1024;
+
 /** The end of a line, followed by an empty line. */
 const EVENT_END = /(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)/g;
 
@@ -73,12 +76,21 @@ export class EventRelay {
           continue;
         }
         this.#at = this.scanner.end;
-        // Release the buffer: the next call may come much later.
-        if (this.#at === this.#text.length) this.feed(NOTHING);
+        this.#releaseTaken();
         return run;
       }
     }
     return null;
+  }
+
+  /** Lets go of bytes that were taken: the next call may come much later. A large read's short rest is copied. */
+  #releaseTaken(): void {
+    const { length } = this.#text;
+    const restLength = length - this.#at;
+    if (restLength === 0) this.feed(NOTHING);
+    else if (length >= LARGE_BYTES && restLength < length / 8) {
+      this.feed(new Uint8Array(this.#bytes.subarray(this.#at)));
+    }
   }
 
   /** Completes an event without its blank line, at the end of the stream. */

@@ -332,3 +332,18 @@ describe("among repeated events,", () => {
     expect(plain).toBeGreaterThan(25);
   });
 });
+
+test("a large read that ends within an event is relayed whole, and with its rest alone kept", () => {
+  const call = callTo(Endpoint.chat);
+  const event = (i: number) => `data: ${JSON.stringify(chunk({ content: `token ${i} ü` }))}\n\n`;
+  const end = `data: ${
+    JSON.stringify(chunk({}, { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }))
+  }\n\ndata: [DONE]\n\n`;
+  const wire = encoder.encode(Array.from({ length: 400 }, (_, i) => event(i)).join("") + end);
+  for (const cut of [17_000, 17_001, 17_050, 17_100, 30_000]) {
+    const reads = [wire.slice(0, 2_000), wire.slice(2_000, 2_000 + cut), wire.slice(2_000 + cut)];
+    const { text, plain } = relayed(call, reads);
+    expect(text).toBe(relayed(call, [wire], parsesAll).text);
+    expect(plain).toBeGreaterThan(300);
+  }
+});

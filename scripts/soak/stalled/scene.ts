@@ -30,6 +30,9 @@ const LONG = { chunks: 20_000, paceMs: 0 };
 /** What the gateway may hold for a reader: its window, and as much again for what Bun keeps beside it. */
 const MAX_KIB_PER_READER = 512;
 
+/** What the node may hold for a reader: its window, what it read last, and as much again for what Bun keeps beside it. */
+const MAX_NODE_KIB_PER_READER = 768;
+
 /** How much later than without them the healthy streams' late pieces may come. */
 const MAX_SLOWDOWN = 2;
 
@@ -60,13 +63,14 @@ async function play(readers: number): Promise<string> {
   };
   const alone = await watch();
   const beforeKib = residentKib(gateway.program.pid);
+  const nodeBeforeKib = residentKib(node!.program.pid);
 
   console.log(`${readers} callers begin to read, and stop`);
   const request = requestBytes(target, chatBody({ model: "stalling", streaming: LONG }));
   await stall({ port: target.port, request: request.toString(), count: readers });
   const beside = await watch();
   const heldKib = residentKib(gateway.program.pid) - beforeKib;
-  const nodeKib = residentKib(node!.program.pid);
+  const nodeKib = residentKib(node!.program.pid) - nodeBeforeKib;
 
   // The kernel asks, ever more seldom, whether there is room, and for a minute or so some bytes find it.
   console.log("waiting until the stalled callers lose their calls");
@@ -79,12 +83,15 @@ async function play(readers: number): Promise<string> {
   });
   const cancelled = rows.filter(({ outcome }) => outcome === "cancelled").length;
   if (cancelled !== readers) throw new Error(`${cancelled} of ${readers} calls are "cancelled"`);
-  const result = `${readers} stalled callers held ${mib(heldKib)} of the gateway (their node: ${
+  const result = `${readers} stalled callers held ${mib(heldKib)} of the gateway and ${
     mib(nodeKib)
-  } in all) and lost their calls; gaps of ${STREAMS} streams at 50 ms: alone ${
+  } of their node, and lost their calls; gaps of ${STREAMS} streams at 50 ms: alone ${
     shownGaps(alone)
   }; beside them ${shownGaps(beside)}`;
   if (heldKib > readers * MAX_KIB_PER_READER) throw new Error(`Too much memory: ${result}`);
+  if (nodeKib > readers * MAX_NODE_KIB_PER_READER) {
+    throw new Error(`Too much memory at the node: ${result}`);
+  }
   if (beside.p99Ms >= MAX_SLOWDOWN * alone.p99Ms) throw new Error(`Others wait: ${result}`);
   return result;
 }
