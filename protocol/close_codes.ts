@@ -1,11 +1,11 @@
 /**
  * Why a socket between gateway and node was closed. The code tells a node whether and how soon it
- * makes sense to dial again with the same configuration.
+ * makes sense to reconnect with the same configuration.
  */
 export const CloseCode = Object.freeze({
   /** The peer has finished; nothing went wrong. */
   normal: 1000,
-  /** The gateway is stopping: dial again after a jittered delay. */
+  /** The gateway is stopping: reconnect after a jittered delay. */
   restart: 1012,
   /** The token was revoked or replaced: dialling again with it is pointless. */
   revoked: 4001,

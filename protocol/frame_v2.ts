@@ -163,7 +163,7 @@ export interface Status {
   reason?: string;
   /** With `paused`: in how many milliseconds the node expects to serve again. Absent: it does not know. */
   resumes_in_ms?: number;
-  /** What the node gave since it last told. */
+  /** What the node contributed since its last report. */
   lent?: LentReport;
 }
 
@@ -179,7 +179,7 @@ export interface LentReport {
   energy_j?: number;
 }
 
-/** The gateway is leaving: the node finishes its calls, and dials again after a random part of the delay. */
+/** The gateway is leaving: the node finishes its calls, and reconnects after a random part of the delay. */
 export interface GoAway {
   reason: string;
   redial_within_ms: number;

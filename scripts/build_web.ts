@@ -34,7 +34,7 @@ const types: Readonly<Record<string, string>> = {
 const squeezed: ReadonlySet<string> = new Set([".woff2"]);
 
 /**
- * Builds the console anew. Resolves with a line that says how large it is. Throws where the
+ * Builds the console again. Resolves with a line that says how large it is. Throws where the
  * sources do not bundle or the first view is too heavy.
  */
 export async function buildWeb(): Promise<string> {

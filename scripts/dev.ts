@@ -22,7 +22,7 @@ const SETTLE_MS = 80;
 
 type Part = "web" | "gateway" | "node";
 
-/** What a change in a folder makes anew, in this order. */
+/** What a change in a folder makes again, in this order. */
 const consequences: Readonly<Record<string, readonly Part[]>> = {
   // The gateway reads the console's list of files when it starts.
   web: ["web", "gateway"],

@@ -1,6 +1,6 @@
 /** Ports of this machine: free ones, and whether one is taken. */
 
-/** A port that nobody listens on at this moment. */
+/** A port on which no program listens at this moment. */
 export function freePort(hostname = "127.0.0.1"): number {
   const listener = Bun.listen({ hostname, port: 0, socket: { data() {} } });
   const { port } = listener;
@@ -27,7 +27,7 @@ async function answers(port: number, hostname: string): Promise<boolean> {
     socket.terminate();
     return true;
   } catch {
-    // Refused: nobody is there.
+    // Refused: no program is there.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-/** Ctrl-C and its relatives, heard once each time that a person means it. */
+/** Ctrl-C and its relatives, handled once each time that a person means it. */
 
 /**
  * At Ctrl-C the terminal tells us, and `bun run`, which it tells too, passes it on: what comes

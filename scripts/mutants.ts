@@ -20,7 +20,7 @@ import { startPostgres } from "./testing/postgres.ts";
 import { startRedis } from "./testing/redis.ts";
 import { type Service, temporaryFolder } from "./testing/service.ts";
 
-/** A mutant may make tests wait or loop for ever; this counts as noticed. */
+/** A mutant may make tests wait or loop indefinitely; this counts as noticed. */
 const UNIT_TEST_TIMEOUT_MS = 10_000;
 const SYSTEM_TEST_TIMEOUT_MS = 60_000;
 /** A test without any change may take this long: a slow machine is no reason to judge nothing. */

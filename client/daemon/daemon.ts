@@ -1,4 +1,4 @@
-/** The node as a program that runs until it is told to stop: signals, reloads, and its door for the other commands. */
+/** The node as a program that runs until it is asked to stop: signals, reloads, and its door for the other commands. */
 
 import { join } from "node:path";
 import { createLog } from "../../log/create_log.ts";
@@ -45,7 +45,7 @@ export class AlreadyRunning extends Error {
 const FIRST_LOOK_MS = 60_000;
 const DAY_MS = 24 * 60 * 60_000;
 
-/** Starts the node; it ends the process when it is told to. Throws ConfigError or AlreadyRunning. */
+/** Starts the node; it ends the process when it is asked to. Throws ConfigError or AlreadyRunning. */
 export async function runDaemon(instance: Instance, env: Env): Promise<void> {
   const loaded = loadConfig(instance.configPath, env);
   const log = createLog(env.COLINK_CLIENT_LOG_LEVEL ?? "info", process.stdout.isTTY);

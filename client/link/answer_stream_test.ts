@@ -290,7 +290,7 @@ describe("credit", () => {
     reply.finish(usageMeter(Endpoint.chat));
     expect(inShort(line.frames())).toEqual(["head", "data"]);
     expect(ends()).toBe(0);
-    // It has ended once already, although nobody knows it yet.
+    // It has ended once already, although this is not known yet.
     reply.fail(new UpstreamFailure(502, "too late"), usageMeter(Endpoint.chat));
     reply.grant(4);
     expect(inShort(line.frames())).toEqual([": 1\n"]);

@@ -168,7 +168,7 @@ export class Connection implements FrameSink {
     this.close(CloseCode.normal, reason);
   }
 
-  /** Closes the link; hangs up if the gateway does not answer, or has not accepted it yet. */
+  /** Closes the link; cuts it if the gateway does not answer, or has not accepted it yet. */
   close(code: number, reason: string): void {
     if (this.#stage === "ended") return;
     if (this.#stage === "dialling") return this.#cut(reason);

@@ -1,4 +1,4 @@
-/** Keeps a node connected until it is stopped: dials, serves, backs off, dials again, drains. */
+/** Keeps a node connected until it is stopped: dials, serves, backs off, reconnects, drains. */
 
 import {
   CloseCode,
@@ -58,7 +58,7 @@ export class Session {
   #connection: Connection | null = null;
   /** Links to gateways that leave: calls over them finish there. */
   readonly #leaving = new Set<Connection>();
-  /** The time within which the last gateway that leaves asked its nodes to dial again. */
+  /** The time within which the last gateway that leaves asked its nodes to reconnect. */
   #redialWithinMs = 0;
   #urlIndex = 0;
   /** What goes on over the next link, until its time is over; null: no link was lost. */

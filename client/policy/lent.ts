@@ -19,7 +19,7 @@ export interface LentOptions {
 const TICK_MS = 10_000;
 const TICKS_PER_REPORT = 6;
 
-/** A tick that comes later than this was asleep with its machine: nobody knows what was in between. */
+/** A tick that comes later than this was asleep with its machine: what was in between is unknown. */
 const LATE_MS = 3 * TICK_MS;
 
 const MAX_REASONS = 20;

@@ -13,7 +13,7 @@ import { startFlags, startNode } from "./start.ts";
 import { t } from "../texts.ts";
 
 const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
-/** What RFC 8628 adds to the interval when told to slow down. */
+/** What RFC 8628 adds to the interval when asked to slow down. */
 const SLOW_DOWN_S = 5;
 const MAX_NAME_CHARS = 80;
 
@@ -126,7 +126,7 @@ async function joinByApproval(gateway: Gateway, machine: string): Promise<Joined
     } catch (error) {
       const code = error instanceof GatewayRefusal ? error.code : null;
       if (code === "slow_down") intervalS += SLOW_DOWN_S;
-      // A lost answer, or a gateway that restarts, is no reason to begin anew.
+      // A lost answer, or a gateway that restarts, is no reason to start over.
       else if (code !== "authorization_pending" && !isPassing(error)) throw error;
     }
   }

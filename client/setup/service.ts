@@ -57,7 +57,7 @@ export async function runService(
   env: Env,
 ): Promise<number> {
   try {
-    // A service with a bad configuration would start and end for ever.
+    // A service with a bad configuration would start and end indefinitely.
     if (action === "install") loadConfig(configPath, env);
     const config = action === "install" && system ? systemCopy(configPath) : resolve(configPath);
     return await serviceOf(specOf(config, as, system), action, env);

@@ -13,7 +13,7 @@ interface Group<T> {
 export class Terminal {
   private constructor(private readonly input: NodeJS.ReadStream, private readonly isOwn: boolean) {}
 
-  /** Null: nobody can be asked, or nobody shall be. */
+  /** Null: there is no one to ask, or none shall be asked. */
   static open(
     { yes, json }: { yes?: boolean | undefined; json?: boolean | undefined },
   ): Terminal | null {

@@ -19,7 +19,7 @@ export interface ChatCall {
 /** Served by the real node, which asks the upstream. */
 export const RELAYED_MODEL = "bench-relayed";
 
-/** The call's JSON body. How to stream is told in `user`, which travels to the upstream unchanged. */
+/** The call's JSON body. How to stream is stated in `user`, which travels to the upstream unchanged. */
 export function chatBody({ model, streaming, promptBytes = 0 }: ChatCall): string {
   const way = streaming === null
     ? {}

@@ -2,7 +2,7 @@
 
 export interface Size {
   rounds: number;
-  /** Rounds of the figures for which a gateway is started anew in each. */
+  /** Rounds of the figures for which a gateway is restarted in each. */
   freshRounds: number;
   /** Of a load whose processor time is counted. */
   loadSeconds: number;

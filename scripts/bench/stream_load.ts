@@ -34,7 +34,7 @@ export async function loadWithStreams(load: StreamLoad): Promise<StreamLoadResul
   const total: StreamLoadResult = { chunks: 0, calls: 0, longestGapMs: 0, broken: 0 };
   const untilMs = performance.now() + repeatMs;
   const follow = async (socket: HttpSocket, i: number) => {
-    // Callers come one after the other: all at once, their chunks would be in step for ever.
+    // Callers come one after the other: all at once, their chunks would be in step indefinitely.
     await Bun.sleep(streaming.paceMs * i / streams);
     do add(total, await readStream(socket, request, streaming)); while (
       performance.now() < untilMs

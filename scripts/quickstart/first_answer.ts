@@ -5,7 +5,7 @@ import { EventSourceParserStream } from "eventsource-parser/stream";
 /** A large model may have to be loaded from disk first. */
 const ANSWER_WITHIN_MS = 180_000;
 
-/** A model that rambles has proved the way with this much; it need not be heard to its end. */
+/** A model that rambles has proved the way with this much; it need not be read to its end. */
 const ENOUGH_CHARS = 200;
 
 export interface Question {

@@ -1,5 +1,5 @@
 /**
- * Code signatures of 64-bit Mach-O files: checked page by page, and made anew without a certificate
+ * Code signatures of 64-bit Mach-O files: checked page by page, and created again without a certificate
  * ("ad hoc"), in the form that Apple's linker writes. Layouts: `mach-o/loader.h` and `cs_blobs.h` of
  * Apple's published sources.
  */

@@ -84,7 +84,7 @@ class CutCallers {
   #restarts = 0;
   #isReplacing = false;
   #calls = 0;
-  /** Answers that were lost with their gateway, as their callers were told. */
+  /** Answers that were lost with their gateway, as reported to their callers. */
   #gone = 0;
   #isOver = false;
 

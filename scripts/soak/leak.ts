@@ -69,7 +69,7 @@ async function wear({ seed, minutes = MINUTES, progress }: CampaignOptions): Pro
   for (let round = seed; performance.now() < untilMs; round++) {
     calls += await traffic.flow(FLOW_MS);
     await world.quiet();
-    // All that can happen to calls, and nobody is struck. It rejects when a slot is still held.
+    // All that can happen to calls, and no process is killed. It rejects when a slot is still held.
     const plan = { ...planOf(round), strikes: [] };
     await play(world, plan, { mayCostMs: 0 });
     calls += plan.calls.length;

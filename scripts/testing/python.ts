@@ -3,7 +3,7 @@
 import { rmSync } from "node:fs";
 import { at } from "../root.ts";
 
-/** Where nobody named a Python, this is it. */
+/** Where no Python was named, this is it. */
 const SYSTEM_PYTHON = "python3";
 
 /** Exactly these, where we fetch them. */

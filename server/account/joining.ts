@@ -78,7 +78,7 @@ export class Joining {
   ): Promise<JoinRequestView> {
     const row = await this.options.store.joins.byCode(this.#codeDigest(userCode));
     const isRequest = row !== null && row.deviceDigest !== null;
-    // What another account has decided is nobody else's business.
+    // What another account has decided is no other account's business.
     const isOthers = row !== null && row.accountId !== null && row.accountId !== who.accountId;
     if (!isRequest || isOthers || this.#isOver(row)) throw await this.#wrongCode(who);
     return viewOf(row);

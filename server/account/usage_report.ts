@@ -66,7 +66,7 @@ interface ReportGroups {
 
 /** Every method throws `store_unavailable` while the database is away. */
 export class UsageReport {
-  /** `minutesMs`: how long rollups by the minute are kept; 0: for ever. */
+  /** `minutesMs`: how long rollups by the minute are kept; 0: without limit. */
   constructor(
     private readonly options: {
       store: ReportStore;
@@ -149,7 +149,7 @@ export class UsageReport {
     };
   }
 
-  /** How fast each model or node was in the last day, whoever called it: at most a minute old. */
+  /** How fast each model or node was in the last day, for all callers: at most a minute old. */
   async speeds(of: SpeedSubject): Promise<ReadonlyMap<string, Speed>> {
     const { clock, store } = this.options;
     const known = this.#speeds[of];

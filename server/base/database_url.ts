@@ -112,7 +112,7 @@ function portsOf({ parameters, hosts }: ServiceUrl, count: number): number[] {
 
 /**
  * As libpq understands the modes. Channels are not bound here: where the URL requires it, the
- * certificate must prove instead that nobody stands between.
+ * certificate must prove instead that no one stands between.
  */
 function tlsOf(url: ServiceUrl): DatabaseAddress["tls"] {
   const { parameters } = url;

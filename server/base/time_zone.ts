@@ -71,7 +71,7 @@ function formatOf(name: string): Intl.DateTimeFormat {
       minute: "numeric",
       second: "numeric",
     });
-    // There are some six hundred zones: a caller that asks for all of them in turn has each made anew.
+    // There are some six hundred zones: a caller that asks for all of them in turn has each created again.
     if (formats.size >= MAX_ZONES) formats.clear();
     formats.set(name, format);
     return format;

@@ -29,7 +29,7 @@ export class CallRecord {
   /** Without those that the node bounced. */
   attempts = 0;
   busyBounces = 0;
-  /** Whether the call was running on a node whose program was started anew. */
+  /** Whether the call was running on a node whose program was restarted. */
   hasMetRestart = false;
   queuedMs = 0;
   /** Whether the complete answer says itself that it has failed. */

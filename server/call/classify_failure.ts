@@ -30,7 +30,7 @@ export type FailureClass =
   | { is: "rejection"; rejection: UpstreamRejection }
   | { is: "failure"; failure: Failure };
 
-/** `request`: the request's own fault, which is evidence against nobody. */
+/** `request`: the request's own fault, which is evidence against no node. */
 const evidenceOf: { readonly [F in UpstreamFault]: Evidence | "request" } = {
   request: "request",
   key: "key refused",

@@ -47,7 +47,7 @@ export class Handshake {
     this.#key = derive(secret, "", "co-link gateway to gateway", KEY_BYTES);
   }
 
-  /** One attempt to reach `peer` at `url`, which is part of the proof: nobody can stand in between. */
+  /** One attempt to reach `peer` at `url`, which is part of the proof: no one can stand in between. */
   dial(peer: string, url: string): Attempt {
     const attempt = `${this.id} ${peer} ${++this.#attempts}`;
     const about = `${attempt} ${url}`;
@@ -97,7 +97,7 @@ export class Handshake {
   }
 }
 
-/** Whether nobody on the way can read along: TLS, or an address of this machine alone. */
+/** Whether no one on the network can read along: TLS, or an address of this machine alone. */
 function isPrivate(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === "https:" || isLoopback(hostname);

@@ -116,7 +116,7 @@ export class Tunnels {
     carried?.link.forward(frame);
   }
 
-  /** The link with the peer has ended: its nodes here dial anew, and nodes of this gateway may come back. */
+  /** The link with the peer has ended: its nodes here reconnect, and nodes of this gateway may come back. */
   peerLost(peer: string): void {
     for (const [tunnel, carried] of [...this.#carried]) {
       if (carried.peer === peer) this.#close(peer, tunnel, LOST, "");

@@ -14,7 +14,7 @@ export interface Asset {
   type: string;
   /** Unquoted, of the uncompressed bytes. */
   etag: string;
-  /** Whether the path contains a digest of the content, so that caches may keep it for ever. */
+  /** Whether the path contains a digest of the content, so that caches may keep it indefinitely. */
   immutable: boolean;
   /** Bytes on disk. */
   sizes: { identity: number; br?: number; gzip?: number };

@@ -11,7 +11,7 @@ export function livez(c: AppContext): Response {
 /**
  * Answers 503 only while this gateway should get no calls at all: while it drains, and until it has
  * met the other gateways, whose nodes it could not use. Without its database or Redis it can serve in
- * part: `degraded`. Asks nobody: what is known last is answered at once.
+ * part: `degraded`. Makes no request: what is known last is answered at once.
  */
 export function readyz({ store, limiter, isDraining, ledger, cluster }: AppParts) {
   return (c: AppContext): Response => {

@@ -28,7 +28,7 @@ const PAGE_CHARS = 256 * 1024;
 const FRESH_MS = 1000;
 /** It is kept for longer where it took more: however often they ask, so many characters are made a second. */
 const CHARS_PER_MS = 8 * 1024;
-/** At most so many characters of it are kept. A longer list is written anew beyond them, page by page. */
+/** At most so many characters of it are kept. A longer list is written again beyond them, page by page. */
 const MAX_KEPT_CHARS = 16 * 1024 * 1024;
 
 export class NodePages {

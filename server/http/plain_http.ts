@@ -24,7 +24,7 @@ export function acmeChallenge(certificates: ChallengeSource) {
 
 /**
  * Redirects pages to HTTPS. A key has then crossed the network in the clear: such a request is refused,
- * so that its program is mended. `httpsPort`: null until HTTPS is served.
+ * so that its program is fixed. `httpsPort`: null until HTTPS is served.
  */
 export function toHttps(
   { config: { publicUrl } }: AppParts,

@@ -13,7 +13,7 @@ const CONNECT_TIMEOUT_MS = 2000;
 const LATE_SHARE = 1 / 5;
 
 /**
- * Creates a client that reconnects for ever and queues nothing: while Redis is away, commands fail
+ * Creates a client that reconnects indefinitely and queues nothing: while Redis is away, commands fail
  * at once. `commandTimeoutMs` 0: no timeout, for connections that only subscribe.
  */
 export function openRedis(
@@ -89,7 +89,7 @@ function makeImpatient(redis: Redis, timeoutMs: number): void {
 
 /**
  * Calls `onLate` when the answer takes longer. Where this process was too busy to read, the wait
- * starts anew: the answer may already be there.
+ * starts over: the answer may already be there.
  */
 function unlessAnswered(answer: Promise<unknown>, withinMs: number, onLate: () => void): void {
   let timer: ReturnType<typeof setTimeout>;

@@ -24,7 +24,7 @@ const GRACE_MS = 60_000;
 
 /**
  * KEYS: the meters. ARGV: now, the call's id, then for each meter its kind, limit and time to live.
- * Running calls are a set, by when each is forgotten, so that a gateway that dies holds none for ever.
+ * Running calls are a set, by when each is forgotten, so that a gateway that dies holds none indefinitely.
  */
 const OPEN = `
 local used = {}

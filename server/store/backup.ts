@@ -115,7 +115,7 @@ async function inFolderBeside<T>(file: string, work: (folder: string) => Promise
   }
 }
 
-/** A consistent copy, whoever writes meanwhile. */
+/** A consistent copy, also during writes. */
 function copyFile(dataDir: string, draft: string): void {
   const file = join(dataDir, DATABASE_FILE);
   if (!existsSync(file)) throw new BackupError(t`Cannot back up ${file}: there is no such file`);
@@ -210,7 +210,7 @@ async function fillServer(draft: string, databaseUrl: string): Promise<RowCounts
   try {
     await client.begin(async (sql) => {
       for (const { name, columns } of tablesOf(file)) {
-        // Until the end, nobody else writes there.
+        // Until the end, no other client writes there.
         await sql.unsafe(`lock table ${name} in exclusive mode`);
         // A gateway that has started there has left its addresses, and nothing else.
         if (name === "shared_items") await sql.unsafe(`delete from ${name}`);

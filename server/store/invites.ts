@@ -46,7 +46,7 @@ export class InviteTable {
     }));
   }
 
-  /** Revokes an invite that nobody has used; null: there is none of that id, or it is used or revoked. */
+  /** Revokes an invite that is unused; null: there is none of that id, or it is used or revoked. */
   async revoke(id: string): Promise<InviteRow | null> {
     const row = await this.database.change((db) =>
       db.updateTable("invites").set({ revoked_at: this.database.now })

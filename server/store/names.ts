@@ -40,7 +40,7 @@ export class NameTable {
   }
 
   /**
-   * Changes the value of a name, while nobody else changes a name. `change` gets the names of that
+   * Changes the value of a name, while no other name is changed. `change` gets the names of that
    * kind as they are, and returns the new value; null removes it. What it throws ends the change.
    * Throws `too_many` beyond `max` names of the kind.
    */

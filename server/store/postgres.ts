@@ -224,7 +224,7 @@ export function openClient(
 }
 
 function tlsOptions({ tls }: DatabaseAddress): { ssl?: object | "prefer" } {
-  // The driver is not told of "no TLS", because PGSSL could not override it then.
+  // "no TLS" is not passed to the driver, because PGSSL could not override it then.
   if (tls === false) return {};
   if (tls === "prefer") return { ssl: tls };
   const { checksName, ...options } = tls;

@@ -13,11 +13,11 @@ export interface RetentionOptions {
   >;
   clock: Clock;
   log: Log;
-  /** How long the ledger keeps calls; 0: for ever. */
+  /** How long the ledger keeps calls; 0: without limit. */
   ledgerMs: number;
-  /** How long rollups by the minute are kept; 0: for ever. */
+  /** How long rollups by the minute are kept; 0: without limit. */
   minutesMs: number;
-  /** How long the audit log is kept; 0: for ever. */
+  /** How long the audit log is kept; 0: without limit. */
   auditMs: number;
   /** Nodes of one account that are remembered. */
   rememberedNodes: number;

@@ -107,7 +107,7 @@ export class SqlStore implements Store {
     identity?: IdentityRow,
   ): Promise<void> {
     return this.#database.transaction(async (db) => {
-      // The invite first: without a valid one, nobody learns which addresses are taken.
+      // The invite first: without a valid one, a caller must not learn which addresses are taken.
       if (inviteDigest !== undefined) await this.invites.use(db, inviteDigest, account.id);
       await insertAccount(db, account, ownKeys);
       if (identity !== undefined && !await this.identities.add(db, identity)) {
@@ -234,7 +234,7 @@ export class SqlStore implements Store {
 }
 
 /**
- * A setting that says that there was a first administrator. It stays for ever: an administrator who
+ * A setting that says that there was a first administrator. It stays indefinitely: an administrator who
  * loses the role does not open the set-up again.
  */
 const SET_UP = "set_up";

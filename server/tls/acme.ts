@@ -30,7 +30,7 @@ const ORDER_WITHIN_MS = 10 * 60_000;
 const POLL_MS = 1_000;
 const MAX_POLL_MS = 10_000;
 
-/** Challenges of other gateways are read this often at most, whoever asks for them. */
+/** Challenges of other gateways are read this often at most, for all requests together. */
 const READ_CHALLENGES_EVERY_MS = 1_000;
 
 const CHALLENGES = "acme challenge ";
@@ -162,7 +162,7 @@ export class AcmeCertificates implements Certificates {
       await this.#takeStored();
       if (this.#dueInMs <= 0) await this.#order();
     } catch (error) {
-      // An account that the authority has forgotten is made anew.
+      // An account that the authority has forgotten is created again.
       if (/account/i.test(String(error))) await this.#keep("account", null, clock.now());
       throw error;
     } finally {

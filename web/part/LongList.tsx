@@ -51,7 +51,7 @@ function Windowed<T>(
   const list = useRef<HTMLUListElement>(null);
   const version = useSignal(0);
   const usualPx = useRef(estimatePx);
-  // The virtualizer measures all items anew when this function changes.
+  // The virtualizer measures all items again when this function changes.
   const getItemKey = useMemo(() => (i: number) => keyOf(items[i]!), [items]);
   const options = {
     count: items.length,

@@ -83,7 +83,7 @@ function ofNetwork(nodes: readonly NodeView[]): Command[] {
   ];
 }
 
-/** What request ids look like: they are long, and nobody types one. */
+/** What request ids look like: they are long, and are pasted. */
 const REQUEST_ID = /^\s*(req-[0-9a-f]{8,})\s*$/i;
 
 /** Leads to the call whose id was pasted; null: the text is no id. */

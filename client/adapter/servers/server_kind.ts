@@ -33,7 +33,7 @@ export interface ListHead {
 
 /** Reads one server's own API. Lives as long as the provider, so that it may keep what does not change. */
 export interface ServerReader {
-  /** What is known now; a request that fails, or is aborted, leaves out what it would have told. */
+  /** What is known now; a request that fails, or is aborted, leaves out what it would have reported. */
   read(api: NativeApi, entries: readonly Json[], signal: AbortSignal): Promise<ServerReport>;
 }
 

@@ -32,7 +32,7 @@ export interface Growth {
   knownAfterMs: number;
   /** What one gateway reads from Redis a second for signs of life. */
   beatKbPerSecond: number;
-  /** What it reads when every node dials anew once an hour. */
+  /** What it reads when every node reconnects once an hour. */
   changeKbPerSecond: number;
   /** What it says to its peers of its nodes' loads, and how often, at this many calls a second. */
   loadKbPerSecond: number;

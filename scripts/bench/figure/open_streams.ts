@@ -44,7 +44,7 @@ async function measure(bench: Bench): Promise<Row[]> {
   }];
 }
 
-/** KiB a stream. Everything is started anew: a program that held many streams keeps their memory. */
+/** KiB a stream. Everything is restarted: a program that held many streams keeps their memory. */
 async function oneRound(bench: Bench): Promise<{ nginx: number; gateway: number; node: number }> {
   const [few, many] = bench.size.openStreams;
   const stage = await Stage.set(bench);

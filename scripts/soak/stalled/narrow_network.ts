@@ -1,6 +1,6 @@
 /**
  * A network of a program's own, whose sockets hold little. The system lets each connection to this
- * machine keep megabytes that nobody reads; thousands of them use up what all of them may have
+ * machine keep megabytes that are not read; thousands of them use up what all of them may have
  * together, and then measure the system instead of the program.
  */
 

@@ -1,4 +1,4 @@
-/** Many nodes in one process, each with a real node's link: how it dials, waits, and dials again is the product's own. */
+/** Many nodes in one process, each with a real node's link: how it dials, waits, and reconnects is the product's own. */
 
 import type { Adapter } from "../../../client/adapter/adapter.ts";
 import { createNode } from "../../../client/node.ts";

@@ -18,7 +18,7 @@ const bounded = (fetch: Fetch, timeoutMs = 60_000) =>
 const silent: Fetch = (_, { signal }) =>
   new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
 
-/** Answers at once with a body that never ends; notes when nobody reads it any more. */
+/** Answers at once with a body that never ends; notes when it is no longer read. */
 function endless(bytesAtATime: number) {
   const state = { sent: 0, isCancelled: false };
   const fetch: Fetch = () =>

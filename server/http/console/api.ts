@@ -32,7 +32,7 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
     },
   });
   api.use(async (c, next) => {
-    // Asked before the body is read: a caller who hangs up early has no address later.
+    // Asked before the body is read: a caller who disconnects early has no address later.
     parts.origin(c);
     // Before the body is read: it costs a stranger nothing to send one.
     if (needsSession(api, c.req.method, c.req.path)) c.set("visitor", await signedIn(c, parts));

@@ -24,7 +24,7 @@ export interface LiveEvent {
 const MAX_EVENTS = 2_000;
 /** Of the data of all events together: those of a node name all its models, hundreds of KiB. */
 const MAX_CHARS = 8 * 1024 * 1024;
-/** Sent again at a time; after more than this a browser begins anew, which is shorter. */
+/** Sent again at a time; after more than this a browser starts over, which is shorter. */
 const MAX_MISSED_CHARS = 512 * 1024;
 
 export class LiveHistory {

@@ -71,7 +71,7 @@ const SESSIONS_PER_CHECK = 500;
 
 /**
  * For so many ticks after the last stream has ended, the network is still watched, and so are the calls of
- * each account: a browser that dials again misses nothing.
+ * each account: a browser that reconnects misses nothing.
  */
 const IDLE_TICKS = 30;
 
@@ -88,7 +88,7 @@ const MAX_NODE_CHARS_PER_TICK = 64 * 1024;
 
 const LIMITS = { keepAliveMs: 15_000, stallMs: 30_000, maxBufferedBytes: 1024 * 1024 };
 
-/** After how long a browser that lost its stream dials again. */
+/** After how long a browser that lost its stream reconnects. */
 const RETRY_MS = 2000;
 
 interface Watcher {
@@ -179,7 +179,7 @@ export class Live {
     }
   }
 
-  /** Ends every stream; browsers dial again elsewhere. */
+  /** Ends every stream; browsers reconnect elsewhere. */
   close(): void {
     this.#isClosed = true;
     this.#cancelTick();
@@ -438,7 +438,7 @@ export class Live {
     if (!this.#watchers.delete(watcher)) return;
     const { accountId } = watcher.visitor;
     const streams = Math.max(0, this.#streamsOf(accountId) - 1);
-    // Stays at 0 for a while, so that a browser that dials again misses none of the account's calls.
+    // Stays at 0 for a while, so that a browser that reconnects misses none of the account's calls.
     this.#accounts.set(accountId, streams);
     if (streams === 0) this.#leftAt.set(accountId, this.#ticks);
     watcher.body.end();

@@ -130,7 +130,7 @@ const ranks: Readonly<Record<Sort, (node: ListedNode) => Rank>> = {
   version: ({ agent }) => agent,
 };
 
-/** How a connection ends that nobody wanted to end. */
+/** How a connection ends without an intended end. */
 const vanished: ReadonlySet<NodeGone["code"]> = new Set(["lost", "silent", "protocol", "revoked"]);
 
 /** Lower comes first. Ready and busy nodes keep their place whatever they do. */
