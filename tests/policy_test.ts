@@ -5,10 +5,11 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import type { NodeView } from "../api/mod.ts";
+import type { NodeView, OwnNodeView } from "../api/mod.ts";
 import type { PolicyConfig } from "../client/config/policy_shape.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { ask, chat, hello } from "./harness/api.ts";
+import { done } from "./harness/console_api.ts";
 import { endAfterTests } from "./harness/cleanup.ts";
 import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
 import { listNodes, startNode } from "./harness/node.ts";
@@ -60,6 +61,16 @@ test("a program that the owner gives way to pauses the node for as long as it ru
     hold: "1s",
   });
   await isServing();
+  // Its owner sees the machine and the terms; of programs their number. The public list has neither.
+  const described = await until("the machine is described", async () => {
+    const { nodes } = await done<{ nodes: OwnNodeView[] }>(gateway, owner, "GET /nodes/mine");
+    return nodes.find(({ name }) => name === "gamer")?.machine;
+  });
+  expect(described).toMatchObject({
+    arch: process.arch,
+    policy: { busy_programs: "1" },
+  });
+  expect((await listNodes(gateway)).map(({ machine }) => machine)).toEqual([null]);
   const game = Bun.spawn([program, "600"]);
   endAfterTests(() => game.kill());
   expect(await isPaused()).toMatchObject({
