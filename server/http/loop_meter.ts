@@ -5,8 +5,11 @@ import { Histogram } from "./histogram.ts";
 /** Between two turns of the timer: a block is seen as long as it is, or shorter by at most this. */
 const EVERY_MS = 20;
 
-/** The same while the loop has next to nothing to do: each turn wakes the processor. */
-const IDLE_EVERY_MS = 1_000;
+/**
+ * The same while the loop has next to nothing to do: each turn wakes the processor. Work of a long turn
+ * that was no block is taken for one of up to this time, which is less than what an operator is warned of.
+ */
+const IDLE_EVERY_MS = 250;
 
 /** Turns without an ended call and without work, after which the loop counts as idle. */
 const QUIET_TURNS = 50;

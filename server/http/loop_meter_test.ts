@@ -70,39 +70,43 @@ test("nothing is measured before the first reading, nor long after the last, and
   expect([above(meter.delaySeconds, 0.002), above(meter.blockSeconds, 0.002)]).toEqual([0, 0]);
 });
 
-test("a loop with nothing to do is looked at once a second, also when its metrics are read", () => {
+test("a loop with nothing to do is looked at four times a second, also when its metrics are read", () => {
   const { meter, turns, nextMs } = startIdle();
-  expect(nextMs()).toBe(1000);
+  expect(nextMs()).toBe(250);
   meter.keepRunning();
-  turns(100, 1000, 30);
-  expect(nextMs()).toBe(1000);
+  turns(100, 250, 30);
+  expect(nextMs()).toBe(250);
   expect([above(meter.delaySeconds, 0.002), above(meter.blockSeconds, 0.01)]).toEqual([0, 0]);
 });
 
-test("a call, or a second with much work, makes an idle loop measured every 20 ms again", () => {
+test("a call, or a long turn with much work, makes an idle loop measured every 20 ms again", () => {
   const byCall = startIdle();
-  byCall.turn(700);
+  byCall.turn(200);
   byCall.meter.callEnded();
   expect(byCall.nextMs()).toBe(20);
   byCall.turn(20);
   expect(above(byCall.meter.delaySeconds, 0.002)).toBe(0);
 
   const byWork = startIdle();
-  byWork.turn(1000, 60);
+  byWork.turn(250, 60);
   expect(byWork.nextMs()).toBe(20);
   byWork.turns(49, 20, 1);
   expect(byWork.nextMs()).toBe(20);
   byWork.turn(20, 1);
-  expect(byWork.nextMs()).toBe(1000);
+  expect(byWork.nextMs()).toBe(250);
 });
 
-test("no block of an otherwise idle second is missed", () => {
+test("no block of an otherwise idle loop is missed, and what was no block never counts as a long one", () => {
   const { meter, turn } = startIdle();
-  turn(1000, 320);
-  expect([above(meter.delaySeconds, 0.002), above(meter.blockSeconds, 0.25)]).toEqual([0, 1]);
+  turn(340, 320);
+  expect([above(meter.delaySeconds, 0.05), above(meter.blockSeconds, 0.25)]).toEqual([1, 1]);
+
+  const { meter: spread, turn: spreadOut } = startIdle();
+  spreadOut(250, 249);
+  expect([above(spread.blockSeconds, 0.1), above(spread.blockSeconds, 0.25)]).toEqual([1, 0]);
 
   const { meter: called, turn: work } = startIdle();
-  work(500, 320);
+  work(240, 320);
   called.callEnded();
   work(20, 20);
   expect(above(called.blockSeconds, 0.25)).toBe(1);
