@@ -171,7 +171,7 @@ test(
     expect(refused.text.replace('the model \\"lab-model\\"', "")).not.toContain("lab-");
     const models = ({ apiToken: token }: Account) => ask(`${gateway.url}/v1/models`, { token });
     expect((await models(stranger)).text).not.toContain("lab-model");
-    expect(JSON.stringify(await listNodes(gateway))).not.toContain("lab-node");
+    expect(JSON.stringify(await listNodes(gateway, { asVisitor: true }))).not.toContain("lab-node");
     const seen = async ({ jwt: token }: Account) =>
       (await ask(`${gateway.url}/api/nodes`, { token })).text;
     expect(await seen(stranger)).not.toContain("lab-node");

@@ -117,7 +117,7 @@ describe("a provider's error that names its key or its address", () => {
   test("reaches neither callers nor the public list of nodes", async () => {
     const seen = await callInEveryWay();
     const { hostname, port } = new URL(upstream.url);
-    const open = JSON.stringify(await listNodes(gateway));
+    const open = JSON.stringify(await listNodes(gateway, { asVisitor: true }));
     for (const text of [...seen, open]) {
       expect(text).not.toContain(PROVIDER_KEY);
       expect(text).not.toContain(`${hostname}:${port}`);

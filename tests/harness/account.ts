@@ -55,6 +55,14 @@ export async function rotateToken(
   return { ...account, ...tokensOf(user), user };
 }
 
+/** By the gateway's address, the session that was begun last. */
+const sessions = new Map<string, string>();
+
+/** A session at the gateway, for what is shown to people as it is now; undefined: none was begun. */
+export function someSession(gateway: { url: string }): string | undefined {
+  return sessions.get(gateway.url);
+}
+
 /** Registers a new account (random e-mail unless given) and signs in. */
 export async function createAccount(
   gateway: { url: string },
@@ -71,6 +79,7 @@ export async function signIn(
   password: string,
 ): Promise<Account> {
   const { json: { token, user } } = done(await login(gateway, email, password));
+  sessions.set(gateway.url, token);
   return { email, password, jwt: token, ...tokensOf(user), user };
 }
 
