@@ -89,7 +89,7 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
     setup: new Setup({ secret: config.jwtSecret, store, accounts, clock }),
     providerSignIn: new ProviderSignIn({ ...vouching, accounts, networks }),
     providerChecks: new ProviderChecks(vouching),
-    passwordResets: new PasswordResets({ store, passwords, networks, sessions, clock }),
+    passwordResets: new PasswordResets({ config, store, passwords, networks, sessions, clock }),
     sessions,
     joining: new Joining({ store, vault, keys, networks, limiter: limits.limiter, clock }),
     keys,

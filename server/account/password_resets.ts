@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import type { PasswordResetLink } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
+import { type Config, settingNames } from "../base/config.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Store } from "../store/store.ts";
 import { networkOf } from "./network.ts";
@@ -12,6 +13,7 @@ import type { SessionBook } from "./session_book.ts";
 import { randomChars } from "./tokens.ts";
 
 export interface PasswordResetsOptions {
+  config: Pick<Config, "oidcOnly">;
   store: Pick<Store, "accountById" | "passwordResets" | "resetPassword">;
   passwords: Passwords;
   networks: Pick<NetworkLimits, "signIn">;
@@ -25,10 +27,18 @@ export class PasswordResets {
 
   /**
    * A code with which the account's owner may set a new password within `ttlMs`; an earlier code of
-   * the account ends. It is returned only here: the store keeps its digest. Throws `not_found`.
+   * the account ends. It is returned only here: the store keeps its digest. Throws
+   * `not_found`, or `passwords_off` where no password is accepted.
    */
   async create(accountId: string, ttlMs: number): Promise<PasswordResetLink> {
-    const { store, clock } = this.options;
+    const { config, store, clock } = this.options;
+    if (config.oidcOnly) {
+      throw new ColinkError(
+        "passwords_off",
+        `Cannot make a link for a new password: passwords are off (${settingNames.oidcOnly}); ` +
+          "accounts sign in with the sign-in provider",
+      );
+    }
     const account = await store.accountById(accountId);
     if (account === null) {
       throw new ColinkError("not_found", "Cannot find the account: there is none of that id");

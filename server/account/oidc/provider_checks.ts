@@ -3,6 +3,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config.ts";
 import type { Log } from "../../base/log.ts";
+import { LruCache } from "../../base/lru.ts";
 import { isStoreUnavailable } from "../../store/backend.ts";
 import type { IdentityRow, Vouched } from "../../store/identities.ts";
 import { PeriodicTask } from "../../store/periodic_task.ts";
@@ -27,8 +28,12 @@ export interface ProviderChecksOptions {
 }
 
 const EVERY_MS = 5_000;
-/** A person of whom nothing could be learned is asked for again after this time. */
+/** A person of whom nothing could be learned is asked for again after this time, and after twice that each further time. */
 const RETRY_MS = 30_000;
+/** As long as for everybody, so that a removal still ends access in time. */
+const MAX_RETRY_MS = CHECK_EVERY_MS;
+/** Of whose answers it is remembered that they were not valid. */
+const MAX_INVALID = 10_000;
 /** After this time, another gateway takes up what a crashed gateway had claimed. Longer than a check can take. */
 const LEASE_MS = 60_000;
 /** So few that the last of them is asked for well before the lease ends, however slow the provider is. */
@@ -44,6 +49,8 @@ export class ProviderChecks {
    * was used up must not be used again.
    */
   readonly #unsaved = new Map<string, { identity: IdentityRow; vouched: Vouched }>();
+  /** How many answers in a row were not valid, by account. */
+  readonly #invalid = new LruCache<string, number>(MAX_INVALID);
   /** Whether the last check found the provider away; the log has one line for this, not one for each person. */
   #isFailing = false;
 
@@ -101,6 +108,7 @@ export class ProviderChecks {
       if (grant === null) throw new ProviderRefused("there is nothing to ask it with");
       const { claims, grant: next } = await provider.renewed(identity.subject, grant);
       this.#isFailing = false;
+      this.#invalid.delete(identity.accountId);
       // Written before the groups: a refresh token that was used must not be lost.
       const checked = { ...identity, sealedGrant: this.#grants.seal(next) };
       const dueAt = clock.now() + CHECK_EVERY_MS;
@@ -148,12 +156,18 @@ export class ProviderChecks {
   /** Postpones the check: no person loses access because the provider is away, or because this gateway's client is set up wrongly. */
   async #later(identity: IdentityRow, error: unknown): Promise<void> {
     const { store, clock, log } = this.#options;
+    let retryMs = RETRY_MS;
     // An answer that is not valid for one person says nothing of the others, who must not wait for it.
     if (error instanceof InvalidProof) {
-      log.info(
-        { account: identity.accountId, cause: causeOf(error) },
-        "the sign-in provider's answer about an account is not valid: it keeps what it has",
-      );
+      const before = this.#invalid.get(identity.accountId) ?? 0;
+      this.#invalid.set(identity.accountId, before + 1);
+      retryMs = Math.min(RETRY_MS * 2 ** before, MAX_RETRY_MS);
+      if (before === 0) {
+        log.info(
+          { account: identity.accountId, cause: causeOf(error) },
+          "the sign-in provider's answer about an account is not valid: it keeps what it has, and is asked for less and less often, every four minutes at least",
+        );
+      }
     } else {
       if (!this.#isFailing) {
         log.warn(
@@ -164,7 +178,7 @@ export class ProviderChecks {
       this.#isFailing = true;
     }
     const { given, sealedGrant } = identity;
-    const dueAt = clock.now() + RETRY_MS;
+    const dueAt = clock.now() + retryMs;
     await store.identities.checked(identity, { given, sealedGrant, dueAt });
   }
 }

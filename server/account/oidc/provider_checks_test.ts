@@ -10,28 +10,75 @@ import { type Grant, InvalidProof } from "./sign_in_provider.ts";
 
 const jwtSecret = "a secret of the tests, long enough";
 
-/** Asks for the people of several batches, of whom the first answers with `failure`. Resolves with those who were asked. */
-async function asked(failure: Error): Promise<string[]> {
-  const clock = new FakeClock();
-  const grant: Grant = { accessToken: "", refreshToken: "r", idToken: "" };
-  const person = (subject: string): IdentityRow => ({
+const GRANT: Grant = { accessToken: "", refreshToken: "r", idToken: "" };
+
+function personOf(subject: string): IdentityRow {
+  return {
     issuer: "https://id.example",
     subject,
     accountId: `account of ${subject}`,
     createdAt: 0,
     given: NOTHING_GIVEN,
-    sealedGrant: new GrantSeal(jwtSecret).seal(grant),
+    sealedGrant: new GrantSeal(jwtSecret).seal(GRANT),
     dueAt: 0,
     suspendedAt: null,
+  };
+}
+
+test("a person whose answers stay invalid is asked for less and less often, and the log has one line of it", async () => {
+  const clock = new FakeClock();
+  const lines: string[] = [];
+  const dueAfterMs: number[] = [];
+  const person = personOf("broken");
+  let isValid = false;
+  let isAsked = 0;
+  const checks = new ProviderChecks({
+    provider: {
+      renewed: (subject) =>
+        isValid
+          ? Promise.resolve({ subject, claims: {}, sid: "", grant: GRANT })
+          : Promise.reject(new InvalidProof("an ID token of another person")),
+    },
+    config: { oidcIssuer: person.issuer, jwtSecret },
+    store: {
+      identities: {
+        claimDue: () => Promise.resolve(isAsked++ % 2 === 0 ? [person] : []),
+        checked(_: IdentityRow, { dueAt }: { dueAt: number }) {
+          dueAfterMs.push(dueAt - clock.now());
+          return Promise.resolve();
+        },
+      },
+    } as never,
+    entitlements: { apply: (_, given) => Promise.resolve(given) },
+    sessions: { ended: () => {} },
+    keyring: { revoked: () => {} },
+    audit: { write: () => Promise.resolve() },
+    clock,
+    log: { ...silentLog, info: (_: unknown, line: string) => void lines.push(line) } as never,
   });
-  const batches = [[person("broken")], [person("next")], [person("last")]];
+  for (let i = 0; i < 5; i++) await checks.run();
+  expect(dueAfterMs.map((ms) => ms / 1000)).toEqual([30, 60, 120, 240, 240]);
+  expect(lines).toHaveLength(1);
+  isValid = true;
+  await checks.run();
+  isValid = false;
+  await checks.run();
+  expect(dueAfterMs.at(-1)).toBe(30_000);
+  expect(lines).toHaveLength(2);
+  await checks.close();
+});
+
+/** Asks for the people of several batches, of whom the first answers with `failure`. Resolves with those who were asked. */
+async function asked(failure: Error): Promise<string[]> {
+  const clock = new FakeClock();
+  const batches = [[personOf("broken")], [personOf("next")], [personOf("last")]];
   const subjects: string[] = [];
   const checks = new ProviderChecks({
     provider: {
       renewed(subject: string) {
         subjects.push(subject);
         if (subject === "broken") return Promise.reject(failure);
-        return Promise.resolve({ subject, claims: {}, sid: "", grant });
+        return Promise.resolve({ subject, claims: {}, sid: "", grant: GRANT });
       },
     },
     config: { oidcIssuer: "https://id.example", jwtSecret },

@@ -5,6 +5,7 @@ import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } fr
 import type { UserView } from "../../../api/mod.ts";
 import { storeUnavailable } from "../../store/backend.ts";
 import { testDatabase } from "../../store/testing/postgres.ts";
+import type { ErrorView } from "../../../api/mod.ts";
 import { TestApp } from "../testing/test_app.ts";
 import { CLIENT, type Person, TestBrowser, TestProvider } from "../testing/test_provider.ts";
 
@@ -357,6 +358,13 @@ test("with the provider only, passwords are not taken", async () => {
     const { status, json } = await at.ask(route, { body, token });
     expect([route, status, json.error]).toMatchObject([route, 403, { code: "passwords_off" }]);
   }
+  const { id, session: admin } = await at.account("admin@example.org", "admin");
+  const link = await at.ask<ErrorView>(`POST /api/admin/users/${id}/password-reset`, {
+    body: {},
+    token: admin,
+  });
+  expect([link.status, link.json.error]).toMatchObject([403, { code: "passwords_off" }]);
+  expect(link.json.error.message).toContain("COLINK_OIDC_ONLY");
   await at.stop();
 });
 
