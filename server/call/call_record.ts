@@ -7,6 +7,7 @@ import type {
   LedgerEntry,
   ReplaysEntry,
 } from "../store/store.ts";
+import type { ColinkError } from "../base/error.ts";
 import type { Call } from "../schedule/call.ts";
 import type { Compared } from "../schedule/policy/policy.ts";
 import type { Scheduler } from "../schedule/scheduler.ts";
@@ -99,7 +100,7 @@ export class CallRecord {
     const { request, startedAt } = this.call;
     const context = this.#attempt?.node.factsOf(request.model).contextLength ?? null;
     const reported = this.#attempt?.tally() ?? NO_TALLY;
-    const counted = end.is === "stopped" ? withPrompt(reported, this.#promptBytes) : reported;
+    const counted = end.is === "stopped" ? this.#estimated(reported, end.error) : reported;
     const tally = plausible(counted, context, this.#promptBytes, deliveredBytes);
     const who = this.#attempt?.node.who ?? null;
     const { outcome, status, cause } = resultOf(end, tally, this.hasFailed);
@@ -134,6 +135,23 @@ export class CallRecord {
     };
   }
 
+  /**
+   * What a call that was stopped has cost: the upstream reads the prompt as soon as it has it, and
+   * reports its tokens only at the end, a whole answer's not before. Otherwise whoever leaves early
+   * would use up no budget.
+   */
+  #estimated(tally: Tally, { code }: ColinkError): Tally {
+    const wasRunning = tally.chunks > 0 || this.#attemptLog.at(-1)?.end === code;
+    if (tally.promptTokens !== null || !wasRunning) return tally;
+    const tokensOf = (bytes: number) => Math.ceil(bytes / BYTES_PER_TOKEN);
+    return {
+      ...tally,
+      promptTokens: tokensOf(this.#promptBytes),
+      completionTokens: tally.completionTokens ?? tokensOf(this.#attempt?.answerBytes() ?? 0),
+      estimated: true,
+    };
+  }
+
   /** Of the last attempt, after which the call may have asked for another model. */
   #choice(): ChoiceEntry | null {
     if (this.#attempt === null) return null;
@@ -163,14 +181,8 @@ function candidateEntry({ node, expected, freeSlots }: Compared): CandidateEntry
   };
 }
 
-/** Of a request's JSON, on average. */
+/** Of JSON, on average. */
 const BYTES_PER_TOKEN = 4;
-
-/** The upstream has read the prompt of an answer that has begun, but reports its tokens only at the end. */
-function withPrompt(tally: Tally, promptBytes: number): Tally {
-  if (tally.promptTokens !== null || tally.chunks === 0) return tally;
-  return { ...tally, promptTokens: Math.ceil(promptBytes / BYTES_PER_TOKEN), estimated: true };
-}
 
 /** The longest context of any model, in tokens. */
 const LONGEST_CONTEXT = 10_000_000;

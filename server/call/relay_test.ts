@@ -283,6 +283,32 @@ describe("the relay", () => {
     }]);
   });
 
+  test("a whole call whose caller leaves early has cost its prompt, and one that no node had got nothing", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const running = run({});
+    const waiting = run({});
+    await settle();
+    expect(a.received).toHaveLength(1);
+    waiting.call.stop("caller_gone");
+    running.call.stop("caller_gone");
+    await settle();
+    a.received[0]!.error(499);
+    await Promise.all([running.done, waiting.done]);
+    const { bytes } = running.call.request.body;
+    const outcome = "cancelled";
+    expect(world.ledger).toMatchObject([
+      { outcome, attempts: 0, promptTokens: null, completionTokens: null },
+      {
+        outcome,
+        attempts: 1,
+        promptTokens: Math.ceil(bytes.byteLength / 4),
+        completionTokens: 0,
+        estimated: true,
+      },
+    ]);
+  });
+
   test("a call that is stopped otherwise after its finish reason has not succeeded", async () => {
     const { world, run } = start();
     const a = world.node("a");
