@@ -43,13 +43,13 @@ export const strangers: Campaign = {
 };
 
 async function besiege({ minutes = MINUTES, progress }: CampaignOptions): Promise<string> {
-  const { gateways, databaseUrl } = await startNetwork();
+  const { gateways, databaseUrl, redisUrl } = await startNetwork();
   const [gateway] = gateways as [ClusterGateway];
   const honest = await createAccount(gateway);
   const provider = await createAccount(gateway);
   await lift(gateway, databaseUrl, honest.email);
   const load = await HonestLoad.start(gateways, { caller: honest, provider });
-  const attackers = hire(gateways, honest.email);
+  const attackers = hire(gateways, { victim: honest.email, redisUrl });
 
   const restMs = minutes * 60_000 * REST_SHARE;
   progress(`${GATEWAYS} gateways at rest`);
@@ -79,7 +79,10 @@ async function besiege({ minutes = MINUTES, progress }: CampaignOptions): Promis
 async function startNetwork() {
   const redis = await startRedis();
   endAfterTests(() => redis.stop());
-  return await startCluster(GATEWAYS, { redisUrl: redis.url, env: LIMITS });
+  return {
+    ...await startCluster(GATEWAYS, { redisUrl: redis.url, env: LIMITS }),
+    redisUrl: redis.url,
+  };
 }
 
 /** Lets the account make as many calls as it likes. */
@@ -95,7 +98,10 @@ async function lift({ dataDir }: ClusterGateway, databaseUrl: string, email: str
 }
 
 /** The attackers in a process of their own, which leaves the processor to all others: theirs are other machines. */
-function hire(gateways: readonly ClusterGateway[], victim: string) {
+function hire(
+  gateways: readonly ClusterGateway[],
+  target: Pick<AttackersOrder, "victim" | "redisUrl">,
+) {
   const worker = startWorker<AttackersReport>(join(import.meta.dir, "strangers/attackers.ts"));
   endAfterTests(() => worker.stop());
   const places = gateways.map(({ url, wsUrl }) => ({ url, wsUrl }));
@@ -106,7 +112,7 @@ function hire(gateways: readonly ClusterGateway[], victim: string) {
   };
   return {
     async begin() {
-      worker.send({ gateways: places, victim } satisfies AttackersOrder);
+      worker.send({ gateways: places, ...target } satisfies AttackersOrder);
       await said();
     },
     end() {

@@ -9,6 +9,7 @@ export interface AttackersOrder {
   gateways: readonly Place[];
   /** The e-mail address of somebody whose account is to be shut. */
   victim: string;
+  redisUrl: string;
 }
 
 /** Sent once all have begun, and again at the end. */
@@ -48,11 +49,11 @@ function report(): AttackersReport {
 }
 
 /** Every attack goes against one of the gateways, from an account of its own. */
-async function begin({ gateways, victim }: AttackersOrder): Promise<AttackersReport> {
+async function begin({ gateways, victim, redisUrl }: AttackersOrder): Promise<AttackersReport> {
   const attackers: Attacker[] = [];
   for (let i = 0; i < ATTACKS.length; i++) {
     const place = gateways[i % gateways.length]!;
-    attackers.push({ ...place, ...await createAccount(place), victim, round: 0 });
+    attackers.push({ ...place, ...await createAccount(place), victim, redisUrl, round: 0 });
   }
   ATTACKS.forEach((one, i) => void attack(one, attackers[i]!));
   return report();

@@ -7,6 +7,7 @@ import type { Account } from "../../../tests/harness/account.ts";
 import { hello } from "../../../tests/harness/api.ts";
 import { piece, whole } from "../../../tests/harness/chunks.ts";
 import { CHAT_PATH } from "../../bench/target.ts";
+import { forge } from "./forgeries.ts";
 import { HONEST_MODEL, POISONS } from "./poisons.ts";
 
 export interface Place {
@@ -16,6 +17,8 @@ export interface Place {
 
 export interface Attacker extends Place, Account {
   victim: string;
+  /** The gateways' Redis, which one of the attackers can write to without knowing their secret. */
+  redisUrl: string;
   /** Counts from 0. */
   round: number;
 }
@@ -204,6 +207,32 @@ export const ATTACKS: readonly Attack[] = [
       const models = LONG_NAMES.map((name) => name.slice(-100));
       const link = await nodeV1(attacker, { models, node_id: crypto.randomUUID() });
       link.terminate();
+    },
+  },
+  {
+    name: "forged writes to Redis: addresses, penalties, old messages and garbage",
+    everyMs: 250,
+    round: ({ redisUrl, round }) => forge(redisUrl, round),
+  },
+  {
+    name: "a thousand model names that no node has",
+    everyMs: 1000,
+    async round(attacker) {
+      const models = Array.from({ length: 1000 }, (_, i) => `new-${attacker.round}-${i}`);
+      const link = await nodeV1(attacker, { models, node_id: "inventive" });
+      const from = { "x-forwarded-for": "203.0.113.120" };
+      await call(attacker, JSON.stringify(hello(`unheard-of-${attacker.round}`)), from);
+      link.terminate();
+    },
+  },
+  {
+    name: "pages of the list of nodes after ever new places",
+    everyMs: 100,
+    async round({ url, round }) {
+      for (let i = 0; i < 10; i++) {
+        const answer = await fetch(`${url}/api/nodes?after=${round}-${i}`);
+        await answer.arrayBuffer();
+      }
     },
   },
   {
