@@ -113,6 +113,11 @@ export const NodeView = z.object({
     "Whose calls it takes: `everyone`, `me` for its owner, or names such as `group:lab`. " +
       "Null for all but its owner and administrators.",
   ),
+  share: z.number().nullable().describe(
+    "By how many slots its part of the calls is reckoned: a new node earns them by its answers, up " +
+      "to `max_parallel`; the others are used while no other node has one free. Null for all but " +
+      "its owner and administrators.",
+  ),
   machine,
 }).meta({ id: "Node", description: "A connected node, as those may see it whose calls it takes." });
 export type NodeView = z.infer<typeof NodeView>;

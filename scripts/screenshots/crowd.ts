@@ -28,6 +28,7 @@ export function crowd(nowMs: number): NodeView[] {
     machine: null,
     mine: false,
     share_with: null,
+    share: null,
     ...changes,
   });
   const penalty = (model: string | null, code: string, reason: string, leftMs: number) => ({

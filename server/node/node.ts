@@ -239,6 +239,7 @@ export class Node {
       agent: this.offer.agent,
       mine: this.who.accountId === viewerId,
       share_with: isConfided ? this.#shareWith() : null,
+      share: isConfided ? this.share : null,
       machine: isConfided ? this.offer.machine ?? null : null,
     };
   }

@@ -60,3 +60,11 @@ describe("the public view of a node", () => {
     expect(leaving.view([penalty(null, 3)])).toMatchObject({ state: "draining", draining: true });
   });
 });
+
+test("its owner and administrators see how many slots a node has earned, and no one else", () => {
+  const one = node(["m"]);
+  const ownerId = one.who.accountId;
+  expect(one.view([], ownerId).share).toBe(one.share);
+  expect(one.view([], null, true).share).toBe(one.share);
+  expect([one.view([]).share, one.view([], "another").share]).toEqual([null, null]);
+});

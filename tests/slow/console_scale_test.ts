@@ -151,6 +151,7 @@ function madeUpNode(i: number): NodeView {
     agent: "co-link/0.1.0",
     mine: false,
     share_with: null,
+    share: null,
     machine: null,
   };
 }

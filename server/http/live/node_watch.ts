@@ -17,6 +17,7 @@ interface Look {
   pause: Node["pause"];
   reconnectsUntil: number | null;
   penalties: string;
+  share: number;
   active: number;
 }
 
@@ -103,6 +104,7 @@ export class NodeWatch {
       pause,
       reconnectsUntil,
       penalties,
+      share: node.share,
       active,
     };
   }
@@ -120,5 +122,6 @@ function differs(a: Look, b: Look): boolean {
   return a.node !== b.node || a.offer !== b.offer || a.shared.audience !== b.shared.audience ||
     a.hold !== b.hold || a.label !== b.label ||
     a.isDraining !== b.isDraining || a.pause !== b.pause ||
-    a.reconnectsUntil !== b.reconnectsUntil || a.penalties !== b.penalties;
+    a.reconnectsUntil !== b.reconnectsUntil || a.penalties !== b.penalties ||
+    a.share !== b.share;
 }
