@@ -42,6 +42,8 @@ export interface SharedAnswerParts {
   hold: (bytes: number) => AnswerRoom;
   /** The longest that a call may go on without a caller, where the gateway is leaving. Default: as its caller says. */
   lingerLimitMs?: () => number;
+  /** Called when a caller has read it to its end, and when none can read it any more. */
+  settled?: () => void;
   /** Called before the first piece of the answer: no other node can take the call over. */
   begins: () => void;
   /**
@@ -228,10 +230,13 @@ export class SharedAnswer implements AnswerWriter {
     this.#linger(Math.min(ms, leftMs));
   }
 
-  /** Whether it has ended, and a caller has lost it less than so many milliseconds ago: it may come back for the rest. */
-  isMissed(withinMs: number): boolean {
-    if (!this.isEnded || this.#isGone || this.#isRead) return false;
-    return this.parts.clock.monotonic() - this.#leftMs < withinMs;
+  /**
+   * For how many milliseconds more a caller who lost it may come back for the rest, if it may within so
+   * many; 0: it has not ended, no caller has lost it, or one has read it to its end.
+   */
+  missedForMs(withinMs: number): number {
+    if (!this.isEnded || this.#isGone || this.#isRead) return 0;
+    return Math.max(0, this.#leftMs + withinMs - this.parts.clock.monotonic());
   }
 
   /** Frees what is kept. Callers who are attached get the rest as it comes. */
@@ -328,7 +333,7 @@ export class SharedAnswer implements AnswerWriter {
     if (!this.call.request.stream && this.#end?.is === "complete" && this.isKept) {
       this.#giveHead(target);
       this.#readers.delete(reader);
-      this.#isRead = true;
+      this.#readToEnd();
       this.#reached(this.#log.length);
       return target.whole(this.#log.from(0));
     }
@@ -371,6 +376,7 @@ export class SharedAnswer implements AnswerWriter {
   /** From now on no caller can begin to read, or go on after a loss. */
   #outgrow(): void {
     this.#isGone = true;
+    this.parts.settled?.();
     this.parts.reserve(-this.#besideBytes);
     this.#besideBytes = 0;
     if (this.stored !== null) this.stored.input = this.stored.echo = null;
@@ -431,6 +437,11 @@ export class SharedAnswer implements AnswerWriter {
     if (this.#head !== null) target.head(this.#head.node, { ...this.#head.headers });
   }
 
+  #readToEnd(): void {
+    this.#isRead = true;
+    this.parts.settled?.();
+  }
+
   #reached(position: number): void {
     this.#furthest = Math.max(this.#furthest, position);
   }
@@ -445,7 +456,7 @@ export class SharedAnswer implements AnswerWriter {
       if (giveEnd === undefined) this.pump(reader);
       else {
         this.#readers.delete(reader);
-        this.#isRead = true;
+        this.#readToEnd();
         this.#reached(this.#log.length);
         giveEnd(reader);
       }
@@ -454,7 +465,7 @@ export class SharedAnswer implements AnswerWriter {
 
   #endFor(reader: Reader, end: End): void {
     this.#readers.delete(reader);
-    this.#isRead = true;
+    this.#readToEnd();
     const { target } = reader;
     if (end.is === "complete") return target.end(true);
     if (end.is === "rejected") return target.reject(end.rejection);

@@ -89,9 +89,6 @@ interface AccountShare {
   holding: Set<SharedAnswer>;
 }
 
-/** How often a gateway that leaves looks whether callers may still come back. */
-const IDLE_POLL_MS = 50;
-
 const RECORD_REPLAYS_MS = 5_000;
 
 /** A record of a running call is renewed so often within the time that it is kept. */
@@ -106,6 +103,8 @@ export class SharedAnswers {
   readonly #toRecord = new Set<SharedAnswer>();
   #bytes = 0;
   #lingerLimitMs = Infinity;
+  /** Looks again whether the answers are idle. */
+  #wake: () => void = () => {};
   readonly #evictions: Budget;
   readonly #accountEvictions: Budget;
   readonly #refusals: Budget;
@@ -150,10 +149,21 @@ export class SharedAnswers {
 
   /** Resolves when no caller who has left lately may come back for an answer that has ended. */
   async idle(): Promise<void> {
-    const isMissed = (answer: SharedAnswer) => answer.isMissed(this.#lingerLimitMs);
-    while ([...this.#namesOf.keys()].some(isMissed)) {
-      await new Promise<void>((resolve) => this.clock.after(IDLE_POLL_MS, resolve));
+    for (;;) {
+      const missedMs = [...this.#namesOf.keys()]
+        .map((answer) => answer.missedForMs(this.#lingerLimitMs));
+      const longestMs = missedMs.reduce((longest, ms) => Math.max(longest, ms), 0);
+      if (longestMs === 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      const cancel = this.clock.after(longestMs, resolve);
+      await promise.finally(cancel);
     }
+  }
+
+  /** An answer that callers may have come back for has been read, or cannot be read any more. */
+  settled(): void {
+    this.#wake();
   }
 
   /** How many names are known. */

@@ -201,6 +201,7 @@ function runShared(
     hold: (bytes) => parts.answerBudget.add(accountId, bytes),
     identify,
     lingerLimitMs: () => sharedAnswers.lingerLimitMs,
+    settled: () => sharedAnswers.settled(),
   }, { keptBytes: config.keptCallBytes });
   if (terms !== null) answer.store(terms);
   // The id is the gateway's own: its caller may ask for it at once.
