@@ -272,6 +272,17 @@ test("readers of the list of nodes who never read hold a page each", async () =>
   expect(seen.grownMiB).toBeLessThan(64);
 }, 60_000);
 
+test("visitors who page through the list of nodes from ever new places cost little", async () => {
+  const seen = await whileWatched(gateway, bystander, async () => {
+    for (let i = 0; i < 200; i++) {
+      const { status } = await ask(`${gateway.url}/api/nodes?after=${i.toString(36)}-${i}`);
+      expect(status).toBe(200);
+    }
+  });
+  expectServed(seen);
+  expect(seen.cpuSeconds).toBeLessThan(2);
+}, 60_000);
+
 test("a thousand Idempotency-Keys and places that are none hold nothing of others' room, nor their calls up", async () => {
   const node = await joinNode({
     gateway,
