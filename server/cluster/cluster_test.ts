@@ -113,6 +113,8 @@ describe("a node of another gateway", () => {
     await clock.pass(KNOWN_MS);
     expect(got).toMatchObject({ text: "hello", hasFinished: true });
     expect([node.active, one.find("far")?.active]).toEqual([0, 0]);
+    // Counted where the call came in.
+    expect([one, other].map(({ cluster }) => cluster.view().attemptsAway)).toEqual([1, 0]);
   });
 
   test("is asked to stop when the caller here is gone, and keeps its slot until it has", async () => {
