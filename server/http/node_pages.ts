@@ -24,16 +24,24 @@ export interface NodePagesParts {
 /** A page ends with the node that makes it this long, and has one node at least. */
 const PAGE_CHARS = 256 * 1024;
 
-/** What is shown to visitors without a session is this old at most, unless it is long. */
+/** Visitors without a session share the first page for this long. */
 const FRESH_MS = 1000;
-/** It is kept for longer where it took more: however often they ask, so many characters are made a second. */
-const CHARS_PER_MS = 8 * 1024;
+/**
+ * So many characters are written for them in a burst, and then in a second, however often they ask:
+ * beyond that they get the list as it was written last.
+ */
+const CHARS_PER_SECOND = 8 * 1024 * 1024;
+/** As how many characters it counts to find and sort a node. */
+const CHARS_PER_NODE = 100;
 /** At most so many characters of it are kept. A longer list is written again beyond them, page by page. */
 const MAX_KEPT_CHARS = 16 * 1024 * 1024;
 
 export class NodePages {
   readonly #parts: NodePagesParts;
   #public: PublicList | null = null;
+  /** What was written lately, and up to which time that was reckoned, in monotonic milliseconds. */
+  #chars = 0;
+  #reckonedMs = 0;
 
   constructor(parts: NodePagesParts) {
     this.#parts = parts;
@@ -41,16 +49,26 @@ export class NodePages {
 
   /** The JSON of one page: the nodes that the visitor may see; null: a visitor without a session. */
   page(after: string, onlooker: Onlooker | null): Uint8Array<ArrayBuffer> {
-    return onlooker === null ? this.#publicList().page(after) : this.#pageFor(onlooker, after);
+    return onlooker === null ? this.#publicList(after).page(after) : this.#pageFor(onlooker, after);
   }
 
-  #publicList(): PublicList {
+  #publicList(after: string): PublicList {
     const nowMs = this.#parts.clock.monotonic();
-    if (this.#public === null || nowMs >= this.#public.freshUntilMs) {
-      const nodes = sorted([...this.#parts.hub.nodes()].filter((node) => maySee(node, null)));
-      this.#public = new PublicList(nodes, (node) => this.#textOf(node, null), nowMs);
-    }
-    return this.#public;
+    const passedMs = nowMs - this.#reckonedMs;
+    this.#chars = Math.max(0, this.#chars - passedMs * CHARS_PER_SECOND / 1000);
+    this.#reckonedMs = nowMs;
+    const known = this.#public;
+    const isShared = after === "" && known !== null && nowMs - known.madeMs < FRESH_MS;
+    if (known !== null && (isShared || this.#chars >= CHARS_PER_SECOND)) return known;
+    const all = [...this.#parts.hub.nodes()];
+    this.#chars += all.length * CHARS_PER_NODE;
+    const nodes = sorted(all.filter((node) => maySee(node, null)));
+    const write = (node: Node) => {
+      const text = this.#textOf(node, null);
+      this.#chars += text.length;
+      return text;
+    };
+    return this.#public = new PublicList(nodes, write, nowMs);
   }
 
   #pageFor(onlooker: Onlooker, after: string): Uint8Array<ArrayBuffer> {
@@ -69,26 +87,19 @@ export class NodePages {
   }
 }
 
-/** The list as all visitors without a session see it: sorted once, each node written once, whatever pages are asked for. */
+/** The list as all visitors without a session see it: sorted once, and each node written once, whatever pages are asked for. */
 class PublicList {
   readonly #texts = new Map<Node, string>();
   #chars = 0;
-  readonly #madeMs: number;
   /** The page that is asked for most. */
   #first: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(
     private readonly nodes: readonly Node[],
     private readonly write: (node: Node) => string,
-    nowMs: number,
-  ) {
-    this.#madeMs = nowMs;
-  }
-
-  /** In monotonic milliseconds; later the more of it has been written. */
-  get freshUntilMs(): number {
-    return this.#madeMs + Math.max(FRESH_MS, this.#chars / CHARS_PER_MS);
-  }
+    /** Monotonic milliseconds. */
+    readonly madeMs: number,
+  ) {}
 
   page(after: string): Uint8Array<ArrayBuffer> {
     if (after === "") return this.#first ??= pageOf(this.nodes, 0, (node) => this.#textOf(node));
