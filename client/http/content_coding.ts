@@ -2,7 +2,7 @@
 
 import type { HttpResponse } from "./http_response.ts";
 
-/** Deno's type names fewer than Bun knows. */
+/** Deno's type names fewer formats than Bun supports. */
 type Format = ConstructorParameters<typeof DecompressionStream>[0];
 
 /** The runtime's names of the codings. */

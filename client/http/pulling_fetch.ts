@@ -1,6 +1,6 @@
 /**
  * Sends HTTP requests over sockets that are read only as fast as the answer is taken: the runtime's own
- * fetch reads ahead, on a thread of its own, and so holds megabytes of an answer that nobody takes.
+ * fetch reads ahead, on a thread of its own, and so holds megabytes of an answer that no reader takes.
  */
 
 import { Buffer } from "node:buffer";
@@ -24,7 +24,7 @@ export interface HttpRequest {
   /** The proxy's URL; false: none; absent: the one that the environment names. */
   proxy?: string | false;
   tls?: { ca?: string[] };
-  /** False: as long as the signal lets it. This client knows no other limit. */
+  /** False: no limit besides the signal, which is this client's only limit anyway. */
   timeout?: boolean;
 }
 

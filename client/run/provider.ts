@@ -97,7 +97,7 @@ export class Provider {
     const { local } = model;
     const listed = this.#listed?.find(({ id }) => id === local)?.capabilities ?? {};
     const { endpoints, ...capabilities } = listed;
-    // The owner knows better than a list by which a model that was named serves nothing here.
+    // A model named by the owner is offered even where the provider's list gives it no endpoint.
     const listedEndpoints = this.isAuto || endpoints?.length ? endpoints : undefined;
     const configured = (model.endpoints ?? this.config.endpoints)?.map((name) => Endpoint[name]);
     const served = endpointsServed(this.adapter);

@@ -16,7 +16,7 @@ export interface Call {
   endpoint: Endpoint;
   /** The caller's headers that matter upstream, by lower-case name. */
   headers: Readonly<Record<string, string>>;
-  /** The name under which callers know the model. */
+  /** The name under which callers request the model. */
   model: string;
   /** The caller's body: JSON text, unchanged. */
   bodyText: string;
@@ -217,8 +217,8 @@ export class Runner {
   }
 
   /**
-   * The owner's policy has closed: calls that it concerns and that have given nothing yet are sent
-   * elsewhere, all of them if `isHard`. Gateways penalise nobody for that.
+   * The owner's policy has closed: its calls without output so far are sent to other nodes, all of its
+   * calls if `isHard`. Gateways penalise no node for that.
    */
   giveWay(isHard: boolean): void {
     for (const { scopes, usage, controller } of this.#runs.values()) {
@@ -359,7 +359,7 @@ function isComplete({ usage, call: { bodyText } }: Run): boolean {
   return usage.finishReason !== null && !/"n"\s*:\s*(?:[2-9]|1\d)/.test(bodyText);
 }
 
-/** The owner's policy keeps the call back: another node may take it, and nobody is at fault. */
+/** The owner's policy holds the call back: another node may take it, and no penalty follows. */
 function paused(reason: string): UpstreamFailure {
   return new UpstreamFailure(503, `this node is paused: ${reason}`, { isBusy: true });
 }

@@ -23,7 +23,7 @@ export interface CampaignOptions {
   progress(state: string): void;
 }
 
-/** It was not tried, for a reason that the message tells. */
+/** The campaign was skipped; the message has the reason. */
 export class Skipped extends Error {}
 
 /** The seeds of a campaign's runs, one after the other, until there were enough or time is up. */

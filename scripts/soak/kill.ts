@@ -1,4 +1,4 @@
-/** Gateway, nodes and callers are killed, stopped and frozen at random moments; the books must stay right. */
+/** Gateway, nodes and callers are killed, stopped and frozen at random moments; the ledger must stay right. */
 
 import { type Campaign, type CampaignOptions, seedsOf } from "./campaign.ts";
 import { planOf } from "./kill/plan.ts";
@@ -11,7 +11,7 @@ const RUNS = 500;
 /** Each world sees so many runs: its survivors must not wear out, and its leftovers not fill the disk. */
 const RUNS_PER_WORLD = 25;
 
-/** More failures say nothing new. */
+/** More failures add no information. */
 const MAX_FAILURES = 5;
 
 /** What a gateway's death may cost, in milliseconds before it. */
@@ -66,7 +66,7 @@ function failure(seed: number, database: string, error: unknown): string {
   return `failed with seed ${seed} (bun run soak ${name} --seed ${seed} --runs 1): ${what}`;
 }
 
-/** What all runs together have seen. */
+/** The sums over all runs. */
 class Tally {
   #runs = 0;
   #calls = 0;

@@ -1,4 +1,4 @@
-/** How long the event loop lets other work wait, measured by a timer while somebody reads /metrics. */
+/** How long the event loop lets other work wait, measured by a timer while /metrics is being read. */
 
 import { Histogram } from "./histogram.ts";
 
@@ -18,7 +18,7 @@ const QUIET_TURNS = 50;
 const WORK_MS = 2;
 const IDLE_WORK_MS = 50;
 
-/** A meter that nobody has read for this long stops, so that an idle gateway does not wake for it. */
+/** A meter that goes unread for this long stops, so that an idle gateway does not wake for it. */
 const UNREAD_MS = 5 * 60_000;
 
 const LIMITS_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];

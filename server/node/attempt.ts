@@ -69,7 +69,7 @@ export type AttemptFailure =
   | { kind: "lost"; reason: string }
   /** The node's program was started anew, and has none of the calls of the one before. */
   | { kind: "restarted"; reason: string }
-  /** The node's connection is interrupted, and the call need not wait until it comes back. Nobody's fault. */
+  /** The node's connection is interrupted, and the call need not wait until the node reconnects. No penalty. */
   | { kind: "interrupted"; reason: string }
   /** The answer is none: there is nothing of it, it is no JSON, or it is cut off. */
   | { kind: "no answer"; reason: string }

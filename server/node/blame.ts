@@ -44,7 +44,7 @@ export interface Blame {
 
 export const blame: { readonly [E in Evidence]: Blame } = Object.freeze({
   "link lost": row("node", "node", "node_lost", "the node's connection was lost"),
-  // The one before is gone, and the new one has failed nobody. One that starts again and again has lost its link.
+  // The new process has failed no call yet. Repeated restarts count as lost links.
   "program restarted": row(
     ...["nobody", "node", "node_lost"] as const,
     "the node's program was started anew",

@@ -44,7 +44,7 @@ export class ReceivedBody implements Body {
    * be sent, and `onFreed` is called once none does.
    */
   giveUp(): boolean {
-    // The call may still fail, and is then told from others by its body.
+    // The call may still fail; the digest then distinguishes it from other calls.
     this.#digest ??= Bun.hash(this.#bytes);
     this.#bytes = GIVEN_UP;
     return this.#copies === 0;

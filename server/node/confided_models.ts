@@ -1,4 +1,4 @@
-/** The models that were served to some accounts only: only those may know of them. */
+/** The models that were served to some accounts only, and are visible to those accounts only. */
 
 import type { Endpoint } from "../../protocol/mod.ts";
 import { type Audience, nearness, type Viewer } from "./audience.ts";
@@ -11,7 +11,7 @@ interface Confided {
   endpoints: readonly Endpoint[];
 }
 
-/** Beyond these, old ones are forgotten: while no node serves them, they count as models that there never were. */
+/** Beyond this number the oldest are dropped: while no node serves such a model, it counts as never served. */
 export const MAX_CONFIDED_MODELS = 10_000;
 
 export class ConfidedModels {

@@ -157,7 +157,7 @@ export class Hub {
 
   /**
    * Reports that the node may have become able to take a call, or with a service cheaper for its calls,
-   * for reasons that the hub does not know.
+   * for reasons outside the hub.
    */
   ease(node: Node, service?: Service): void {
     for (const watcher of this.#watchers) watcher.eased?.(node, service);
@@ -252,7 +252,7 @@ export class Hub {
     return this.#served.get(model)?.nodes ?? [];
   }
 
-  /** Whether the viewer may know that the model was ever served here. */
+  /** Whether the viewer is allowed to see that the model was ever served here. */
   knows(model: string, viewer: Viewer = STRANGER): boolean {
     const served = this.#served.get(model);
     const isCommon = served === undefined ? this.#known.has(model) : served.open > 0;
@@ -273,7 +273,7 @@ export class Hub {
     }
   }
 
-  /** The models that the viewer may know of. */
+  /** The models that the viewer is allowed to see, served now or before. */
   *knownModels(viewer: Viewer = STRANGER): Generator<string, void> {
     for (const model of this.#known.keys()) {
       if (this.#served.get(model)?.open !== 0) yield model;

@@ -294,7 +294,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     this.#malformedInARow = 0;
   }
 
-  /** A message could not be read: the peer is told why, and after several in a row the connection ends. */
+  /** Reports an unreadable message to the peer; several in a row end the connection. */
   protected malformed(reason: string): void {
     this.#malformedInARow++;
     this.owner.noticed(this, "node sent a malformed frame", { reason });

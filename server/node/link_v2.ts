@@ -131,12 +131,12 @@ class OpenStream implements RunningAttempt {
 /** On the wire, an attempt is a numbered stream. A number is never used twice on one connection. */
 export class LinkV2 extends Link<number, OpenStream> {
   protected override readonly lateBytes = WINDOW_BYTES;
-  /** With several gateways it begins with the name of this one, so that others know whom to ask for it. */
+  /** With several gateways it begins with this gateway's name, so that the others find the session's owner. */
   #session: string = crypto.randomUUID();
-  /** What the node must show to resume the session; null: it has not asked for one. */
+  /** The secret that resumes the session; null: the node has not asked for a session that can be resumed. */
   #secret: string | null = null;
   #isSuspended = false;
-  /** Whether anything has come from the node since its WELCOME, which shows that it knows the session. */
+  /** Whether a frame has arrived from the node since its WELCOME, which proves that the WELCOME arrived. */
   #isConfirmed = false;
   /** Whether the node was asked to leave: it keeps the link for its running calls, and does not come back to it. */
   #isLeft = false;
@@ -235,8 +235,8 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   /**
-   * The node is back without its session. One that never had the WELCOME had none of the calls after it
-   * either: they are tried elsewhere, and nobody is blamed.
+   * The node has reconnected without its session. A node that never received the WELCOME received none
+   * of the calls after it either: they are retried on other nodes, without a penalty.
    */
   replaced(reason: string): void {
     const kind = this.#isConfirmed ? "restarted" : "interrupted";
@@ -274,7 +274,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     return refused.length;
   }
 
-  /** The node is back, on this socket: tells it what has arrived of each stream, and goes on. */
+  /** Continues the session on this socket: reports to the node what has arrived of each stream. */
   resume(socket: Socket, node: string): void {
     this.#replaceSocket(socket);
     this.#isSuspended = false;
@@ -475,7 +475,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     if (!this.#sendCall(id, stream.order)) this.drop();
   }
 
-  /** The node keeps an answer until it knows that its end has arrived. */
+  /** The node keeps an answer until the gateway confirms that its end has arrived. */
   #acknowledge(id: number, stream: OpenStream | undefined): void {
     if (this.#secret === null) return;
     this.#unacknowledged.push(id);
@@ -523,7 +523,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     };
   }
 
-  /** The node broke the protocol on this stream: fails the attempt and tells the node to stop. */
+  /** The node broke the protocol on this stream: fails the attempt and cancels the call at the node. */
   #breach(id: number, reason: string): void {
     this.send(encodeCancel(id));
     this.fail(id, { kind: "protocol", reason });
@@ -583,7 +583,7 @@ function isSuccess(head: Head): boolean {
 const ERROR_EVENT = /^(?:event: ?error|data: ?\{\s*"(?:error"|(?:type|object)"\s*:\s*"error"))/;
 const ERROR_EVENT_BYTES = 64;
 
-/** The failure that a stream's first bytes tell; null: they begin with no error event. */
+/** The failure in a stream that begins with an error event; null: the bytes begin with none. */
 function errorEventIn(bytes: Uint8Array): AttemptFailure | null {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!ERROR_EVENT.test(buffer.toString("latin1", 0, ERROR_EVENT_BYTES))) return null;

@@ -88,7 +88,7 @@ const CHANGE_EVERY_MS = 100;
 /** A node reports once a minute what it gave. */
 const REPORT_EVERY_MS = 10_000;
 
-/** All gateways know within this time that a node has moved. */
+/** A node's move has reached all gateways within this time. */
 const MOVED_WITHIN_MS = 500;
 
 /** A challenged link must show a sign of life within this time. */

@@ -42,7 +42,7 @@ export type NodeHold = "draining" | "paused" | "unapproved";
 export interface NodePause {
   /** In the node's words; null: it gives none that can be shown. */
   reason: string | null;
-  /** When it expects to serve again, in UTC milliseconds; null: it does not know. */
+  /** When it expects to serve again, in UTC milliseconds; null: unknown. */
   until: number | null;
 }
 
@@ -70,7 +70,7 @@ export interface NodeOffer {
   facts?: FactsByModel | undefined;
   /** Whose calls may come; absent: everyone's. */
   shareWith?: ShareWith | undefined;
-  /** What it tells of its machine, for its owner and administrators; absent: nothing. */
+  /** The reported machine, shown to the owner and administrators; absent: none was reported. */
   machine?: NodeMachine | undefined;
 }
 
@@ -94,7 +94,7 @@ export function offerOf(
   };
 }
 
-/** The machine of an offer, without members of later versions; absent where the node tells nothing. */
+/** The machine of an offer, without members of later versions; absent where the node reports none. */
 export function machineIn(facts: MachineFacts = {}): Pick<NodeOffer, "machine"> {
   const { os = null, arch = null, gpus = [], policy = null } = facts as Partial<NodeMachine>;
   if (os === null && arch === null && gpus.length === 0 && policy === null) return {};

@@ -85,7 +85,7 @@ export class PenaltyBook {
   readonly onFault = new Emitter<[nodeKey: string, code: ErrorCode]>();
   /** The node with this key gets no calls of the penalty's model for a while, by a fault seen at any gateway. */
   readonly onBar = new Emitter<[nodeKey: string]>();
-  /** This gateway has penalised a node, or cleared it: other gateways should know. */
+  /** This gateway has penalised or cleared a node, which is to be shared with other gateways. */
   readonly onPenalty = new Emitter<[nodeKey: string, penalty: Penalty, remainingMs: number]>();
   readonly onClear = new Emitter<[nodeKey: string, model: string | null]>();
 

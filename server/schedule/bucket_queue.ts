@@ -1,6 +1,6 @@
 /** A priority queue for few distinct keys: items with equal keys share a bucket, and any item can be moved. */
 
-/** An item of a BucketQueue; it knows its place, so that it is removed without a search. */
+/** An item of a BucketQueue; it holds its own index, so that it is removed without a search. */
 export interface Bucketed<T> {
   bucket: Bucket<T> | null;
   /** Its index in the bucket. */

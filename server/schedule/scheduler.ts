@@ -39,7 +39,7 @@ export interface SchedulerConfig extends WaitQueuesConfig {
   fasterWaitMs?: number;
 }
 export interface SchedulerParts extends SlotsParts {
-  /** Whether hints name the model to the caller; absent: each that it may know of. */
+  /** Whether hints name the model to the caller; absent: each that the caller is allowed to see. */
   isListed?: (model: string, groups: readonly string[]) => boolean;
 }
 

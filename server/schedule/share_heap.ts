@@ -1,6 +1,6 @@
 /** A priority queue whose items can be moved and removed, and be walked through in order. */
 
-/** An item knows its place, so that it is found without a search. */
+/** An item holds its own index, so that it is found without a search. */
 export interface Placed {
   /** Its index in the heap; -1: it is in none. */
   place: number;

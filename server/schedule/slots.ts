@@ -312,7 +312,7 @@ export class Slots implements HubWatcher {
   }
 
   loaded(node: Node, by: number): void {
-    // The node's own gateway knows its load better than a BUSY of a moment ago tells.
+    // The load that the node's own gateway reports is newer than the last BUSY.
     this.#endBusyPause(node);
     this.#pools.loaded(node, by);
     if (by < 0) this.events.onRoom(node);

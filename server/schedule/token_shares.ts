@@ -274,7 +274,7 @@ export class TokenShares {
     }
     const key = keyOf(model.name, subject);
     const found = this.#shares.get(key);
-    // Where the model was forgotten, so is what it is to be compared with.
+    // A share of a model that was evicted since is stale: its comparison is gone with the model.
     const isCurrent = found !== undefined && found.model === model;
     const share = isCurrent && (known ?? found) === found ? found : known ?? new Share(model);
     if (share !== found) this.#shares.set(key, share);

@@ -23,7 +23,7 @@ export function endpointNotOffered(
   return new ColinkError("endpoint_not_offered", message, { param: "model" });
 }
 
-/** The gateway does not know the stored response that a call goes on from. */
+/** The stored response that a call continues is unknown to the gateway. */
 export function responseNotFound(): ColinkError {
   return withoutPreviousResponse(
     "this gateway does not know it, or not any more; send the whole conversation as input",

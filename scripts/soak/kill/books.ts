@@ -1,4 +1,4 @@
-/** A gateway's ledger and its accounts' totals, read from outside: out of its SQLite file, or from PostgreSQL. */
+/** A gateway's ledger and its accounts' totals, read from its SQLite file or from PostgreSQL. */
 
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ function fromFile<Row>(dataDir: string, sql: string): Row[] {
   }
 }
 
-/** PostgreSQL's big integers come as text. */
+/** PostgreSQL returns big integers as text. */
 async function fromServer<Row>(url: string, sql: string): Promise<Row[]> {
   const rows = await query<Record<string, unknown>>(url, sql);
   return rows.map((row) =>

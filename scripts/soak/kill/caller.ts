@@ -1,4 +1,4 @@
-/** A process that calls as it is ordered to, and tells what it sees. Whoever started it may kill it. */
+/** A process that makes the calls of its orders and reports what it receives. Its parent may kill it. */
 
 import { type CallsOrder, nothingSeen, type Seen } from "./seen.ts";
 import type { PlannedCall } from "./plan.ts";
@@ -11,7 +11,7 @@ async function make({ url, token }: CallsOrder, call: PlannedCall): Promise<void
   try {
     const response = await fetch(`${url}/v1/chat/completions`, {
       method: "POST",
-      // A connection of its own: on a kept one the runtime might ask a second time by itself.
+      // A connection of its own: on a kept one the runtime might send the request a second time.
       keepalive: false,
       signal: leaving.signal,
       headers: { authorization: `Bearer ${token}` },

@@ -1,4 +1,4 @@
-/** The handle of a caller's process: what it has told last of each call stays known after its death. */
+/** The handle of a caller's process: its last report of each call outlives the process. */
 
 import { join } from "node:path";
 import { type CallsOrder, nothingSeen, type Seen } from "./seen.ts";
@@ -29,7 +29,7 @@ export class CallerProcess {
     return this.#seen;
   }
 
-  /** Whether nothing more will be told. */
+  /** Whether no further report will arrive. */
   get isDone(): boolean {
     return !this.isRunning || [...this.#seen.values()].every(({ ending }) => ending !== null);
   }

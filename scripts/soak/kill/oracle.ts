@@ -1,4 +1,4 @@
-/** Says what the ledger must hold, from what callers and servers saw, and what is wrong with it. */
+/** Compares the ledger with what callers and servers have recorded of each call. */
 
 import type { LedgerRow } from "../../../tests/harness/ledger.ts";
 import type { Totals } from "./books.ts";
@@ -6,14 +6,14 @@ import type { PlannedCall } from "./plan.ts";
 import type { Seen } from "./seen.ts";
 import { type Served, usageOf } from "./servers.ts";
 
-/** One call, as all who had to do with it saw it. */
+/** One call: its plan, and the caller's and the servers' records of it. */
 export interface Witnessed {
   planned: PlannedCall;
   seen: Seen;
   served: Served;
 }
 
-/** When the gateway was killed, UTC milliseconds, and what that may have cost. */
+/** When the gateway was killed, UTC milliseconds, and which entries may be lost. */
 export interface Death {
   atMs: number;
   /** Entries of calls that ended so shortly before may be missing, in milliseconds. */
@@ -32,10 +32,10 @@ export interface Verdict {
   losses: Loss[];
 }
 
-/** Refusals that may come before there is a call to be written down. */
+/** Codes of refusals that may precede a call's ledger row. */
 const EARLY_REFUSALS: ReadonlySet<string> = new Set(["shutting_down", "store_unavailable"]);
 
-/** What is written of a call whose caller was told this. What is not here is `rejected`. */
+/** The ledger's outcome of a call, by the code that its caller received. Any other code: `rejected`. */
 const outcomeOfCode: Readonly<Record<string, LedgerRow["outcome"]>> = {
   node_lost: "node_lost",
   node_protocol: "node_lost",
@@ -46,7 +46,7 @@ const outcomeOfCode: Readonly<Record<string, LedgerRow["outcome"]>> = {
   upstream_overloaded: "upstream_error",
   upstream_timeout: "upstream_error",
   upstream_error: "upstream_error",
-  // A node's own word for a model server that broke off.
+  // A node's own code for a model server that broke off.
   upstream_disconnected: "upstream_error",
   // The model servers' own codes; their 400 is the request's fault, and `rejected`.
   upstream_429: "upstream_error",
@@ -59,7 +59,7 @@ const outcomeOfCode: Readonly<Record<string, LedgerRow["outcome"]>> = {
   internal_error: "interrupted",
 };
 
-/** Holds the rows of one run to what was witnessed. */
+/** Compares the rows of one run with the records of its calls. */
 export function judge(
   witnessed: readonly Witnessed[],
   rows: readonly LedgerRow[],
@@ -68,7 +68,7 @@ export function judge(
   const byModel = Map.groupBy(rows, ({ model }) => model);
   const known = new Set(witnessed.map(({ planned }) => planned.model));
   const faults = rows.filter(({ model }) => !known.has(model))
-    .map(({ id, model }) => `${id}: a row for ${model}, which nobody called`);
+    .map(({ id, model }) => `${id}: a row for ${model}, which no caller called`);
   const losses: Loss[] = [];
   for (const one of witnessed) {
     const { model } = one.planned;
@@ -85,7 +85,7 @@ export function judge(
   return { faults, losses };
 }
 
-/** A call that a server heard of, or that was answered by more than a closed door. */
+/** Whether the call reached a server, or the gateway accepted it before it failed. */
 function wasAccepted({ seen, served }: Witnessed): boolean {
   if (served.attempts > 0) return true;
   return seen.id !== null && !EARLY_REFUSALS.has(seen.code ?? "");
@@ -94,7 +94,7 @@ function wasAccepted({ seen, served }: Witnessed): boolean {
 /** Which death may have cost the call's row; null: none. */
 function lossOf({ seen }: Witnessed, deaths: readonly Death[]): Loss | null {
   for (const { atMs, mayCostMs } of deaths) {
-    // Whoever never heard of an end may have been in the middle of the call.
+    // Where no end reached the caller, the call may have been running.
     if (seen.endedAt === null) return { model: seen.model, endedBeforeMs: 0 };
     const endedBeforeMs = Math.max(0, atMs - seen.endedAt);
     if (endedBeforeMs <= mayCostMs) return { model: seen.model, endedBeforeMs };
@@ -107,13 +107,13 @@ function rowFaults(one: Witnessed, row: LedgerRow, deaths: readonly Death[]): st
   const told = seen.ending === "error" ? outcomeOfCode[seen.code ?? ""] ?? "rejected" : null;
   const wasCut = seen.ending === "cut" || seen.ending === "unanswered";
   const rules: [isBroken: boolean, fault: string][] = [
-    [seen.id !== null && seen.id !== row.id, `row ${row.id}, but its caller was told ${seen.id}`],
+    [seen.id !== null && seen.id !== row.id, `row ${row.id}, but its caller received ${seen.id}`],
     [row.stream !== Number(planned.stream), "stream is wrong"],
     [row.attempts > 4 || (row.produced_chunks > 0 && row.attempts < 1), "attempts are wrong"],
     [seen.ending === "complete" && row.outcome !== "ok", `${row.outcome}, but its caller has all`],
-    [told !== null && row.outcome !== told, `${row.outcome}, but its caller heard ${seen.code}`],
-    [isOther(row.status, seen.code), `status ${row.status}, but its caller heard ${seen.code}`],
-    // What a killed gateway had already handed over may be lost on the way.
+    [told !== null && row.outcome !== told, `${row.outcome}, but its caller received ${seen.code}`],
+    [isOther(row.status, seen.code), `status ${row.status}, but its caller received ${seen.code}`],
+    // Bytes that a killed gateway had already delivered may be lost on the way.
     [row.outcome === "ok" && wasCut && deaths.length === 0, `ok, but its caller was cut off`],
     [seen.code === "internal_error", "a fault of the gateway's own"],
     [row.delivered_chunks > row.produced_chunks, "more delivered than produced"],
@@ -122,7 +122,7 @@ function rowFaults(one: Witnessed, row: LedgerRow, deaths: readonly Death[]): st
       seen.ending === "complete" && row.delivered_bytes !== seen.bytes,
       `${row.delivered_bytes} bytes delivered, but its caller has ${seen.bytes}`,
     ],
-    [(row.completion_tokens ?? 0) > served.pieces, "more tokens than were ever said"],
+    [(row.completion_tokens ?? 0) > served.pieces, "more tokens than the servers sent"],
     ...(row.outcome === "ok" ? tokenRules(one, row) : []),
   ];
   return rules.filter(([isBroken]) => isBroken)
@@ -158,7 +158,7 @@ function described({ planned, seen, served }: Witnessed): string {
 /** Outcomes of calls that were cut short: served if some of the answer was there already. */
 const cutShort: ReadonlySet<string> = new Set(["cancelled", "interrupted", "node_lost"]);
 
-/** Holds the accounts' totals to the whole ledger. */
+/** Compares the accounts' totals with the whole ledger. */
 export function judgeTotals(totals: readonly Totals[], rows: readonly LedgerRow[]): string[] {
   const served = rows.filter(({ outcome, produced_chunks }) =>
     outcome === "ok" || (cutShort.has(outcome) && produced_chunks > 0)

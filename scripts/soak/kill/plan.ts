@@ -1,4 +1,4 @@
-/** One run's story, drawn from its seed: who calls for what, how it is answered, and who is struck down when. */
+/** One run's plan, derived from its seed: the calls, their answers, and which processes are killed when. */
 
 import { Dice } from "../random.ts";
 
@@ -13,7 +13,7 @@ export type ScriptedAnswer =
   | { is: "refuse"; status: number };
 
 export interface PlannedCall {
-  /** Asked for by this call alone: so that it is known again in the ledger and at the model server. */
+  /** Requested by this call alone, which so is identified in the ledger and at the model server. */
   model: string;
   stream: boolean;
   /** From the run's start. */
@@ -25,7 +25,7 @@ export interface PlannedCall {
   script: ScriptedAnswer;
 }
 
-/** Names of all that can be struck. */
+/** Names of all processes that can be killed or frozen. */
 const targets = [
   "gateway",
   "node 0",
@@ -56,9 +56,9 @@ export const MODELS: readonly string[] = Array.from({ length: 24 }, (_, i) => `c
 
 export const CALLERS = 2;
 
-/** Within this all calls begin. */
+/** All calls begin within this time. */
 const BEGIN_WITHIN_MS = 600;
-/** Within this all strikes fall. */
+/** All strikes fall within this time. */
 const STRIKE_WITHIN_MS = 900;
 
 export function planOf(seed: number): Plan {
@@ -93,7 +93,7 @@ function scriptOf(dice: Dice): ScriptedAnswer {
 function strikeOf(dice: Dice): Strike {
   return {
     atMs: dice.between(20, STRIKE_WITHIN_MS),
-    // The gateway's death is what the ledger has most to fear from.
+    // The gateway's death endangers the ledger most.
     target: dice.percent(40) ? "gateway" : dice.oneOf(targets),
     signal: dice.oneOf(["SIGKILL", "SIGKILL", "SIGTERM", "SIGSTOP"]),
     lastsMs: dice.between(50, 600),

@@ -1,4 +1,4 @@
-/** One run: a story is played, then everything must come to rest and the ledger must be right. */
+/** One run: a plan is executed; afterwards no call may be left running, and the ledger must be right. */
 
 import type { LedgerRow } from "../../../tests/harness/ledger.ts";
 import { Dice } from "../random.ts";
@@ -22,7 +22,7 @@ export interface RunOptions {
   mayCostMs: number;
 }
 
-/** Plays the story. Rejects with everything that is wrong afterwards. */
+/** Executes the plan. Rejects with a list of everything that is wrong afterwards. */
 export async function play(
   world: World,
   plan: Plan,
@@ -47,7 +47,7 @@ export async function play(
     seen: seen.get(planned.model) ?? nothingSeen(planned.model),
     served: parts.get(planned.model)!.served,
   }));
-  // What is frozen is as good as dead; and on a machine that lets processes wait, the gateway waited too.
+  // A frozen gateway counts as dead from then on; the machine's own lag delays its writes, too.
   const deaths = world.deaths.slice(deathsBefore)
     .map(({ atMs, frozenMs }) => ({ atMs: atMs - frozenMs, mayCostMs: mayCostMs + lag.worstMs }));
   const { faults, losses } = judge(witnessed, rows, deaths);

@@ -1,18 +1,18 @@
-/** What a caller has seen of its call: told over and over by the caller's process, which may die at any moment. */
+/** What a caller has received of its call: reported again and again, because the caller's process may die at any moment. */
 
 import type { PlannedCall } from "./plan.ts";
 
 /** How a call ended for its caller. */
 type Ending =
-  /** The whole answer came. */
+  /** The whole answer arrived. */
   | "complete"
-  /** It was told that there is no answer, or no more of it. */
+  /** An error response or error event arrived. */
   | "error"
   /** An answer had begun, and the connection ended. */
   | "cut"
-  /** It left. */
+  /** The caller hung up. */
   | "left"
-  /** The gateway could not be reached, or hung up without a word. */
+  /** The gateway could not be reached, or hung up without a response. */
   | "unanswered";
 
 export interface Seen {
@@ -23,9 +23,9 @@ export interface Seen {
   /** Events of answer, or 1 for a whole one, and their bytes. */
   pieces: number;
   bytes: number;
-  /** Null: it waits still, or its process is gone. */
+  /** Null: the caller is still waiting, or its process is dead. */
   ending: Ending | null;
-  /** `error.code`, where it was told one. */
+  /** `error.code` of the error that arrived; null: none did. */
   code: string | null;
   /** UTC milliseconds. */
   endedAt: number | null;
@@ -44,7 +44,7 @@ export function nothingSeen(model: string): Seen {
   };
 }
 
-/** What a caller's process is told to do. */
+/** The orders of a caller's process. */
 export interface CallsOrder {
   url: string;
   token: string;

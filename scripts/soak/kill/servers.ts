@@ -1,11 +1,11 @@
-/** Those who answer in a run: the model server behind the real nodes, and the scripted nodes. Both do as planned. */
+/** The servers of a run: the model server behind the real nodes, and the scripted nodes. Both follow the plan. */
 
 import type { Behaviour, UpstreamCall } from "../../../tests/harness/upstream.ts";
 import type { ScriptedNode } from "../../../tests/harness/scripted_node.ts";
 import type { ReceivedCall, Usage } from "../../../tests/harness/node_protocol.ts";
 import type { ScriptedAnswer } from "./plan.ts";
 
-/** What was asked of all servers together for one call, and said by them. */
+/** Attempts of one call at all servers together, and pieces that they sent for it. */
 export interface Served {
   attempts: number;
   pieces: number;
@@ -13,7 +13,7 @@ export interface Served {
 
 const WORD = "né漢 ";
 
-/** What a server tells, if it does. */
+/** The usage that a server reports; undefined: it reports none. */
 export function usageOf(script: ScriptedAnswer): Usage | undefined {
   if (script.is !== "answer" || !script.tellsUsage) return undefined;
   return { prompt_tokens: 3, completion_tokens: script.pieces };
@@ -106,7 +106,7 @@ function hangingUp({ signal }: UpstreamCall): Promise<never> {
 export interface Part {
   script: ScriptedAnswer;
   served: Served;
-  /** Whether it confirms a cancel; if not, it goes on as if nothing had happened. */
+  /** Whether the node confirms a cancel; if not, it continues its answer. */
   confirms: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** A gateway, nodes, a model server and callers, all of them processes that can be struck down and are brought back. */
+/** A gateway, nodes, a model server and callers, all of them processes that can be killed and are restarted. */
 
 import type { Account } from "../../../tests/harness/account.ts";
 import { createAccount } from "../../../tests/harness/account.ts";
@@ -46,7 +46,7 @@ export class World {
   readonly deaths: { atMs: number; frozenMs: number }[] = [];
   #frozenMs = 0;
   #gateway!: Gateway;
-  /** Who calls, and whose nodes serve. */
+  /** The accounts that call, and that own the nodes. */
   owner!: Account;
   provider!: Account;
   readonly #nodes: RunningNode[] = [];
@@ -54,7 +54,7 @@ export class World {
   readonly #callers: CallerProcess[] = [];
   #upstream!: Upstream;
   #parts: ReadonlyMap<string, Part> = new Map();
-  /** What is being brought back. */
+  /** Pending restarts. */
   #mending: Promise<unknown> = Promise.resolve();
   readonly books: Books;
 
@@ -123,7 +123,7 @@ export class World {
     );
   }
 
-  /** What all callers have seen, by model. */
+  /** What all callers have received, by model. */
   get seen(): ReadonlyMap<string, Seen> {
     return new Map(this.#callers.flatMap(({ seen }) => [...seen]));
   }
@@ -152,7 +152,7 @@ export class World {
     if (kind === "node") return this.#nodes[Number(which)]!.program;
     if (kind === "caller") return this.#callers[Number(which)]!;
     const node = this.#scripted[WIRES.findIndex((wire) => `v${wire}` === which)]!;
-    // It has no process of its own: its connection is what it can lose.
+    // A scripted node has no process of its own: it can lose only its connection.
     return { isRunning: node.isConnected, signal: () => node.terminate() };
   }
 
@@ -161,11 +161,11 @@ export class World {
     await struck.program.ended;
     if (struck !== this.#gateway) return;
     this.#gateway = await startGateway({ env: this.env, dataDir: this.dataDir });
-    // Where this gateway is struck too before they are back, they come back with the next one.
+    // Where this gateway is killed, too, before the nodes reconnect, they reconnect to the next one.
     await this.#mendScripted().catch(() => {});
   }
 
-  /** Resolves when every caller has seen the end of its calls, or is dead. */
+  /** Resolves when every caller has received the end of its calls, or is dead. */
   async called(): Promise<void> {
     await until(
       "every call has ended",
@@ -174,7 +174,7 @@ export class World {
     );
   }
 
-  /** Resolves when nobody holds anything of any call any more; rejects when somebody does. */
+  /** Resolves when no process holds anything of any call any more; rejects when one still does. */
   async quiet(): Promise<void> {
     await until("all that was struck is back", () => this.#mending.then(() => true));
     await until("nothing runs, waits, or is held", () => this.#heldThings(), QUIET_WITHIN_MS);
@@ -195,7 +195,7 @@ export class World {
     return true;
   }
 
-  /** Brings back what is down, and resolves when the gateway lists just who is there. */
+  /** Restarts what is down, and resolves when the gateway lists exactly the nodes that run. */
   async mend(): Promise<void> {
     await this.#mending;
     this.#frozenMs = 0;

@@ -1,4 +1,4 @@
-/** Stalled callers beside healthy ones, in a program of its own: tells how it comes along, and last what was found. */
+/** Stalled callers beside healthy ones, in a program of its own, which reports its progress and, last, its result. */
 
 import { join } from "node:path";
 import { createAccount } from "../../../tests/harness/account.ts";

@@ -13,7 +13,7 @@ export interface CrowdOrder {
   startWithinMs: number;
 }
 
-/** Nobody calls the crowd: it is there to be many. */
+/** The crowd gets no calls: only its number matters. */
 const mute: Adapter = {
   async *answer() {},
 };

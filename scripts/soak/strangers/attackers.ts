@@ -7,7 +7,7 @@ import { type Attack, type Attacker, ATTACKS, type Place } from "./attacks.ts";
 /** Attack these. */
 export interface AttackersOrder {
   gateways: readonly Place[];
-  /** The e-mail address of somebody whose account is to be shut. */
+  /** The e-mail address of the account that is to be locked. */
   victim: string;
   redisUrl: string;
 }

@@ -1,4 +1,7 @@
-/** What somebody can write into the gateways' Redis who has not their secret. Nothing is deleted: that ends what Redis is for, and needs no forging. */
+/**
+ * What an attacker without the gateways' secret can write into their Redis. Nothing is deleted:
+ * deletion ends what Redis is for, and needs no forging.
+ */
 
 import { Redis } from "ioredis";
 

@@ -10,7 +10,7 @@ import { leastBusy, type Policy, type PoolLoad } from "./policy.ts";
 /** How many times its share of the calls a node may run because their conversations were there before. */
 const BOUND = 1.25;
 
-/** Conversations remembered per model, and models; those used longest ago are forgotten. */
+/** Conversations remembered per model, and models; those used longest ago are evicted. */
 const MAX_CONVERSATIONS = 10_000;
 const MAX_MODELS = 200;
 
@@ -67,7 +67,7 @@ export class Affinity implements Policy {
     return false;
   }
 
-  /** Seeded by account: where a call goes must not tell an account what others have said. */
+  /** Seeded by account: a call's node must reveal to no account what others have sent. */
   #digestsOf(request: CallRequest): Digests {
     const known = this.#digests.get(request);
     if (known !== undefined) return known;

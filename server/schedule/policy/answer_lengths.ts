@@ -8,7 +8,7 @@ const NEWEST_WEIGHT = 0.1;
 /** What is assumed of a model that has not answered yet. */
 const FIRST_TOKENS = 200;
 
-/** Models, and accounts of each; those that were answered longest ago are forgotten. */
+/** Models, and accounts of each; those that were answered longest ago are evicted. */
 const MAX_MODELS = 200;
 const MAX_ACCOUNTS = 2_000;
 

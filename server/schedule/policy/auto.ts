@@ -32,7 +32,7 @@ const EQUAL = 1.1;
 /** At most one in so many calls goes to a node only because it was not measured. */
 const CALLS_PER_TRIAL = 20;
 
-/** The age at which a measurement is forgotten, so that a node which was slow then is tried again. */
+/** The age at which a measurement expires, so that a node which was slow then is tried again. */
 const FORGET_AFTER_MS = 10 * 60 * 1000;
 
 /** What this gateway has measured counts for so long longer than what another one has. */
@@ -96,7 +96,7 @@ const MAX_UNTRIED = 1_000;
 /** Nodes that are looked at for one that is to be tried. */
 const MAX_TRIAL_LOOKS = 8;
 
-/** Speeds kept, over all services; that of the oldest answer is forgotten first. */
+/** Speeds kept, over all services; that of the oldest answer is evicted first. */
 const MAX_SPEEDS = 50_000;
 
 /** What was measured of one service. */
@@ -186,7 +186,7 @@ export class Auto implements Policy {
   readonly #scratch = { firstMs: 0, endMs: 0, loadMs: 0, heldChars: 0, isMeasured: false };
   /** Without calls: most models are called by one caller at a time, and need none for long. */
   #spareEnds: SlotEnds | null = null;
-  /** Before this, in monotonic milliseconds, no speed is old enough to be forgotten. */
+  /** Before this, in monotonic milliseconds, no speed is old enough to expire. */
   #forgetsMs = 0;
   /** The pool that was asked for last: a choice asks for one many times. */
   #lastPool: Pool | undefined;
@@ -510,7 +510,7 @@ export class Auto implements Policy {
   ): void {
     const hitMs = speed.readMs(promptChars - held, running);
     const missMs = speed.readMs(promptChars, running);
-    // Where reading costs next to nothing, a hit cannot be told from a miss.
+    // Where reading costs next to nothing, a hit looks like a miss.
     if (missMs < hitMs * 1.2 + 20) return;
     const isHit = firstMs < (hitMs + missMs) / 2 ? 1 : 0;
     speed.hitRate += 0.1 * (isHit - speed.hitRate);
@@ -519,7 +519,7 @@ export class Auto implements Policy {
 
   /**
    * Keeps how far the expectations were off: a moving median each. The end is the one that was expected
-   * of an answer of its real length, which no gateway can know before.
+   * of an answer of its real length, which is unknown before.
    */
   #compare(
     speed: NodeSpeed,
@@ -554,7 +554,7 @@ export class Auto implements Policy {
   }
 
   /**
-   * Seeded by account: where a call goes must not tell an account what others have said. And by model,
+   * Seeded by account: a call's node must reveal to no account what others have sent. And by model,
    * because what one model has read is of no use to another. Null where
    * there is only one node, which gets the call whatever it holds, and for short prompts.
    */

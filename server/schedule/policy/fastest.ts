@@ -23,10 +23,10 @@ type Speeds = LruCache<string, Speed>;
 /** Weight of the newest answer in the averages. */
 const NEWEST_WEIGHT = 0.3;
 
-/** The age at which a measurement is forgotten, so that a node which was slow then is tried again. */
+/** The age at which a measurement expires, so that a node which was slow then is tried again. */
 const FORGET_AFTER_MS = 10 * 60 * 1000;
 
-/** At most one measurement is forgotten per this many calls, so that few calls go to nodes that may be slow. */
+/** At most one measurement expires per this many calls, so that few calls go to nodes that may be slow. */
 const CALLS_PER_FORGETTING = 20;
 
 /** Nodes are compared by the time that they need for an answer of this length. */

@@ -1,15 +1,15 @@
-/** Which nodes have the beginnings of which conversations in their caches, as far as a gateway can know. */
+/** Which nodes presumably have the beginnings of which conversations in their caches. */
 
 import { LruCache } from "../../base/lru.ts";
 import type { Prefix } from "./conversation.ts";
 
-/** Beginnings remembered, of all models together; those used longest ago are forgotten. */
+/** Beginnings remembered, of all models together; those used longest ago are evicted. */
 const MAX_PREFIXES = 100_000;
 
 /** Nodes remembered per beginning: many hold what all calls begin with. */
 const MAX_HOLDERS = 8;
 
-/** Caches of model servers forget, too. */
+/** Model servers evict their caches, too. */
 const FORGET_AFTER_MS = 15 * 60 * 1000;
 
 /** Beginnings of one call that are looked up. */

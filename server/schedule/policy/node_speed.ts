@@ -31,7 +31,7 @@ const STEEPEST = 4;
 const LEAST_RISE = 1.2 ** 0.1;
 const LEAST_FALL = 1.2 ** -0.9;
 
-/** Times below this are not told apart in judging how far off one was. */
+/** Added to both times in judging how far off one was, so that a few milliseconds are no error. */
 const GRAIN_MS = 10;
 
 /** Weight of the newest answer in the average of the answers' lengths. */
@@ -40,7 +40,7 @@ const LENGTH_WEIGHT = 0.015;
 /** By how much one more running call slows the others down, until it is measured. */
 const SLOWDOWN_PER_CALL = 0.15;
 
-/** Levels of concurrency that are told apart: 1, 2, 3 to 5, 6 to 11, and so on. */
+/** Levels of concurrency that are measured separately: 1, 2, 3 to 5, 6 to 11, and so on. */
 const LEVELS = 14;
 
 /** When an answer is expected, in milliseconds since the node was sent the call. */
@@ -255,8 +255,8 @@ export class NodeSpeed {
   }
 
   /**
-   * Least squares that forget, of what relative to the expected time is noise: an overhead, and a time
-   * per character. A single time that is far off counts as if it were at the edge of that.
+   * Least squares with exponential decay, of what relative to the expected time is noise: an
+   * overhead, and a time per character. A single time that is far off counts as if it were at the edge of that.
    */
   #learnReading(chars: number, ms: number, level: number): void {
     const fit = this.#fit;

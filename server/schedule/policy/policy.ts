@@ -11,8 +11,8 @@ export interface Policy {
    * What the next call costs on the node, from 0 up to 1e9: a cheapest node gets the call, at random
    * among equals, and one beyond its share only when no other can take it. A cost may rise at any
    * time. It may fall when a call of the node ends, and is lowest while none runs there, but for what
-   * `learn` has changed; at any other time the hub must be told (`Hub.ease`). `memo` is the node's for
-   * the service.
+   * `learn` has changed; at any other time the fall is reported to the hub (`Hub.ease`). `memo`
+   * is the node's for the service.
    */
   cost(node: Node, service: Service, memo?: SpeedMemo): number;
   /**
@@ -63,7 +63,7 @@ export interface Policy {
 /**
  * The speed of a node for a service, beside the node's place among those that serve it, because a
  * search for it by the node's key would cost as much as the rest of the choice. It is emptied
- * whenever the node may have become cheaper: a speed that is new or forgotten is reported so.
+ * whenever the node may have become cheaper: a speed that is new or has expired is reported so.
  */
 export interface SpeedMemo {
   /** Null: the node was not measured; undefined: it was not looked for. */
@@ -87,7 +87,7 @@ export interface Wait {
   readonly mostMs: number;
 }
 
-/** What was expected of a node when a call was given away. */
+/** What was expected of a node when a call's node was chosen. */
 export interface Compared {
   readonly node: Node;
   readonly expected: Expected;
