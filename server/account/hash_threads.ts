@@ -18,12 +18,18 @@ const PROGRAM = new URL(
 /** A thread takes some 10 MiB, and some 50 ms to start. */
 const END_IDLE_AFTER_MS = 5_000;
 
+/** A thread that has not answered for so long, however busy the machine is, never will. */
+const MAX_ANSWER_MS = 60_000;
+
 /** A thread for each job at a time: how many these are is bounded by the caller. */
 export class HashThreads implements PasswordHash {
   readonly #idle: HashThread[] = [];
 
-  /** `program`: what a thread runs; another one in tests. */
-  constructor(private readonly program: URL = PROGRAM) {}
+  /** `program`: what a thread runs, and for how long it may; others in tests. */
+  constructor(
+    private readonly program: URL = PROGRAM,
+    private readonly maxAnswerMs = MAX_ANSWER_MS,
+  ) {}
 
   async hash(password: string, cost: number): Promise<string> {
     const otherwise = async () => (await loadLibrary()).hash(password, cost);
@@ -38,12 +44,17 @@ export class HashThreads implements PasswordHash {
   /** `otherwise`: without a thread, where the system starts none. */
   async #run(job: HashJob, otherwise: () => Promise<string | boolean>): Promise<string | boolean> {
     const thread = this.#idle.pop() ?? new HashThread(this.program);
-    const result = await thread.run(job);
+    const result = await thread.run(job, this.maxAnswerMs);
     if (result === null) return await otherwise();
     this.#idle.push(thread);
-    thread.onIdle(() => this.#idle.splice(this.#idle.indexOf(thread), 1));
+    thread.onIdle(() => this.#left(thread));
     if ("problem" in result) throw new Error(result.problem);
     return result.value;
+  }
+
+  #left(thread: HashThread): void {
+    const at = this.#idle.indexOf(thread);
+    if (at >= 0) this.#idle.splice(at, 1);
   }
 }
 
@@ -54,38 +65,42 @@ async function loadLibrary(): Promise<PasswordHash> {
 
 class HashThread {
   readonly #worker: Worker;
-  #idleTimer: Timer | undefined;
-  #onClose = () => {};
+  #timer: Timer | undefined;
+  /** Called when the thread has ended: during a job, or while it is idle. */
+  #onEnd = () => {};
 
   constructor(program: URL) {
     this.#worker = new Worker(program, { smol: true });
-    this.#worker.addEventListener("close", () => this.#onClose());
+    this.#worker.onerror = () => this.#onEnd();
+    this.#worker.addEventListener("close", () => this.#onEnd());
   }
 
-  /** Null: the thread could not do it, and has ended. */
-  async run(job: HashJob): Promise<HashResult | null> {
-    clearTimeout(this.#idleTimer);
+  /** Null: the thread could not do it within the time, and has ended. */
+  async run(job: HashJob, withinMs: number): Promise<HashResult | null> {
+    clearTimeout(this.#timer);
     const { promise, resolve } = Promise.withResolvers<HashResult | null>();
     // The runtime delivers no other message before all that this one resolves has run.
     this.#worker.onmessage = ({ data }: MessageEvent<HashResult>) => {
       setImmediate(() => resolve(data));
     };
-    this.#worker.onerror = () => resolve(null);
-    this.#onClose = () => resolve(null);
+    this.#onEnd = () => resolve(null);
+    this.#timer = setTimeout(this.#onEnd, withinMs);
     this.#worker.ref();
     this.#worker.postMessage(job);
     const result = await promise;
+    clearTimeout(this.#timer);
     if (result === null) this.#worker.terminate();
     return result;
   }
 
-  /** Ends the thread, and calls `ended`, unless it gets another job soon. It keeps no program alive meanwhile. */
+  /** Ends the thread, unless it gets another job soon; calls `ended` when it ends, which it may by itself. It keeps no program alive meanwhile. */
   onIdle(ended: () => void): void {
+    this.#onEnd = ended;
     this.#worker.unref();
-    this.#idleTimer = setTimeout(() => {
+    this.#timer = setTimeout(() => {
       ended();
       this.#worker.terminate();
     }, END_IDLE_AFTER_MS);
-    this.#idleTimer.unref();
+    this.#timer.unref();
   }
 }

@@ -27,6 +27,25 @@ test("where no thread can be started passwords are hashed all the same", async (
   expect(await threads.verify(PASSWORD, hash)).toBe(true);
 });
 
+test("a thread that has ended while it was idle is not asked again", async () => {
+  const threads = new HashThreads(program("onmessage = () => { postMessage({ value: 'by it' }); process.exit(); }"));
+  expect(await threads.hash(PASSWORD, 4)).toBe("by it");
+  for (let ends = 0; ends < 3; ends++) {
+    await Bun.sleep(0);
+    expect(await threads.hash(PASSWORD, 4)).toMatch(/^(by it|\$2)/);
+  }
+});
+
+test("a thread that never answers is ended, and the password is hashed all the same", async () => {
+  const threads = new HashThreads(program("onmessage = () => {};"), 10);
+  expect(await threads.hash(PASSWORD, 4)).toMatch(/^\$2[by]\$04\$/);
+});
+
+/** What a thread runs instead. */
+function program(text: string): URL {
+  return new URL(URL.createObjectURL(new Blob([text], { type: "application/javascript" })));
+}
+
 test.if(process.platform === "linux")(
   "threads that hash have a low priority, and the event loop goes on",
   async () => {
