@@ -28,7 +28,9 @@ test("where no thread can be started passwords are hashed all the same", async (
 });
 
 test("a thread that has ended while it was idle is not asked again", async () => {
-  const threads = new HashThreads(program("onmessage = () => { postMessage({ value: 'by it' }); process.exit(); }"));
+  const threads = new HashThreads(
+    program("onmessage = () => { postMessage({ value: 'by it' }); process.exit(); }"),
+  );
   expect(await threads.hash(PASSWORD, 4)).toBe("by it");
   for (let ends = 0; ends < 3; ends++) {
     await Bun.sleep(0);

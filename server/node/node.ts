@@ -212,15 +212,16 @@ export class Node {
   ): NodeView {
     const isConfided = isAdmin || this.who.accountId === viewerId;
     const shows = (model: string) => isConfided || isPublic(model);
+    const models = this.offer.models.filter(shows);
     const penalties = all.filter(({ model }) => model === null || shows(model));
-    const bar = this.#bar(penalties.filter(({ isOver }) => !isOver));
+    const bar = barOf(models, penalties.filter(({ isOver }) => !isOver));
     return {
       id: this.who.publicId,
       name: this.label ?? this.offer.name,
       max_parallel: this.offer.maxParallel,
       active_tasks: this.active,
-      supported_models: [...this.offer.models].filter(shows),
-      state: this.#state(penalties, bar),
+      supported_models: models,
+      state: this.#state(bar, barOf(models, penalties)),
       penalties: penalties.map(({ model, code, reason, until }) => ({
         model,
         code,
@@ -251,28 +252,29 @@ export class Node {
 
   /** As in its view, but for penalties. */
   get stateWithoutPenalties(): NodeView["state"] {
-    return this.#state([], null);
+    return this.#state(null, null);
   }
 
-  #state(penalties: readonly Penalty[], bar: Penalty | null): NodeView["state"] {
+  /** `trial`: what bars it, or did until it must be tried. */
+  #state(bar: Penalty | null, trial: Penalty | null): NodeView["state"] {
     if (this.hold !== null && this.hold !== "draining") return this.hold;
     if (this.pause !== null) return "paused";
     if (this.reconnectsUntil !== null) return "reconnecting";
     if (this.isOut) return "draining";
     if (bar !== null) return "penalized";
-    if (this.#bar(penalties) !== null) return "probing";
+    if (trial !== null) return "probing";
     return this.active < this.offer.maxParallel ? "ready" : "busy";
   }
+}
 
-  /** If every model is penalised, the penalty that ends first; otherwise null. */
-  #bar(penalties: readonly Penalty[]): Penalty | null {
-    if (penalties.length === 0) return null;
-    const ofAll = penalties.filter(({ model }) => model === null);
-    const ofModel = new Map(penalties.map((penalty) => [penalty.model, penalty]));
-    const each = this.offer.models.map((model) => ofModel.get(model));
-    const barred = ofAll.length > 0 ? ofAll : each;
-    const found = barred.filter((penalty) => penalty !== undefined);
-    if (found.length === 0 || found.length < barred.length) return null;
-    return found.reduce((a, b) => b.until < a.until ? b : a);
-  }
+/** If every one of the models is penalised, the penalty that ends first; otherwise null. */
+function barOf(models: readonly string[], penalties: readonly Penalty[]): Penalty | null {
+  if (penalties.length === 0) return null;
+  const ofAll = penalties.filter(({ model }) => model === null);
+  const ofModel = new Map(penalties.map((penalty) => [penalty.model, penalty]));
+  const each = models.map((model) => ofModel.get(model));
+  const barred = ofAll.length > 0 ? ofAll : each;
+  const found = barred.filter((penalty) => penalty !== undefined);
+  if (found.length === 0 || found.length < barred.length) return null;
+  return found.reduce((a, b) => b.until < a.until ? b : a);
 }

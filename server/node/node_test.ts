@@ -38,6 +38,15 @@ describe("the public view of a node", () => {
     });
   });
 
+  test("judges it by the models that it shows", () => {
+    const isPublic = (model: string) => model !== "hidden";
+    const view = (penalties: Penalty[]) =>
+      node(["m", "hidden"]).view(penalties, "other", false, isPublic);
+    expect(view([penalty("m", 5)])).toMatchObject({ state: "penalized", penalized_until: 5 });
+    expect(view([penalty("m", 5, true)]).state).toBe("probing");
+    expect(view([penalty("hidden", 5)])).toMatchObject({ state: "ready", penalties: [] });
+  });
+
   test("shows the whole node's penalty before that of a model", () => {
     expect(node(["m"]).view([penalty("m", 3), penalty(null, 5)])).toMatchObject({
       state: "penalized",

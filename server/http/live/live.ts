@@ -296,7 +296,8 @@ export class Live {
       const { who, audience } = node;
       const isFor = this.#isFor((visitor) => maySee({ who, audience }, visitor));
       this.#publish({ topic: "nodes", name: "node", data, onlyFor: null, own, forAdmins, isFor });
-      sentChars.set(accountId, chars + data.length);
+      // The longest of the three.
+      sentChars.set(accountId, chars + own.data.length);
     }
   }
 
