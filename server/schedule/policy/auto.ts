@@ -484,6 +484,7 @@ export class Auto implements Policy {
     expected.heldChars = plan.held.size === 0 ? 0 : plan.held.get(node.who.nodeKey) ?? 0;
     if (speed === null) {
       const typicalMs = meanMs(pool);
+      expected.loadMs = 0;
       expected.firstMs = typicalMs * FIRST_PART;
       expected.endMs = expected.firstMs +
         typicalMs * (1 - FIRST_PART) * plan.tokens / ANSWER_TOKENS;

@@ -262,6 +262,24 @@ describe("the policy auto", () => {
     expect(speeds.world.choiceOf(call)).toEqual(before);
   });
 
+  test("tells nothing of the node that a call had before another one", () => {
+    const world = new World({ policy: "auto", trustsNodes: true }, seeded(3));
+    const facts = factsByModel({ m: { loaded: false } }, ["m"]);
+    world.node("cold", 4, ["m"], { facts });
+    const first = world.call({ stream: true });
+    world.answers(world.lease(first) as Lease, first);
+    world.node("new", 4, ["m"]);
+    const call = world.call({ stream: true });
+    const expected = (tried: string[]) => {
+      const lease = world.lease(call, new Set(tried)) as Lease;
+      const choice = world.choiceOf(call)!;
+      lease.release();
+      return choice.compared.find(({ node }) => node === choice.node)!.expected;
+    };
+    expect(expected(["new"])).toMatchObject({ isMeasured: true, loadMs: 5_000 });
+    expect(expected(["cold"])).toMatchObject({ isMeasured: false, loadMs: 0 });
+  });
+
   test("tells that a node got its call to be measured", () => {
     const speeds = new Speeds({ fast: 1, slow: 500 });
     speeds.run(60);
