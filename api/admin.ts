@@ -167,7 +167,7 @@ export const AdminNodeView = z.object({
   connected: z.boolean(),
   models: z.array(z.string()),
   agent: z.string().nullable(),
-  machine: orNull(NodeMachine).describe("Null where the node tells nothing."),
+  machine: orNull(NodeMachine).describe("Null where the node reports nothing."),
   first_seen_at: z.number(),
   last_seen_at: z.number(),
   approved_at: z.number().nullable(),

@@ -46,12 +46,12 @@ export const NodeMachine = z.object({
   ),
 }).meta({
   id: "NodeMachine",
-  description: "What a node tells of the machine that it runs on, in its own words.",
+  description: "What a node reports of the machine that it runs on, in its own words.",
 });
 export type NodeMachine = z.infer<typeof NodeMachine>;
 
 const machine = orNull(NodeMachine).describe(
-  "Null where the node tells nothing, and for all but its owner and administrators.",
+  "Null where the node reports nothing, and for all but its owner and administrators.",
 );
 
 export const NodeSentenceCode = z.enum([

@@ -155,7 +155,7 @@ export interface Status {
   models?: string[];
   capabilities?: Record<string, ModelCapabilities>;
   share_with?: ShareWith;
-  /** Replaces the whole; an empty object: the node tells nothing of its machine any more. */
+  /** Replaces the whole; an empty object: the node reports nothing of its machine any more. */
   machine?: MachineFacts;
   /** `draining`: no new calls; running ones end. `paused`: no new calls until `serving`. */
   state?: "serving" | "draining" | "paused";

@@ -1,9 +1,9 @@
-/** What a node tells of the machine that it runs on, for the eyes of its owner and administrators. */
+/** What a node reports of the machine that it runs on; its owner and administrators alone see it. */
 
 import { isCount, isObject } from "./checks.ts";
 import { isVisibleName, VISIBLE_NAME_RULE } from "./visible_name.ts";
 
-/** Each member is absent where the node does not know it, or does not tell. */
+/** Each member is absent where the node does not know it, or does not report it. */
 export interface MachineFacts {
   /** The operating system and its version, such as `Ubuntu 24.04.1 LTS`. */
   os?: string;

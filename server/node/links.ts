@@ -469,8 +469,8 @@ export class Links implements LinkOwner {
     const sharing = share_with === undefined || share_with === "everyone"
       ? {}
       : { shareWith: share_with };
-    const told = status.machine === undefined ? { machine } : machineIn(status.machine);
-    const offer: NodeOffer = { ...kept, maxParallel, models, facts, ...sharing, ...told };
+    const reported = status.machine === undefined ? { machine } : machineIn(status.machine);
+    const offer: NodeOffer = { ...kept, maxParallel, models, facts, ...sharing, ...reported };
     const rest = status.state === undefined ? node : this.#restOf(status);
     if (status.state === undefined) this.#notice(node, status.reason);
     const isSameRest = rest.isDraining === node.isDraining && isSamePause(rest.pause, node.pause);

@@ -167,7 +167,7 @@ export const nodes = new Table({
   /** As its owner calls it. */
   label: nullable(text),
   agent: nullable(foreignText),
-  /** What it tells of its machine; null: nothing, or its gateway's version did not ask. */
+  /** What it reports of its machine; null: nothing, or its gateway's version did not ask. */
   machine: nullable(json<NodeMachine>()),
   models: json<string[]>(),
   maxParallel: integer,

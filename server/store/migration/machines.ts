@@ -1,4 +1,4 @@
-/** What nodes tell of the machines that they run on. */
+/** What nodes report of the machines that they run on. */
 
 import type { Kysely } from "kysely";
 import type { Schema } from "../schema.ts";
