@@ -20,6 +20,7 @@ import type { SocketData } from "../../server/node/link.ts";
 import { Links } from "../../server/node/links.ts";
 import type { Node } from "../../server/node/node.ts";
 import { OfferBudget } from "../../server/node/offer_budget.ts";
+import { TurnBatches } from "../../server/node/turn_batches.ts";
 
 export const MAX_PARALLEL = 3;
 /** WebSocket's own bytes around a message, about. */
@@ -252,6 +253,7 @@ class SimulatedGateway {
       log: silentLog,
       publicId: (nodeKey) => nodeKey,
       offers: new OfferBudget({ offersPerAccount: 100 }, new Budgets()),
+      batches: new TurnBatches((task) => void clock.exactly(0, task)),
     }, {
       pingMs: 15_000,
       silenceMs: 45_000,
