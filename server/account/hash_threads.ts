@@ -1,7 +1,7 @@
 /** Threads that hash passwords: of low priority, started when one is needed, ended when idle. */
 
 import { buildFacts } from "../../release/mod.ts";
-import type { PasswordHash } from "./bcrypt.ts";
+import { bcrypt, type PasswordHash } from "./bcrypt.ts";
 
 /** What a thread is sent: a password to hash, or to compare with a hash. */
 export type HashJob = { password: string } & ({ cost: number } | { hash: string });
@@ -32,13 +32,11 @@ export class HashThreads implements PasswordHash {
   ) {}
 
   async hash(password: string, cost: number): Promise<string> {
-    const otherwise = async () => (await loadLibrary()).hash(password, cost);
-    return await this.#run({ password, cost }, otherwise) as string;
+    return await this.#run({ password, cost }, () => bcrypt.hash(password, cost)) as string;
   }
 
   async verify(password: string, hash: string): Promise<boolean> {
-    const otherwise = async () => (await loadLibrary()).verify(password, hash);
-    return await this.#run({ password, hash }, otherwise) as boolean;
+    return await this.#run({ password, hash }, () => bcrypt.verify(password, hash)) as boolean;
   }
 
   /** `otherwise`: without a thread, where the system starts none. */
@@ -56,11 +54,6 @@ export class HashThreads implements PasswordHash {
     const at = this.#idle.indexOf(thread);
     if (at >= 0) this.#idle.splice(at, 1);
   }
-}
-
-/** Where threads can be started it is needed there alone. */
-async function loadLibrary(): Promise<PasswordHash> {
-  return (await import("./bcrypt.ts")).bcrypt;
 }
 
 class HashThread {
