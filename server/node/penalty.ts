@@ -83,8 +83,8 @@ export class PenaltyBook {
   readonly onRelief = new Emitter<[nodeKey: string]>();
   /** A node was at fault, or its provider limits it, as was seen at any gateway. Calls that fail together are one fault. */
   readonly onFault = new Emitter<[nodeKey: string, code: ErrorCode]>();
-  /** The node with this key gets no calls of the penalty's model for a while, by a fault seen at any gateway. */
-  readonly onBar = new Emitter<[nodeKey: string]>();
+  /** The node with this key gets no calls of the model, or none at all, for a while, by a fault seen at any gateway. */
+  readonly onBar = new Emitter<[nodeKey: string, model: string | null]>();
   /** This gateway has penalised or cleared a node, which is to be shared with other gateways. */
   readonly onPenalty = new Emitter<[nodeKey: string, penalty: Penalty, remainingMs: number]>();
   readonly onClear = new Emitter<[nodeKey: string, model: string | null]>();
@@ -248,7 +248,7 @@ export class PenaltyBook {
     sheet.set(model, entry);
     this.#size++;
     if (this.#size > MAX_PENALTIES) this.#forgetOldest();
-    if (!state.isOver) this.onBar.emit(nodeKey);
+    if (!state.isOver) this.onBar.emit(nodeKey, model);
   }
 
   #erase(nodeKey: string, model: string | null): void {

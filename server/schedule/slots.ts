@@ -97,9 +97,9 @@ export class Slots implements HubWatcher {
     this.#localPools = remoteWaiters ? new NodePools(price, countsActive) : null;
     hub.watch(this);
     penalties.onRelief.subscribe((nodeKey) => this.#relieved(nodeKey));
-    penalties.onBar.subscribe((nodeKey) => {
+    penalties.onBar.subscribe((nodeKey, model) => {
       const node = hub.find(nodeKey);
-      if (node !== undefined) this.barred(node);
+      if (node !== undefined) this.#opened(node, false, model);
     });
   }
 
@@ -381,11 +381,11 @@ export class Slots implements HubWatcher {
     this.#busy.delete(node);
   }
 
-  /** The node may have begun to take new calls, or takes none for now. */
-  #opened(node: Node, isOpen: boolean): void {
+  /** The node may have begun to take new calls, of the model or of all (null), or takes none for now. */
+  #opened(node: Node, isOpen: boolean, model: string | null = null): void {
     // Policies ask for the sake of its running calls.
     if (node.active === 0 || (isOpen && (node.isOut || node.reconnectsUntil !== null))) return;
-    for (const policy of this.parts.policies.all) policy.opened?.(node, isOpen);
+    for (const policy of this.parts.policies.all) policy.opened?.(node, isOpen, model);
   }
 
   #relieved(nodeKey: string): void {

@@ -306,8 +306,9 @@ export class Auto implements Policy {
     plan.pool = null;
   }
 
-  opened(node: Node, isOpen: boolean): void {
+  opened(node: Node, isOpen: boolean, model: string | null): void {
     for (const service of node.services()) {
+      if (model !== null && service.model !== model) continue;
       const pool = this.#poolOf(service);
       const speed = pool?.speeds.get(node.who.nodeKey);
       if (!pool?.ends || speed === undefined) continue;

@@ -447,6 +447,17 @@ describe("a call that could wait for a faster node", () => {
     });
   }
 
+  test("waits on for a node of which another model is penalised", async () => {
+    const speeds = new Uneven();
+    const { world } = speeds;
+    speeds.fill();
+    const asked = speeds.ask();
+    const { who } = nodeNamed(speeds, "fast");
+    world.penalties.penalize(who.nodeKey, { model: "n", code: "node_lost", reason: "it failed" });
+    await world.clock.pass(1);
+    expect(asked.node).toBe("");
+  });
+
   test("waits for a node that was paused once it takes calls again", async () => {
     const speeds = new Uneven();
     const fast = speeds.fill();
