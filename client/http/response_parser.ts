@@ -8,12 +8,19 @@ const MAX_HEAD_BYTES = 64 * 1024;
 /** The digits of a chunk's size: more would exceed what a number holds exactly. */
 const MAX_SIZE_DIGITS = 12;
 
+/** A smaller part of a large read is copied: else it would hold the read's memory. */
+const LARGE_BYTES = 16 * 1024;
+
 const LF = 0x0a;
 const CR = 0x0d;
+const NOTHING: Buffer = Buffer.alloc(0);
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\0]*)?$/;
-/** A header's value holds no control characters but the tab. */
-const HEADER_LINE = /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
+/**
+ * A header's value holds no control characters but the tab. The blanks around it are part of the match,
+ * because an expression that leaves them out takes minutes over a long row of them.
+ */
+const HEADER_LINE = /^([!#$%&'*+\-.^_`|~\w]+):([\t\x20-\x7e\x80-\xff]*)$/;
 
 export interface ResponseHead {
   status: number;
@@ -52,6 +59,10 @@ export class ResponseHeaders implements HttpHeaders {
     return this.#values.has(name.toLowerCase());
   }
 
+  delete(name: string): void {
+    this.#values.delete(name.toLowerCase());
+  }
+
   [Symbol.iterator](): Iterator<[string, string]> {
     return this.#values.entries();
   }
@@ -72,6 +83,8 @@ export class ResponseParser {
   #state: State = "head";
   /** The beginning of a head that is not whole. */
   #begun: Buffer | null = null;
+  /** Holds it at its start, with space behind it; empty: the beginning has come in one piece. */
+  #room: Buffer = NOTHING;
   /** Bytes that are left of the body, or of the chunk. */
   #left = 0;
   #sizeDigits = 0;
@@ -107,28 +120,44 @@ export class ResponseParser {
   }
 
   #feedHead(bytes: Buffer): boolean {
-    let all = this.#begun === null ? bytes : Buffer.concat([this.#begun, bytes]);
+    const begunBytes = this.#begun?.length ?? 0;
+    const all = this.#begun === null ? bytes : this.#joined(this.#begun, bytes);
     let at = 0;
     for (;;) {
-      const end = endOfHead(all, at);
+      // The end has three bytes at most: the others were searched before.
+      const end = endOfHead(all, Math.max(at, begunBytes - 2));
       if (end - at > MAX_HEAD_BYTES) throw new MalformedResponse("The response's head is too long");
       if (end < 0) break;
       const isFinal = this.#takeHead(all.toString("latin1", at, end));
       at = end;
       if (isFinal) {
         this.#begun = null;
+        this.#room = NOTHING;
         return this.#feedBody(all, at) === all.length;
       }
     }
-    all = all.subarray(at);
-    if (all.length > MAX_HEAD_BYTES) throw new MalformedResponse("The response's head is too long");
-    this.#begun = all;
+    if (all.length - at > MAX_HEAD_BYTES) {
+      throw new MalformedResponse("The response's head is too long");
+    }
+    this.#begun = all.subarray(at);
+    if (at > 0) this.#room = NOTHING;
     return true;
+  }
+
+  /** The room doubles, because a head that comes byte by byte would else be copied for each of them. */
+  #joined(begun: Buffer, bytes: Buffer): Buffer {
+    const length = begun.length + bytes.length;
+    if (this.#room.length < length) {
+      this.#room = Buffer.allocUnsafeSlow(2 * length);
+      begun.copy(this.#room);
+    }
+    bytes.copy(this.#room, begun.length);
+    return this.#room.subarray(0, length);
   }
 
   /** Returns whether it is the head of the response itself, not of an interim one. */
   #takeHead(text: string): boolean {
-    const [statusLine = "", ...lines] = text.trimEnd().split(/\r?\n/);
+    const [statusLine = "", ...lines] = text.split(/\r?\n/).slice(0, -2);
     const [, minor, code] = STATUS_LINE.exec(statusLine) ?? [];
     if (code === undefined) throw new MalformedResponse("The response is not of HTTP/1.1");
     const status = Number(code);
@@ -155,7 +184,10 @@ export class ResponseParser {
     else if (coding !== undefined && coding !== "identity") {
       if (coding !== "chunked") throw new MalformedResponse("The response's coding is not known");
       this.#beginChunkSize();
-      return length === null ? "clear" : "ambiguous";
+      if (length === null) return "clear";
+      // Readers rely on a length for how much they will hold.
+      headers.delete("content-length");
+      return "ambiguous";
     } else if (length !== null) {
       this.#left = sizeOf(length);
       this.#state = "sized";
@@ -285,9 +317,22 @@ function headersOf(lines: readonly string[]): ResponseHeaders {
   for (const line of lines) {
     const [, name, value] = HEADER_LINE.exec(line) ?? [];
     if (name === undefined) throw new MalformedResponse("The response has a malformed header");
-    headers.add(name.toLowerCase(), value!);
+    headers.add(name.toLowerCase(), withoutBlanks(value!));
   }
   return headers;
+}
+
+/** The text without spaces and tabs around it: other whitespace may be a part of a letter in UTF-8. */
+function withoutBlanks(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 /** Repeated equal lengths are one length. */
@@ -299,12 +344,16 @@ function sizeOf(text: string): number {
 }
 
 function isSizeEnd(byte: number): boolean {
-  return byte === CR || byte === 0x3b || byte === 0x20 || byte === 0x09;
+  return byte === CR || byte === 0x3b || isBlank(byte);
 }
 
 /** Most pieces are one whole read; even a view of it would cost. */
 function part(bytes: Buffer, from: number, to: number): Uint8Array {
-  return from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+  if (from === 0 && to === bytes.length) return bytes;
+  const view = bytes.subarray(from, to);
+  return bytes.length >= LARGE_BYTES && view.length < bytes.length / 8
+    ? new Uint8Array(view)
+    : view;
 }
 
 /** The value of each hexadecimal digit's byte; 16 for other bytes. */

@@ -89,6 +89,11 @@ test("headers are found by any case, and lines of one name are joined", () => {
   expect([...head!.headers]).toEqual([["x-a", "1, 2"], ["content-length", "0"]]);
 });
 
+test("a header's value ends with its last byte that is no blank", () => {
+  const { head } = parse(`${OK}Content-Length: 0\r\nX-A:\t\xc3\xa0 \r\nX-B: \xc3\xa0\r\n\r\n`);
+  expect([head!.headers.get("x-a"), head!.headers.get("x-b")]).toEqual(["\xc3\xa0", "\xc3\xa0"]);
+});
+
 const kept: [text: string, keepsAlive: boolean][] = [
   [`${OK}Content-Length: 0\r\n\r\n`, true],
   [`${OK}Content-Length: 0\r\nConnection: Close\r\n\r\n`, false],
@@ -103,6 +108,12 @@ for (const [text, keepsAlive] of kept) {
     expect(parse(text).head!.keepsAlive).toBe(keepsAlive);
   });
 }
+
+test("a body in chunks has no length, whatever a header says of it", () => {
+  const framing = "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n";
+  const { head, body } = parse(`${OK}${framing}\r\n5\r\nhello\r\n0\r\n\r\n`);
+  expect([body, head!.headers.get("content-length")]).toEqual(["hello", null]);
+});
 
 const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`;
 const malformed: [what: string, text: string][] = [
@@ -145,4 +156,32 @@ test("chunks of one read are one piece", () => {
   parser.feed(Buffer.from(`${CHUNKED}1\r\na\r\n2\r\nbc\r\n3\r\nd`));
   parser.feed(Buffer.from("ef\r\n1\r\ng\r\n0\r\n\r\n"));
   expect(pieces).toEqual(["abcd", "efg", "end"]);
+});
+
+test("a small part of a large read does not hold all of it", () => {
+  const pieces: Uint8Array[] = [];
+  const parser = new ResponseParser({
+    head: () => {},
+    body: (bytes) => pieces.push(bytes),
+    end: () => {},
+  });
+  parser.feed(Buffer.from(CHUNKED));
+  parser.feed(Buffer.from(`1;${"x".repeat(60_000)}\r\na\r\n`));
+  expect(pieces.map(({ buffer }) => buffer.byteLength)).toEqual([1]);
+});
+
+// A head that took minutes, or seconds, would show as a time-out.
+describe("a head of the greatest length is read at once", () => {
+  test("with nothing but blanks in a header", () => {
+    const blanks = " ".repeat(60_000);
+    expect(() => parse(`${OK}a:${blanks}\x01\r\n\r\n`)).toThrow(MalformedResponse);
+    const { head } = parse(`${OK}a:${blanks}b \t c${blanks.slice(0, 5_000)}\r\n\r\n`);
+    expect(head!.headers.get("a")).toBe("b \t c");
+  });
+
+  test("in pieces of one byte", () => {
+    const text = `${OK}${"a:\n".repeat(20_000)}Content-Length: 2\n\nok`;
+    const { head, body, hasEnded } = parse(text, 1);
+    expect([head!.status, body, hasEnded]).toEqual([200, "ok", true]);
+  });
 });
