@@ -1,5 +1,7 @@
 /** The part of an HTTP response that the node reads. The runtime's own Response implements it. */
 
+import { Buffer } from "node:buffer";
+
 /** A response's headers: names in any case. */
 export type HttpHeaders = Pick<Headers, "get" | "has"> & Iterable<[name: string, value: string]>;
 
@@ -19,4 +21,15 @@ export interface HttpResponse {
   readonly body: { getReader(): BodyReader; cancel(): Promise<void> } | null;
   /** The whole body as UTF-8. Not after `body` was read. */
   text(): Promise<string>;
+}
+
+/** Reads a body to its end, as UTF-8. */
+export async function wholeText(reader: BodyReader): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    pieces.push(value);
+  }
+  return new TextDecoder().decode(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
 }

@@ -1,7 +1,11 @@
 /** A response whose body is read from the socket only as fast as it is taken. */
 
-import { Buffer } from "node:buffer";
-import type { BodyReader, HttpHeaders, HttpResponse } from "./http_response.ts";
+import {
+  type BodyReader,
+  type HttpHeaders,
+  type HttpResponse,
+  wholeText,
+} from "./http_response.ts";
 
 type ReadResult = Bun.ReadableStreamDefaultReadResult<Uint8Array>;
 
@@ -76,15 +80,9 @@ export class PulledResponse implements HttpResponse, BodyReader {
     return this.#waiting.promise;
   }
 
-  async text(): Promise<string> {
+  text(): Promise<string> {
     this.#isReadWhole = true;
-    const pieces: Uint8Array[] = [];
-    for (;;) {
-      const { done, value } = await this.read();
-      if (done) break;
-      pieces.push(value);
-    }
-    return new TextDecoder().decode(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
+    return wholeText(this);
   }
 
   cancel(): Promise<void> {

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createSecureServer } from "node:tls";
+import { brotliCompressSync, deflateSync } from "node:zlib";
 import { createAuthority } from "../../tests/harness/certificate.ts";
 import { until } from "../../tests/harness/wait.ts";
 import type { HttpResponse } from "./http_response.ts";
@@ -131,6 +132,10 @@ test("an IPv6 address and a name are dialled", async () => {
 describe("a compressed body is readable", () => {
   const bodies: [coding: string, body: Uint8Array][] = [
     ["gzip", Bun.gzipSync("squeezed")],
+    ["deflate", deflateSync("squeezed")],
+    // Without the header that HTTP demands.
+    ["Deflate", Bun.deflateSync("squeezed")],
+    ["br", brotliCompressSync("squeezed")],
     ["zstd", Bun.zstdCompressSync("squeezed")],
   ];
   for (const [coding, body] of bodies) {
@@ -144,6 +149,28 @@ describe("a compressed body is readable", () => {
       expect(await bodyOf(await send(server.url))).toBe("squeezed");
     });
   }
+
+  test("where it is empty, whatever its coding", async () => {
+    const server = await serve((socket) => socket.write(whole("", "Content-Encoding: gzip\r\n")));
+    expect(await (await send(server.url)).text()).toBe("");
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test("up to where it breaks off, and its connection ends with its reader", async () => {
+    const half = Bun.gzipSync(crypto.getRandomValues(new Uint8Array(50_000))).subarray(0, 20_000);
+    const server = await serve((socket) => {
+      socket.write(`${OK}Content-Encoding: gzip\r\nContent-Length: 50000\r\n\r\n`);
+      socket.write(half);
+    });
+    const reader = (await send(server.url)).body!.getReader();
+    expect((await reader.read()).value!.byteLength).toBeGreaterThan(0);
+    const ended = closed(server.sockets[0]!);
+    await reader.cancel();
+    await ended;
+    const other = bodyOf(await send(server.url));
+    server.sockets[1]!.resetAndDestroy();
+    expect(await failureOf(other)).toBe("ECONNRESET");
+  });
 });
 
 describe("a connection", () => {
