@@ -1,7 +1,9 @@
 /** One connection to an HTTP server, which carries one request at a time. */
 
 import { Buffer } from "node:buffer";
+import { isIP } from "node:net";
 import type { Socket, TCPSocketConnectOptions } from "bun";
+import type { HttpFailure } from "./http_response.ts";
 import { PulledResponse } from "./pulled_response.ts";
 import { type ResponseEvents, type ResponseHead, ResponseParser } from "./response_parser.ts";
 
@@ -12,6 +14,12 @@ const END_WITHIN_SECONDS = 5;
 /** Dead peers of a connection that is silent for long, as while a model thinks, are found by probes. */
 const PROBE_AFTER_MS = 60_000;
 
+/** A server's end of a kept connection crosses a request on the way; a later one is its answer to it. */
+const STALE_WITHIN_MS = 2_000;
+
+/** The protocol that is asked for, behind its length: see RFC 7301. */
+const ALPN = Buffer.from("\x08http/1.1");
+
 /** A read of more is no token of a model: its sender does not wait for the time to pass. */
 const LARGE_BYTES = 16 * 1024;
 
@@ -19,7 +27,7 @@ export interface Address {
   hostname: string;
   port: number;
   /** Absent: the connection is not encrypted. */
-  tls?: { serverName: string; ca?: string[] };
+  tls?: { ca?: string[]; rejectUnauthorized: boolean };
 }
 
 type Handle = Socket<Connection>;
@@ -33,6 +41,8 @@ export class Connection implements ResponseEvents {
   /** Bytes of the request that the kernel has not taken. */
   #unsent: Buffer | null = null;
   #isPaused = false;
+  /** When the request was sent over a kept connection, until the first byte of its response: else null. */
+  #sentOverKeptMs: number | null = null;
   /** Whether the server keeps the connection after this response, and how long. */
   #keptSeconds = 0;
 
@@ -48,7 +58,10 @@ export class Connection implements ResponseEvents {
       port,
       data: this as Connection,
       socket: tls === undefined ? plainHandlers : encryptedHandlers,
-      ...(tls && { tls: { ...tls, rejectUnauthorized: true, ALPNProtocols: "http/1.1" } }),
+      // An address is no server name (RFC 6066), but its certificate is checked for it all the same.
+      ...(tls && {
+        tls: { ...tls, serverName: isIP(hostname) > 0 ? "" : hostname, ALPNProtocols: ALPN },
+      }),
     };
     // The handlers are passed the same error, but for options that are refused at once.
     Bun.connect(options as TCPSocketConnectOptions<Connection>)
@@ -62,6 +75,7 @@ export class Connection implements ResponseEvents {
     this.#unsent = request;
     this.#parser.reset();
     if (this.#socket === null) return;
+    this.#sentOverKeptMs = performance.now();
     this.#socket.ref();
     this.#socket.timeout(0);
     this.flush();
@@ -127,6 +141,7 @@ export class Connection implements ResponseEvents {
     if (this.#isClosed) return;
     // Bytes that belong to no request may come from an attempt to answer the next one.
     if (this.#response === null) return this.terminate();
+    this.#sentOverKeptMs = null;
     try {
       const isClean = this.#parser.feed(bytes);
       if (this.#parser.hasEnded) return this.#rest(isClean);
@@ -175,7 +190,9 @@ export class Connection implements ResponseEvents {
     if (this.#isClosed) return;
     const response = this.#response;
     this.terminate();
-    response?.fail(error);
+    const sentMs = this.#sentOverKeptMs;
+    const isStale = sentMs !== null && performance.now() - sentMs < STALE_WITHIN_MS;
+    response?.fail(Object.assign(error, { isStale } satisfies HttpFailure));
   }
 }
 

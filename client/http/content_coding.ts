@@ -58,7 +58,10 @@ class DecodedBody implements BodyReader {
         else controller.enqueue(value as Uint8Array<ArrayBuffer>);
       },
     });
-    return compressed.pipeThrough(new DecompressionStream(format as Format)).getReader();
+    const decompressed: ReadableStream<Uint8Array> = compressed.pipeThrough(
+      new DecompressionStream(format as Format),
+    );
+    return decompressed.getReader() as BodyReader;
   }
 }
 

@@ -13,6 +13,12 @@ export interface BodyReader {
   cancel(): Promise<void>;
 }
 
+/** What the node's own client says of a request that failed; the runtime's does not know. */
+export interface HttpFailure {
+  /** Whether its server had ended the kept connection, it seems, before the request came. */
+  isStale?: boolean;
+}
+
 export interface HttpResponse {
   readonly status: number;
   /** Whether the status is a success. */

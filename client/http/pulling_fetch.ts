@@ -31,6 +31,9 @@ export interface HttpRequest {
 /** Idle connections of one origin that are kept. */
 const MAX_IDLE = 256;
 
+/** One that can be sent as it is: others are escaped first, and lose their fragment. */
+const PLAIN_URL = /^https?:\/\/[^/?#\\\s]+\/[!"$-~]*$/;
+
 const ACCEPTED_CODINGS = "gzip, deflate, br, zstd";
 
 /** The environment's proxies are read when an origin is first asked. */
@@ -38,12 +41,13 @@ export class PullingFetch {
   /** By origin, and by the authorities that it is trusted by. */
   readonly #origins = new Map<string, Origin>();
 
-  /** `env` names the proxies. */
+  /** `env` names the proxies, and says whether certificates are checked. */
   constructor(private readonly env: Env) {}
 
   /** Null: the address is reached through a proxy, or has a name and password in it. */
   send(url: string, request: HttpRequest): Promise<HttpResponse> | null {
     if (typeof request.proxy === "string") return null;
+    if (!PLAIN_URL.test(url)) url = new URL(url).href.replace(/#.*/, "");
     const pathAt = url.indexOf("/", "https://".length);
     const origin = this.#origin(pathAt < 0 ? url : url.slice(0, pathAt), request.tls?.ca);
     if (!origin.isDirect && request.proxy === undefined) return null;
@@ -81,7 +85,13 @@ class Origin {
     this.#address = {
       hostname,
       port: Number(url.port || (isSecure ? 443 : 80)),
-      ...(isSecure && { tls: { serverName: hostname, ...(ca && { ca }) } }),
+      ...(isSecure && {
+        tls: {
+          ...(ca && { ca }),
+          // As the runtime's own client understands it.
+          rejectUnauthorized: env.NODE_TLS_REJECT_UNAUTHORIZED !== "0",
+        },
+      }),
     };
   }
 

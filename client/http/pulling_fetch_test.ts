@@ -1,14 +1,14 @@
 /** The node's HTTP client, against real sockets. */
 
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, spyOn, test } from "bun:test";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { createServer as createSecureServer } from "node:tls";
+import { createServer as createSecureServer, type TLSSocket } from "node:tls";
 import { brotliCompressSync, deflateSync } from "node:zlib";
 import { createAuthority } from "../../tests/harness/certificate.ts";
 import { until } from "../../tests/harness/wait.ts";
-import type { HttpResponse } from "./http_response.ts";
+import type { HttpFailure, HttpResponse } from "./http_response.ts";
 import { type HttpRequest, PullingFetch } from "./pulling_fetch.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -113,6 +113,25 @@ test("a header cannot bring another one with it", async () => {
     .toBeInstanceOf(TypeError);
   expect(server.requests).toEqual([]);
 });
+
+const paths: [path: string, sent: string][] = [
+  ["", "/"],
+  ["?a=b", "/?a=b"],
+  ["/a b/é", "/a%20b/%C3%A9"],
+  ["/a?b#c", "/a?b"],
+  ["/a HTTP/1.1\r\nx-evil: 1", "/a%20HTTP/1.1x-evil:%201"],
+  ["/%20?a=b|c", "/%20?a=b|c"],
+];
+for (const [path, sent] of paths) {
+  test(`the path ${JSON.stringify(path)} is sent as ${sent}`, async () => {
+    const server = await serve((socket) => socket.write(whole("")));
+    await send(server.url + path);
+    expect(server.requests[0]![0]!.split("\r\n", 2)).toEqual([
+      `GET ${sent} HTTP/1.1`,
+      `host: 127.0.0.1:${server.port}`,
+    ]);
+  });
+}
 
 test("a redirect is reported and not followed", async () => {
   const server = await serve((socket) =>
@@ -252,6 +271,27 @@ describe("a request fails", () => {
     });
   }
 
+  test("as stale only where a kept connection ends soon, and without a byte of an answer", async () => {
+    const server = await serve((socket, head) => {
+      if (head.startsWith("GET /kept")) return void socket.write(whole(""));
+      if (head.startsWith("GET /begun")) return void socket.end("HTTP/1.1 2");
+      socket.end();
+    });
+    const isStale = (path: string) =>
+      send(server.url + path).catch((failure: HttpFailure) => failure.isStale);
+    expect(await isStale("/new")).toBe(false);
+    await send(`${server.url}/kept`);
+    expect(await isStale("/used")).toBe(true);
+    await send(`${server.url}/kept`);
+    expect(await isStale("/begun")).toBe(false);
+    await send(`${server.url}/kept`);
+    const clock = spyOn(performance, "now");
+    cleanups.push(() => clock.mockRestore());
+    clock.mockReturnValueOnce(0).mockReturnValueOnce(10_000);
+    expect(await isStale("/late")).toBe(false);
+    expect(server.requests.map(({ length }) => length)).toEqual([1, 2, 2, 2]);
+  });
+
   test("for an answer that is none", async () => {
     const server = await serve((socket) => socket.write("SSH-2.0-OpenSSH\r\n\r\n"));
     expect(await failureOf(send(server.url))).toBe("HPE_INVALID_RESPONSE");
@@ -340,7 +380,11 @@ describe("a body that nobody reads", () => {
 async function secureServer(...names: string[]) {
   const authority = await createAuthority();
   const { certFile, keyFile } = await authority.issue(...names);
-  const server = createSecureServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) });
+  const server = createSecureServer({
+    cert: readFileSync(certFile),
+    key: readFileSync(keyFile),
+    ALPNProtocols: ["h2", "http/1.1"],
+  });
   return { server, tls: { ca: [readFileSync(authority.certFile, "utf8")] } };
 }
 
@@ -350,6 +394,23 @@ describe("over TLS", () => {
     const raw = await serve((socket) => socket.write(whole("secret")), { server, scheme: "https" });
     for (let i = 0; i < 2; i++) expect(await (await send(raw.url, { tls })).text()).toBe("secret");
     expect(raw.requests.map(({ length }) => length)).toEqual([2]);
+  });
+
+  test("HTTP/1.1 is asked for, and a name of names alone", async () => {
+    const { server, tls } = await secureServer("127.0.0.1", "localhost");
+    const raw = await serve((socket) => socket.write(whole("")), { server, scheme: "https" });
+    for (const url of [raw.url, `https://localhost:${raw.port}`]) await send(url, { tls });
+    const hellos = raw.sockets.map((socket) => socket as TLSSocket & { servername: string | false })
+      .map(({ alpnProtocol, servername }) => [alpnProtocol, servername || null]);
+    expect(hellos).toEqual([["http/1.1", null], ["http/1.1", "localhost"]]);
+  });
+
+  test("a server that no authority vouches for is asked where the environment says so", async () => {
+    const { server } = await secureServer("127.0.0.1");
+    const raw = await serve((socket) => socket.write(whole("any")), { server, scheme: "https" });
+    const trusting = new PullingFetch({ NODE_TLS_REJECT_UNAUTHORIZED: "0" });
+    const response = trusting.send(raw.url, { headers: {}, signal, redirect: "manual" })!;
+    expect(await (await response).text()).toBe("any");
   });
 
   test("nothing is sent to a server of another name, or that no authority vouches for", async () => {

@@ -180,8 +180,12 @@ export class ResponseParser {
     const length = headers.get("content-length");
     const coding = headers.get("transfer-encoding")?.toLowerCase();
     this.#left = 0;
-    if (status === 204 || status === 304) this.#state = "sized";
-    else if (coding !== undefined && coding !== "identity") {
+    if (status === 204 || status === 304) {
+      this.#state = "sized";
+      // Its server may think that a body follows, and so the next response would be one of its own.
+      return coding === undefined && (length ?? "0") === "0" ? "clear" : "ambiguous";
+    }
+    if (coding !== undefined && coding !== "identity") {
       if (coding !== "chunked") throw new MalformedResponse("The response's coding is not known");
       this.#beginChunkSize();
       if (length === null) return "clear";

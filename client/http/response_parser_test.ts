@@ -100,6 +100,9 @@ const kept: [text: string, keepsAlive: boolean][] = [
   [`${OK}\r\n`, false],
   ["HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false],
   ["HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n", true],
+  ["HTTP/1.1 204 No Content\r\n\r\n", true],
+  ["HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n", false],
+  ["HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", false],
   // Two lengths: another reader on the way may have chosen the other one.
   [`${OK}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, false],
 ];

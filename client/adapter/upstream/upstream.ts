@@ -1,6 +1,6 @@
 /** An HTTP client for one provider: its address, headers, and what its connection failures mean. */
 
-import type { HttpResponse } from "../../http/http_response.ts";
+import type { HttpFailure, HttpResponse } from "../../http/http_response.ts";
 import type { HttpRequest } from "../../http/pulling_fetch.ts";
 import { buildFacts } from "../../../release/mod.ts";
 import type { World } from "../../world.ts";
@@ -131,7 +131,8 @@ export class Upstream {
 
   /**
    * A server may close a connection that was kept for the next request just as that request comes,
-   * which says nothing of server or request: it is sent once more, over a new connection.
+   * which says nothing of server or request: it is sent once more, over a new connection. Not where the
+   * server may have read it: it may be what ended the connection, or be served twice.
    */
   async #fetch(url: string, request: HttpRequest): Promise<HttpResponse> {
     const mayReuse = this.#hasAnswered && request.keepalive !== false;
@@ -141,7 +142,7 @@ export class Upstream {
       return response;
     } catch (cause) {
       request.signal.throwIfAborted();
-      if (mayReuse && closedFaults.has(codeOf(cause))) {
+      if (mayReuse && closedFaults.has(codeOf(cause)) && mayBeStale(cause)) {
         return await this.#fetch(url, { ...request, keepalive: false });
       }
       throw new UpstreamFailure(502, `Cannot reach the provider: ${unreachable(cause)}`, {
@@ -189,9 +190,20 @@ const connectFaults: ReadonlyMap<string, string> = new Map([
   ["ERR_TLS_CERT_ALTNAME_INVALID", "its certificate is for another name"],
 ]);
 
+/** The runtime's error codes for what answered, but not as a provider does, in words. */
+const answerFaults: ReadonlyMap<string, string> = new Map([
+  ["HPE_INVALID_RESPONSE", "its answer is not HTTP/1.1"],
+  ["EPROTO", "no encrypted connection; is its address one of https?"],
+]);
+
+function mayBeStale(cause: unknown): boolean {
+  return (cause as HttpFailure).isStale ?? true;
+}
+
 function unreachable(cause: unknown): string {
   const code = codeOf(cause);
-  return closedFaults.get(code) ?? connectFaults.get(code) ?? "no connection";
+  return closedFaults.get(code) ?? connectFaults.get(code) ?? answerFaults.get(code) ??
+    "no connection";
 }
 
 function codeOf(cause: unknown): string {

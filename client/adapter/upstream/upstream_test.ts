@@ -184,6 +184,16 @@ describe("a connection that its server closes before the first byte of an answer
     expect(calls).toEqual([undefined, undefined, false]);
   });
 
+  test("is a failure where the server may have read the request", async () => {
+    let calls = 0;
+    const read = Object.assign(new Error(), { code: "ECONNRESET", isStale: false });
+    const fetch = () => ++calls === 1 ? Promise.resolve(new Response("{}")) : Promise.reject(read);
+    const upstream = new Upstream({ baseUrl: new URL("http://h"), headers: {} }, { fetch });
+    await post(upstream);
+    expect((await failureOf(post(upstream))).message).toContain("the connection was reset");
+    expect(calls).toBe(2);
+  });
+
   test("for another reason is not tried again", async () => {
     let isUp = true;
     let calls = 0;
