@@ -1,9 +1,10 @@
-/** Password hashing with bcrypt: off the event loop, a few at a time, with a bounded queue in which sign-ins go first. */
+/** Password hashing with bcrypt: off the event loop, a few at a time, with a bounded queue. */
 
 import { availableParallelism } from "node:os";
 import { type Budget, Budgets } from "../base/budgets.ts";
 import { ColinkError } from "../base/error.ts";
 import { bcrypt, type PasswordHash } from "./bcrypt.ts";
+import { type HashOrder, HashQueue } from "./hash_queue.ts";
 import { HashThreads } from "./hash_threads.ts";
 
 const COST = 12;
@@ -12,6 +13,8 @@ const AT_ONCE = Math.min(4, Math.max(1, Math.floor(availableParallelism() / 2)))
 const MAX_WAITING = 64;
 /** Of one network: others find room while it sends as many passwords as it can. */
 const MAX_WAITING_PER_NETWORK = 8;
+
+const TOO_MANY = "too many people are signing in";
 
 /** Roughly how long one hash takes: from this follows when a rejected caller should retry. */
 const HASH_MS = 300;
@@ -26,23 +29,10 @@ const NO_ACCOUNT = "KIXQkK2xZfHcJ6N9Ck9J5uQp0m3sTtVvWwXxYyZzAa0bBcCdDeE1e";
 /** For passwords that do not come alone. Of all gateways of this process, so that an idle one serves whichever needs it. */
 const threads = new HashThreads();
 
-/** For whom a password is hashed. */
-export interface HashOrder {
-  /** The network that asks; absent: an operator, who is not limited as a network is. */
-  network?: string;
-  /** New accounts wait until no sign-in does. */
-  isNewAccount?: boolean;
-}
-
 export interface PasswordsOptions {
   cost?: number;
   atOnce?: number;
   budgets?: Budgets;
-}
-
-interface Waiter {
-  network: string | undefined;
-  resume: () => void;
 }
 
 export class Passwords {
@@ -50,14 +40,16 @@ export class Passwords {
   readonly #atOnce: number;
   readonly #budget: Budget;
   #running = 0;
-  readonly #signIns: Waiter[] = [];
-  readonly #newAccounts: Waiter[] = [];
+  readonly #queue = new HashQueue({
+    limit: MAX_WAITING,
+    limitPerNetwork: MAX_WAITING_PER_NETWORK,
+  });
 
   /** `cost`: bcrypt's work factor; lower only in tests. `atOnce`: how many are hashed at a time. */
   constructor({ cost = COST, atOnce = AT_ONCE, budgets = new Budgets() }: PasswordsOptions = {}) {
     this.#cost = cost;
     this.#atOnce = atOnce;
-    const used = () => this.#waiting.length;
+    const used = () => this.#queue.size;
     this.#budget = budgets.add("passwords_waiting", { limit: MAX_WAITING, used });
   }
 
@@ -91,10 +83,6 @@ export class Passwords {
     return `$2b$${String(this.#cost).padStart(2, "0")}$${NO_ACCOUNT}`;
   }
 
-  get #waiting(): Waiter[] {
-    return [...this.#signIns, ...this.#newAccounts];
-  }
-
   /** Runs the work in one of `atOnce` slots. */
   async #limited<T>(order: HashOrder, work: (by: PasswordHash) => Promise<T>): Promise<T> {
     // One that comes alone takes nothing away from calls that would be felt.
@@ -105,26 +93,19 @@ export class Passwords {
       return await work(by);
     } finally {
       // The slot passes to the next in the queue; only without one is it given up.
-      const next = this.#signIns.shift() ?? this.#newAccounts.shift();
+      const next = this.#queue.next();
       if (next === undefined) this.#running--;
       else next.resume();
     }
   }
 
-  /** Throws `login_throttled` while the queue is full, or holds as many of the network as it may. */
-  expectRoom({ network }: HashOrder = {}): void {
-    const waiting = this.#waiting;
-    if (waiting.length >= MAX_WAITING) {
-      throw this.#full("too many people are signing in", MAX_WAITING);
-    }
-    if (network === undefined) return;
-    const own = waiting.filter((waiter) => waiter.network === network).length;
-    if (own >= MAX_WAITING_PER_NETWORK) {
-      throw this.#full(
-        `${MAX_WAITING_PER_NETWORK} others of your network wait already`,
-        MAX_WAITING_PER_NETWORK,
-      );
-    }
+  /** Throws `login_throttled` where the order would find no place in the queue. */
+  expectRoom(order: HashOrder = {}): void {
+    const obstacle = this.#queue.obstacle(order);
+    if (obstacle === "full") throw this.#full(TOO_MANY, MAX_WAITING);
+    if (obstacle === null) return;
+    const why = `${MAX_WAITING_PER_NETWORK} others of your network wait already`;
+    throw this.#full(why, MAX_WAITING_PER_NETWORK);
   }
 
   #full(why: string, waiting: number): ColinkError {
@@ -136,10 +117,13 @@ export class Passwords {
     );
   }
 
-  #turn({ network, isNewAccount = false }: HashOrder): Promise<void> {
-    this.expectRoom(network === undefined ? {} : { network });
-    const queue = isNewAccount ? this.#newAccounts : this.#signIns;
-    return new Promise((resume) => queue.push({ network, resume }));
+  /** Resolves when the order's turn comes; rejects when its place is given to another network. */
+  #turn(order: HashOrder): Promise<void> {
+    this.expectRoom(order);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const displace = () => reject(this.#full(TOO_MANY, MAX_WAITING));
+    this.#queue.add({ order, resume: resolve, displace });
+    return promise;
   }
 }
 

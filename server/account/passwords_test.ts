@@ -94,3 +94,16 @@ test("sign-ins go before new accounts, and the queue is counted as a budget", as
   // When the first account's turn comes, all sign-ins have begun, and all but the last ones have ended.
   expect(order.slice(0, 12 - AT_ONCE).filter((who) => who.startsWith("account"))).toEqual([]);
 });
+
+test("the place of a password that waits longest behind others of its network goes to another network", async () => {
+  const busy = new Passwords({ cost: 4, atOnce: AT_ONCE });
+  const verify = (network: string) => busy.verify("some password", null, { network });
+  const flood = Array.from({ length: AT_ONCE + 64 }, (_, i) => verify(`192.0.2.${i % 8}`));
+  const attackers = Promise.allSettled(flood);
+  const honest = Array.from({ length: 8 }, (_, i) => verify(`198.51.100.${i}`));
+  expect((await Promise.allSettled(honest)).map(({ status }) => status))
+    .toEqual(Array(8).fill("fulfilled"));
+  const refused = (await attackers).filter((one) => one.status === "rejected");
+  expect(refused).toHaveLength(8);
+  expect(refused[0]?.reason).toMatchObject({ code: "login_throttled" });
+});
