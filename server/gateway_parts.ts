@@ -127,6 +127,8 @@ export async function createParts(config: Config, world: PartsWorld) {
   const hub = new Hub({
     audienceOf: (node) => audiences.of(node),
     standingOf: ({ who, connectedAt }) => register.standing({ id: who.publicId, connectedAt }),
+    earnedBefore: ({ who }) => register.earnedSlots(who.publicId),
+    onEarned: ({ who, earned }) => register.hasEarned(who.publicId, earned),
     // Kept over restarts, so that "no node is online" is not reported as "no such model".
     onNewModels: (models) =>
       void store.addKnownModels(models, clock.now()).catch((error) =>

@@ -6,6 +6,7 @@ import type { Cluster } from "./cluster/cluster.ts";
 import type { Gauges } from "./http/metrics.ts";
 import type { Limiter } from "./limit/limiter.ts";
 import type { Hub } from "./node/hub.ts";
+import type { Node } from "./node/node.ts";
 import type { Policies } from "./schedule/policy/policy.ts";
 import type { Scheduler } from "./schedule/scheduler.ts";
 import { speedGauges } from "./speed_gauges.ts";
@@ -29,6 +30,14 @@ export function gauges(
 ): Gauges {
   return {
     colink_nodes: { help: "Nodes, at whatever gateway", read: () => hub.size },
+    colink_node_slots: {
+      help: "Calls that nodes here say they take at once",
+      read: () => slotsHere(hub, ({ offer }) => offer.maxParallel),
+    },
+    colink_node_slots_shared: {
+      help: "Those of them that nodes have earned, or an administrator's approval has given them",
+      read: () => slotsHere(hub, ({ share }) => share),
+    },
     colink_models: { help: "Models served now", read: () => hub.modelCount },
     colink_calls_running: { help: "Calls running or waiting", read: () => calls.size },
     colink_calls_waiting: { help: "Calls waiting in line", read: () => scheduler.waiting },
@@ -57,6 +66,13 @@ export function gauges(
     process_resident_memory_bytes: { help: "Memory", read: () => process.memoryUsage.rss() },
     process_cpu_seconds_total: { help: "CPU time", read: cpuSeconds },
   };
+}
+
+/** Of the nodes that are connected to this gateway. */
+function slotsHere(hub: Hub, of: (node: Node) => number): number {
+  let slots = 0;
+  for (const node of hub.nodes()) if (node.gateway === null) slots += of(node);
+  return slots;
 }
 
 function clusterGauges(cluster: Cluster): Gauges {

@@ -1,6 +1,6 @@
 /**
- * What the gateway keeps of nodes beyond their connections: name and offer, decisions of owners and
- * administrators, and a timeline. Written in the background, in batches; a decision made on one
+ * What the gateway keeps of nodes beyond their connections: name and offer, the slots that they have
+ * earned, decisions of owners and administrators, and a timeline. Written in the background, in batches; a decision made on one
  * gateway reaches the others within seconds.
  */
 
@@ -81,6 +81,9 @@ const TRIM_EVERY = 50;
 /** The longest time that a timer of the runtime takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Of nodes that have earned slots, or lost some. */
+const MAX_EARNED = 50_000;
+
 const MAX_REMEMBERED = 10_000;
 const MAX_ACCOUNTS = 1000;
 const HOUR_MS = 60 * 60_000;
@@ -105,6 +108,8 @@ export class NodeRegister {
   readonly #remembered = new LruCache<string, Remembered>(MAX_ACCOUNTS);
   /** Nodes beyond their account's number. */
   readonly #unremembered = new LruCache<string, true>(MAX_REMEMBERED);
+  /** By node id: the slots that are stored, or wait to be. */
+  readonly #earned = new LruCache<string, { slots: number; lastSeenAt: number }>(MAX_EARNED);
   /** Events added since a node's timeline was trimmed. */
   readonly #added = new LruCache<string, number>(MAX_REMEMBERED);
   /** By node id, oldest first. */
@@ -131,9 +136,25 @@ export class NodeRegister {
     });
   }
 
-  /** Reads all decisions, and from then on new ones. Does not fail while the store is away. */
-  start(): Promise<void> {
-    return this.#poll.start();
+  /**
+   * Reads what nodes have earned and all decisions, and from then on new ones. Does not fail while the
+   * store is away.
+   */
+  async start(): Promise<void> {
+    await Promise.all([this.#poll.start(), this.#readEarned()]);
+  }
+
+  async #readEarned(): Promise<void> {
+    const { store, log } = this.#options;
+    try {
+      const rows = await store.nodes.earnedSlots(MAX_EARNED);
+      // Those seen last are evicted last.
+      for (const { id, slots, lastSeenAt } of rows.reverse()) {
+        this.#earned.set(id, { slots, lastSeenAt });
+      }
+    } catch (error) {
+      log.warn({ err: error }, "cannot read what nodes have earned: their shares begin anew");
+    }
   }
 
   /** Writes what is waiting, for the last time. */
@@ -178,13 +199,26 @@ export class NodeRegister {
     this.#note(sighting.id, { sighting: { ...sighting, at }, departure: null });
   }
 
+  /** The slots that the node had earned when it was last there, and how long ago that was; null: it never earned or lost one. */
+  earnedSlots(id: string): { slots: number; awayMs: number } | null {
+    const earned = this.#earned.peek(id);
+    if (earned === undefined) return null;
+    return { slots: earned.slots, awayMs: this.#options.clock.now() - earned.lastSeenAt };
+  }
+
+  /** Records that a connected node has earned so many slots. */
+  hasEarned(id: string, slots: number): void {
+    if (this.#earned.peek(id)?.slots === slots || !this.isRemembered(id)) return;
+    this.#earned.set(id, { slots, lastSeenAt: this.#options.clock.now() });
+    this.#note(id, { earned: slots });
+  }
+
   /** Records the end of a node's connection. */
   left(id: string, code: NodeGone["code"], closeCode: number): void {
     const at = this.#options.clock.now();
     this.#gone.set(id, { at, code, close_code: closeCode });
     if (!this.isRemembered(id)) return;
-    const sighting = this.#states.get(id)?.sighting ?? null;
-    this.#note(id, { sighting, departure: { id, at, code, closeCode } });
+    this.#note(id, { departure: { id, at, code, closeCode } });
     this.addEvent(id, { kind: "disconnected", code });
   }
 
@@ -267,8 +301,8 @@ export class NodeRegister {
     );
   }
 
-  #note(id: string, state: NodeState): void {
-    this.#states.set(id, state);
+  #note(id: string, change: Partial<NodeState>): void {
+    this.#states.set(id, { ...UNCHANGED, ...this.#states.get(id), ...change });
     const [oldest] = this.#states.keys();
     if (this.#states.size > MAX_WAITING && oldest !== undefined) {
       this.#states.delete(oldest);
@@ -310,6 +344,7 @@ export class NodeRegister {
     try {
       await store.nodes.write({
         sightings: states.flatMap(([, { sighting }]) => sighting ?? []),
+        earned: states.flatMap(([id, { earned: slots }]) => slots === null ? [] : { id, slots }),
         departures: states.flatMap(([, { departure }]) => departure ?? []),
         events,
       });
@@ -335,10 +370,13 @@ export class NodeRegister {
 
   /** A state that was noted since the batch was taken is newer. */
   #putBack(states: readonly (readonly [string, NodeState])[], events: NodeEventRow[]): void {
-    for (const [id, { sighting, departure }] of states) {
+    for (const [id, state] of states) {
       const newer = this.#states.get(id);
-      if (newer === undefined) this.#note(id, { sighting, departure });
-      else newer.sighting ??= sighting;
+      if (newer === undefined) this.#note(id, state);
+      else {
+        newer.sighting ??= state.sighting;
+        newer.earned ??= state.earned;
+      }
     }
     this.#events.unshift(...events);
     this.#drop(this.#events.splice(0, Math.max(0, this.#events.length - MAX_WAITING)).length);
@@ -361,8 +399,11 @@ export function isPaused(
   return pausedAt !== null && (pausedUntil === null || now < pausedUntil);
 }
 
-/** What is to be written of a node: its last sighting, and its departure if that came later. */
+/** What is to be written of a node: its last sighting, the slots it has earned, and its departure if that came later. */
 interface NodeState {
   sighting: NodeSighting | null;
+  earned: number | null;
   departure: NodeDeparture | null;
 }
+
+const UNCHANGED: NodeState = { sighting: null, earned: null, departure: null };

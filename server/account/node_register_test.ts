@@ -102,6 +102,56 @@ test("what a node does is written in the background, in one batch", async () => 
   expect(register.goneOf("node-1")).toBeNull();
 });
 
+test("the slots that a node has earned are known again after a restart, with how long it was away", async () => {
+  expect(register.earnedSlots("node-1")).toBeNull();
+  register.seen(sighting);
+  register.hasEarned("node-1", 4);
+  register.hasEarned("node-1", 8);
+  register.left("node-1", "lost", 1006);
+  await pass();
+  await register.close();
+  register = registerOf(1000);
+  await register.start();
+  expect(register.earnedSlots("node-1")).toEqual({ slots: 8, awayMs: 3000 });
+  await clock.pass(1000);
+  expect(register.earnedSlots("node-1")).toMatchObject({ awayMs: 4000 });
+});
+
+test("the slots that a node earned while the database was away are written later, the latest number", async () => {
+  register.seen(sighting);
+  await pass();
+  isAway = true;
+  register.hasEarned("node-1", 4);
+  await pass();
+  register.hasEarned("node-1", 2);
+  register.hasEarned("node-1", 1);
+  isAway = false;
+  await pass(5000);
+  expect(await store.nodes.find("node-1")).toMatchObject({ earnedSlots: 1 });
+});
+
+test("the slots of a node that has earned nothing new are not written again", async () => {
+  register.seen(sighting);
+  register.hasEarned("node-1", 4);
+  await pass();
+  await store.nodes.write({
+    sightings: [],
+    departures: [],
+    events: [],
+    earned: [{ id: "node-1", slots: 7 }],
+  });
+  for (let i = 0; i < 1000; i++) register.hasEarned("node-1", 4);
+  await pass();
+  expect(await store.nodes.find("node-1")).toMatchObject({ earnedSlots: 7 });
+});
+
+test("a register that cannot read what nodes have earned starts all the same", async () => {
+  isAway = true;
+  await register.start();
+  expect(register.earnedSlots("node-1")).toBeNull();
+  expect(logged.filter(({ level }) => level === "warn").length).toBeGreaterThan(0);
+});
+
 test("of an account that dials under ever new identities, only so many nodes an hour are written down", async () => {
   await store.addAccount(anAccount({ id: "other" }), []);
   const dial = (id: string, accountId = "owner") => {

@@ -8,6 +8,16 @@ export const FIRST_SLOTS = 2;
 /** Nodes beyond these begin anew, those first that neither answered nor failed for longest. */
 const MAX_NODES = 50_000;
 
+/** In each whole week away a node loses half of what it has earned, down to what a new node has. */
+const HALF_LIFE_MS = 7 * 24 * 60 * 60_000;
+
+/** What was stored of a node. */
+export interface StoredSlots {
+  slots: number;
+  /** How long the node has been away since. */
+  awayMs: number;
+}
+
 interface Record {
   readonly slots: number;
   /** Good answers since the number of slots changed. */
@@ -20,6 +30,10 @@ export class EarnedSlots {
 
   of(nodeKey: string): number {
     return this.#records.peek(nodeKey)?.slots ?? FIRST_SLOTS;
+  }
+
+  has(nodeKey: string): boolean {
+    return this.#records.has(nodeKey);
   }
 
   /** The node has answered well: once it has done so as often as it has slots, it has twice as many, up to its claim. */
@@ -38,6 +52,13 @@ export class EarnedSlots {
   /** The node was at fault: it loses half. */
   failed(nodeKey: string): void {
     this.set(nodeKey, Math.max(1, Math.floor(this.of(nodeKey) / 2)));
+  }
+
+  /** The node is here for the first time since this process started. */
+  restore(nodeKey: string, { slots, awayMs }: StoredSlots): void {
+    const halvings = Math.max(0, Math.floor(awayMs / HALF_LIFE_MS));
+    const left = Math.floor(slots / 2 ** halvings);
+    this.set(nodeKey, Math.max(left, Math.min(slots, FIRST_SLOTS)));
   }
 
   /** Another gateway, which the node is connected to, says how many it has earned. */

@@ -23,3 +23,14 @@ test("answers after a fault count anew", () => {
   earned.answered("n", 100);
   expect(earned.of("n")).toBe(4);
 });
+
+test("what was stored of a node halves with each week that it was away, down to what a new node has", () => {
+  const earned = new EarnedSlots();
+  const dayMs = 24 * 60 * 60_000;
+  const left = (slots: number, days: number) => {
+    earned.restore("n", { slots, awayMs: days * dayMs });
+    return earned.of("n");
+  };
+  expect([left(32, 0), left(32, 6.9), left(32, 7), left(32, 21)]).toEqual([32, 32, 16, 4]);
+  expect([left(32, 365), left(1, 365), left(32, -1)]).toEqual([2, 1, 32]);
+});

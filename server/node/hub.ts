@@ -3,7 +3,7 @@
 import { type Endpoint, endpointsOf } from "../../protocol/mod.ts";
 import { type Audience, STRANGER, unresolved, type Viewer } from "./audience.ts";
 import { ConfidedModels } from "./confided_models.ts";
-import { EarnedSlots } from "./earned_slots.ts";
+import { EarnedSlots, type StoredSlots } from "./earned_slots.ts";
 import { type ModelFacts, together } from "./model_facts.ts";
 import type { Node, NodeOffer, NodePause, NodeStanding } from "./node.ts";
 import type { Service } from "./service.ts";
@@ -30,6 +30,10 @@ export interface HubParts {
   standingOf?: (node: Node) => NodeStanding;
   /** For whom the node is, by what its offer says. Default: names stand for no account and no group. */
   audienceOf?: (node: Node) => Audience;
+  /** What the node had earned before this process started; null: nothing is known. */
+  earnedBefore?: (node: Node) => StoredSlots | null;
+  /** Called when a node of this gateway has earned slots, or lost some. */
+  onEarned?: (node: Node) => void;
   /** Called with models that this hub has not seen served to everyone before. */
   onNewModels?: (models: string[]) => void;
 }
@@ -81,7 +85,10 @@ export class Hub {
     if (twin !== undefined) this.remove(twin);
     this.#nodes.set(node.who.nodeKey, node);
     writable(node).isConnected = true;
+    this.#recallEarned(node);
     this.#join(node);
+    // It may have lost slots while it was away, or earned some at another gateway.
+    if (this.#earned.has(node.who.nodeKey)) this.#keepEarned(node);
   }
 
   /** Replaces the node's offer as a whole, and whether it takes calls. */
@@ -358,6 +365,20 @@ export class Hub {
     this.#reshare(node, () => {
       writable(node).earned = earned;
     });
+    this.#keepEarned(node);
+  }
+
+  /** What another gateway has reported of the node is newer than what was stored. */
+  #recallEarned(node: Node): void {
+    const { gateway, who: { nodeKey } } = node;
+    if (gateway !== null || this.#earned.has(nodeKey)) return;
+    const stored = this.parts.earnedBefore?.(node) ?? null;
+    if (stored !== null) this.#earned.restore(nodeKey, stored);
+  }
+
+  /** Only a node's own gateway writes down what it has earned. */
+  #keepEarned(node: Node): void {
+    if (node.gateway === null) this.parts.onEarned?.(node);
   }
 
   /** Makes a change that the node's share depends on, and reports by how much the share has changed. */

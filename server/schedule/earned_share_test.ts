@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { seeded } from "../base/testing/random.ts";
 import { World, type WorldConfig } from "../call/testing/world.ts";
+import type { Node } from "../node/node.ts";
 import type { Lease } from "./lease.ts";
 
 function start(config: WorldConfig = {}) {
@@ -132,6 +133,48 @@ describe("a node's share", () => {
     second.leave();
     expect(world.node("a", 20).node.share).toBe(4);
     expect(world.node("new", 20).node.share).toBe(2);
+  });
+
+  test("is what was stored of it when the gateway starts anew, and each change of it is stored", async () => {
+    const stored = new Map([["a", 16], ["b", 64], ["c", 1]]);
+    const { world, lease } = start({ penaltyMs: 1_000 });
+    Object.assign(world.hub, {
+      parts: {
+        earnedBefore: ({ who }: Node) => ({ slots: stored.get(who.publicId)!, awayMs: 0 }),
+        onEarned: ({ who, earned }: Node) => stored.set(who.publicId, earned),
+      },
+    });
+    const a = world.node("a", 20);
+    expect(a.node.share).toBe(16);
+    // No more than it claims now.
+    expect(world.node("b", 4).node.share).toBe(4);
+    expect(world.node("c", 20).node.share).toBe(1);
+    for (let i = 0; i < 16; i++) world.hub.answered(a.node);
+    expect(stored.get("a")).toBe(20);
+    a.leave();
+    world.hub.failed(a.node.who.nodeKey);
+    // A fault while it was away is stored once it is back, and what was stored before does not return.
+    expect(world.node("a", 20).node.share).toBe(10);
+    expect(stored.get("a")).toBe(10);
+    expect((await lease()).node).toBeDefined();
+  });
+
+  test("is not taken from the store where another gateway has reported it, nor stored by others than its own", () => {
+    const { world } = start();
+    const written: string[] = [];
+    Object.assign(world.hub, {
+      parts: {
+        earnedBefore: () => ({ slots: 64, awayMs: 0 }),
+        onEarned: ({ who }: Node) => written.push(who.publicId),
+      },
+    });
+    const away = world.node("a", 100, ["m"], { gateway: "gw-2" });
+    expect(away.node.share).toBe(2);
+    world.hub.reportEarned(away.node, 8);
+    expect(written).toEqual([]);
+    away.leave();
+    expect(world.node("a", 100).node.share).toBe(8);
+    expect(written).toEqual(["a"]);
   });
 
   test("is the whole of its claim as soon as an administrator approves it, and no longer when that is taken back", async () => {

@@ -4,6 +4,7 @@ import type { Kysely } from "kysely";
 import { createTables } from "./migration/base.ts";
 import { addChoices } from "./migration/choices.ts";
 import { addConsole } from "./migration/console.ts";
+import { addEarnedSlots } from "./migration/earned_slots.ts";
 import { addEveryone } from "./migration/everyone.ts";
 import { addFreshUsage } from "./migration/fresh_usage.ts";
 import { addGroups } from "./migration/groups.ts";
@@ -57,4 +58,5 @@ export const migrations: readonly ((db: Kysely<Schema>) => Promise<void>)[] = [
   (db) => db.schema.alterTable("accounts").addColumn("weight", "integer").execute(),
   addMachines,
   addReplays,
+  addEarnedSlots,
 ];

@@ -24,6 +24,12 @@ export interface NodeDeparture {
   closeCode: number;
 }
 
+/** How many slots a node has earned. */
+export interface EarnedSlotsRow {
+  id: string;
+  slots: number;
+}
+
 const orders = nodes.pick(
   "id",
   "label",
@@ -63,16 +69,20 @@ const MAX_ROWS = 500;
 export class NodeTable {
   constructor(private readonly database: Database) {}
 
-  /** Writes what nodes announced, then how they left, then their timelines; notes their keys as used. */
+  /** Writes what nodes announced, earned, then how they left, then their timelines; notes their keys as used. */
   async write(
-    { sightings, departures, events }: {
+    { sightings, earned = [], departures, events }: {
       sightings: readonly NodeSighting[];
+      earned?: readonly EarnedSlotsRow[];
       departures: readonly NodeDeparture[];
       events: readonly NodeEventRow[];
     },
   ): Promise<void> {
     await this.database.transaction(async (db) => {
       for (const some of inChunks(latest(sightings))) await this.#seen(db, some);
+      for (const { id, slots } of inIdOrder(earned)) {
+        await db.updateTable("nodes").set({ earned_slots: slots }).where("id", "=", id).execute();
+      }
       for (const departure of inIdOrder(departures)) await this.#left(db, departure);
       for (const some of inChunks(events)) {
         await db.insertInto("node_events").values(some.map((event) => nodeEvents.toRow(event)))
@@ -107,6 +117,20 @@ export class NodeTable {
     await db.updateTable("nodes")
       .set({ gone_at: at, gone_code: code, close_code: closeCode, last_seen_at: at })
       .where("id", "=", id).where("last_seen_at", "<=", at).execute();
+  }
+
+  /** Nodes that have earned slots, or lost some, with when they were last there; those seen last first. */
+  async earnedSlots(limit: number): Promise<(EarnedSlotsRow & { lastSeenAt: number })[]> {
+    const rows = await this.database.read((db) =>
+      db.selectFrom("nodes").select(["id", "earned_slots", "last_seen_at"])
+        .where("earned_slots", "is not", null).orderBy("last_seen_at", "desc").orderBy("id")
+        .limit(limit).execute()
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      slots: row.earned_slots!,
+      lastSeenAt: row.last_seen_at,
+    }));
   }
 
   async find(id: string): Promise<NodeRow | null> {
@@ -237,7 +261,7 @@ export class NodeTable {
   }
 
   /**
-   * Forgets a node: its timeline is deleted, what was decided about it is withdrawn at every gateway,
+   * Forgets a node: its timeline is deleted, what it has earned is not kept, what was decided about it is withdrawn at every gateway,
    * and no list has it until it connects again. Its row goes with the next that are pruned. Null:
    * there is none of that id, or not of that account (null: of any).
    */
@@ -251,6 +275,7 @@ export class NodeTable {
         paused_until: null,
         drained_at: null,
         approved_at: null,
+        earned_slots: null,
         changed_at: this.database.now,
       }).where("id", "=", storable(id)).where((row) =>
         row.or([row("gone_at", "is", null), row("gone_at", ">", FORGOTTEN)])
@@ -361,6 +386,7 @@ function newNode({ at, models, ...announced }: NodeSighting): NodeRow {
     pausedUntil: null,
     drainedAt: null,
     approvedAt: null,
+    earnedSlots: null,
     changedAt: 0,
   };
 }

@@ -182,6 +182,8 @@ export const nodes = new Table({
   /** Connections from before then are being drained. */
   drainedAt: nullable(integer),
   approvedAt: nullable(integer),
+  /** Null: as many as a new node has. */
+  earnedSlots: nullable(integer),
   /** When something was last decided about it, by the database's clock; 0: never. */
   changedAt: integer,
 });

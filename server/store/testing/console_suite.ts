@@ -839,6 +839,27 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await store.nodes.known([first.id, "unknown"])).toMatchObject([{ id: first.id }]);
     });
 
+    test("keep the slots that they have earned, whatever they announce, until they are forgotten", async () => {
+      const account = await added();
+      const [first, second] = [sighting(account), sighting(account, { at: DAY + 1 })];
+      const ids = [second.id, first.id];
+      const stored = async () =>
+        (await store.nodes.earnedSlots(5000)).filter(({ id }) => ids.includes(id));
+      const earned = [{ id: first.id, slots: 8 }, { id: second.id, slots: 1 }];
+      await store.nodes.write({ ...nothing, sightings: [first, second] });
+      expect(await stored()).toEqual([]);
+      await store.nodes.write({ ...nothing, earned: [...earned, { id: "unknown", slots: 4 }] });
+      await store.nodes.write({ ...nothing, sightings: [{ ...first, maxParallel: 4 }] });
+      expect(await stored()).toEqual([
+        { id: second.id, slots: 1, lastSeenAt: DAY + 1 },
+        { id: first.id, slots: 8, lastSeenAt: DAY },
+      ]);
+      await store.nodes.write({ ...nothing, earned: [{ id: first.id, slots: 16 }] });
+      await store.nodes.forget(second.id, account.id);
+      expect(await stored()).toEqual([{ id: first.id, slots: 16, lastSeenAt: DAY }]);
+      expect(await store.nodes.find(first.id)).toMatchObject({ earnedSlots: 16 });
+    });
+
     test("that have reconnected do not count as gone, whichever is written first", async () => {
       const node = sighting(await added(), { at: DAY + 2 });
       const departure = { id: node.id, at: DAY + 1, code: "lost", closeCode: 1006 };
