@@ -187,7 +187,10 @@ describe("a failed sign-in", () => {
       clear: () => Promise.resolve(),
     };
     const besieged = someAccounts({ passwords, failures });
-    const others = Array.from({ length: 4 + 64 }, () => passwords.verify("a password", null));
+    const others = Array.from(
+      { length: 4 + 64 },
+      (_, i) => passwords.verify("a password", null, { network: `network ${i}` }),
+    );
     await expect(besieged.login(eve)).rejects.toMatchObject({ code: "login_throttled" });
     expect(counted).toEqual([]);
     await Promise.all(others);
