@@ -37,16 +37,18 @@ function start(change: Partial<AnswerTerms> = {}) {
     queue: (text: string) => writer.queue(encoder.encode(text)),
     /** Messages sent since the last look, each as its frames. */
     messages: () => sent.splice(0).map((message) => framesOf(message).map(inShort)),
-    frames: () => sent.splice(0).flatMap(framesOf),
+    frames: () => sent.splice(0).flatMap((message) => framesOf(message)),
     ends: () => ends,
   };
 }
 
-function framesOf(message: Uint8Array): FrameV2[] {
-  const decoded = decodeV2(message);
+function framesOf(message: Uint8Array, start = 0, end = message.byteLength): FrameV2[] {
+  const decoded = decodeV2(message, start, end);
   if (decoded.kind !== "frame") throw new Error(`Sent ${JSON.stringify(decoded)}`);
   const { frame } = decoded;
-  return frame.type === "pack" ? frame.messages.flatMap(framesOf) : [frame];
+  return frame.type === "pack"
+    ? frame.frames.flatMap(({ start, end }) => framesOf(message, start, end))
+    : [frame];
 }
 
 /** STREAM by its text, other frames by their type. */

@@ -41,13 +41,19 @@ type JsonType = keyof JsonPayloads;
 /** A frame that was read. `bytes` are views into the message and keep all of it in memory. */
 export type FrameV2 =
   | { [T in JsonType]: { type: T; stream: number; data: JsonPayloads[T] } }[JsonType]
-  | { type: "pack"; stream: number; messages: Uint8Array[] }
+  | { type: "pack"; stream: number; frames: Span[] }
   | { type: "call"; stream: number; data: CallHead; bytes: Uint8Array }
   | { type: "body" | "stream"; stream: number; bytes: Uint8Array }
   | { type: "credit"; stream: number; bytes: number }
   | { type: "cancel" | "missing"; stream: number }
   | { type: "resume"; stream: number; state: StreamState }
   | { type: "ended"; stream: number; streams: number[] };
+
+/** Where a frame of a PACK is in the message. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
 
 export type DecodedV2 =
   | { kind: "frame"; frame: FrameV2 }
@@ -182,18 +188,18 @@ export function encodePack(
   return pack;
 }
 
-/** Reads one binary message. Never throws. */
-export function decodeV2(message: Uint8Array): DecodedV2 {
-  if (message.byteLength < HEADER_BYTES) return malformed("shorter than a header");
-  if (message.byteLength > MAX_FRAME_BYTES) return malformed("larger than a frame may be");
-  const type = typeNames[message[0]!];
-  if (type === undefined) return { kind: "unknown", type: message[0]! };
-  const stream = readU32(message, 4);
-  const payload = message.subarray(HEADER_BYTES);
-  if ((message[0]! < 16) !== (stream === 0) && type !== "error") {
+/** Reads one binary message, or a frame of a PACK, which is a part of one. Never throws. */
+export function decodeV2(message: Uint8Array, start = 0, end = message.byteLength): DecodedV2 {
+  if (end - start < HEADER_BYTES) return malformed("shorter than a header");
+  if (end - start > MAX_FRAME_BYTES) return malformed("larger than a frame may be");
+  const number = message[start]!;
+  const type = typeNames[number];
+  if (type === undefined) return { kind: "unknown", type: number };
+  const stream = readU32(message, start + 4);
+  if ((number < 16) !== (stream === 0) && type !== "error") {
     return malformed(`${type} on stream ${stream}`);
   }
-  return readers[type](type, stream, payload);
+  return readers[type](type, stream, message, start + HEADER_BYTES, end);
 }
 
 type TypeName = keyof typeof FrameTypeV2;
@@ -202,7 +208,14 @@ const typeNames: Record<number, TypeName | undefined> = Object.fromEntries(
   Object.entries(FrameTypeV2).map(([name, number]) => [number, name as TypeName]),
 );
 
-type Reader = (type: TypeName, stream: number, payload: Uint8Array) => DecodedV2;
+/** Reads a payload, which is the message from `at` to `end`. */
+type Reader = (
+  type: TypeName,
+  stream: number,
+  message: Uint8Array,
+  at: number,
+  end: number,
+) => DecodedV2;
 
 const readers: Record<TypeName, Reader> = {
   register: json,
@@ -217,9 +230,9 @@ const readers: Record<TypeName, Reader> = {
   body: raw,
   stream: raw,
   cancel: (_type, stream) => frame({ type: "cancel", stream }),
-  credit: (_type, stream, payload) =>
-    payload.byteLength === 4
-      ? frame({ type: "credit", stream, bytes: readU32(payload, 0) })
+  credit: (_type, stream, message, at, end) =>
+    end - at === 4
+      ? frame({ type: "credit", stream, bytes: readU32(message, at) })
       : malformed("credit without a number"),
   call: readCall,
   missing: (_type, stream) => frame({ type: "missing", stream }),
@@ -227,30 +240,54 @@ const readers: Record<TypeName, Reader> = {
   ended: readEnded,
 };
 
-function raw(type: TypeName, stream: number, bytes: Uint8Array): DecodedV2 {
+function raw(
+  type: TypeName,
+  stream: number,
+  message: Uint8Array,
+  at: number,
+  end: number,
+): DecodedV2 {
+  const bytes = message.subarray(at, end);
   return frame({ type: type as "body" | "stream", stream, bytes });
 }
 
-const MAX_REMEMBERED_CHARS = 1024;
+const MAX_REMEMBERED_BYTES = 1024;
 
-/** The last valid HEAD. Most answers begin with the same text, which is then not parsed again. */
-let lastHead: { text: string; data: Head } | null = null;
+/** The last valid HEAD. Most answers begin with the same bytes, which are then not parsed again. */
+let lastHead: { bytes: Uint8Array; data: Head } | null = null;
 
-function readHead(type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
-  const text = textOf(payload);
-  if (text !== null && text === lastHead?.text) {
+function readHead(
+  type: TypeName,
+  stream: number,
+  message: Uint8Array,
+  at: number,
+  end: number,
+): DecodedV2 {
+  if (lastHead !== null && isSame(lastHead.bytes, message, at, end)) {
     return frame({ type: "head", stream, data: lastHead.data });
   }
-  const decoded = json(type, stream, payload);
-  const isShort = text !== null && text.length <= MAX_REMEMBERED_CHARS;
+  const decoded = json(type, stream, message, at, end);
+  const isShort = end - at <= MAX_REMEMBERED_BYTES;
   if (isShort && decoded.kind === "frame" && decoded.frame.type === "head") {
-    lastHead = { text, data: decoded.frame.data };
+    lastHead = { bytes: message.slice(at, end), data: decoded.frame.data };
   }
   return decoded;
 }
 
-function json(type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
-  const data = parseObject(payload);
+function isSame(known: Uint8Array, message: Uint8Array, at: number, end: number): boolean {
+  if (known.length !== end - at) return false;
+  for (let i = 0; i < known.length; i++) if (known[i] !== message[at + i]) return false;
+  return true;
+}
+
+function json(
+  type: TypeName,
+  stream: number,
+  message: Uint8Array,
+  at: number,
+  end: number,
+): DecodedV2 {
+  const data = parseObject(message.subarray(at, end));
   if (typeof data === "string") return malformed(`${type}: ${data}`);
   const problem = problems[type as JsonType](data);
   return problem === null
@@ -258,42 +295,58 @@ function json(type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
     : malformed(`${type}: ${problem}`);
 }
 
-function readPack(_type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
-  const messages: Uint8Array[] = [];
-  for (let at = 0; at < payload.byteLength;) {
-    const start = at + LENGTH_BYTES;
-    const end = start <= payload.byteLength ? start + readU32(payload, at) : Infinity;
-    if (end > payload.byteLength) return malformed("pack that is cut off");
-    const message = payload.subarray(start, end);
+function readPack(
+  _type: TypeName,
+  stream: number,
+  message: Uint8Array,
+  at: number,
+  end: number,
+): DecodedV2 {
+  const frames: Span[] = [];
+  for (let next = at; next < end;) {
+    const start = next + LENGTH_BYTES;
+    next = start <= end ? start + readU32(message, start - LENGTH_BYTES) : Infinity;
+    if (next > end) return malformed("pack that is cut off");
     // Nested packs would allow unlimited recursion.
-    if (message[0] === FrameTypeV2.pack) return malformed("pack within a pack");
-    messages.push(message);
-    at = end;
+    if (start < next && message[start] === FrameTypeV2.pack) return malformed("pack within a pack");
+    frames.push({ start, end: next });
   }
-  if (messages.length < 2) return malformed("pack of less than two frames");
-  return frame({ type: "pack", stream, messages });
+  if (frames.length < 2) return malformed("pack of less than two frames");
+  return frame({ type: "pack", stream, frames });
 }
 
-function readCall(type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
-  if (payload.byteLength < 4) return malformed("call without a head");
-  const headEnd = 4 + readU32(payload, 0);
-  if (headEnd > payload.byteLength) return malformed("call whose head is cut off");
-  const data = parseObject(payload.subarray(4, headEnd));
+function readCall(
+  type: TypeName,
+  stream: number,
+  message: Uint8Array,
+  at: number,
+  end: number,
+): DecodedV2 {
+  if (end - at < 4) return malformed("call without a head");
+  const headEnd = at + 4 + readU32(message, at);
+  if (headEnd > end) return malformed("call whose head is cut off");
+  const data = parseObject(message.subarray(at + 4, headEnd));
   if (typeof data === "string") return malformed(`${type}: ${data}`);
-  const bytes = payload.subarray(headEnd);
+  const bytes = message.subarray(headEnd, end);
   const problem = callProblem(data, bytes.byteLength);
   if (problem !== null) return malformed(`call: ${problem}`);
   return frame({ type: "call", stream, data: data as unknown as CallHead, bytes });
 }
 
-function readResume(_type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
-  if (payload.byteLength < RESUME_BYTES) return malformed("resume that is cut off");
-  const receivedBytes = readU64(payload, 0);
-  const grantedBytes = readU64(payload, 8);
+function readResume(
+  _type: TypeName,
+  stream: number,
+  message: Uint8Array,
+  at: number,
+  end: number,
+): DecodedV2 {
+  if (end - at < RESUME_BYTES) return malformed("resume that is cut off");
+  const receivedBytes = readU64(message, at);
+  const grantedBytes = readU64(message, at + 8);
   if (!isCount(receivedBytes) || !isCount(grantedBytes)) {
     return malformed("resume with numbers beyond all answers");
   }
-  const flags = payload[16]!;
+  const flags = message[at + 16]!;
   const hasHead = (flags & HAS_HEAD) !== 0;
   const isCancelled = (flags & IS_CANCELLED) !== 0;
   return frame({
@@ -303,12 +356,16 @@ function readResume(_type: TypeName, stream: number, payload: Uint8Array): Decod
   });
 }
 
-function readEnded(_type: TypeName, stream: number, payload: Uint8Array): DecodedV2 {
-  if (payload.byteLength === 0 || payload.byteLength % 4 !== 0) {
-    return malformed("ended without whole numbers");
-  }
+function readEnded(
+  _type: TypeName,
+  stream: number,
+  message: Uint8Array,
+  at: number,
+  end: number,
+): DecodedV2 {
+  if (at === end || (end - at) % 4 !== 0) return malformed("ended without whole numbers");
   const streams: number[] = [];
-  for (let at = 0; at < payload.byteLength; at += 4) streams.push(readU32(payload, at));
+  for (let next = at; next < end; next += 4) streams.push(readU32(message, next));
   return frame({ type: "ended", stream, streams });
 }
 

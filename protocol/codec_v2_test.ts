@@ -19,6 +19,7 @@ import {
   MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
   MAX_JSON_DEPTH,
+  type Span,
 } from "./mod.ts";
 
 describe("wire v2", () => {
@@ -32,7 +33,7 @@ describe("wire v2", () => {
 
     if (!isOnlyRead) {
       test(`writes the golden frame: ${name}`, () => {
-        expect(encoded(frame).toHex()).toBe(bytes.toHex());
+        expect(encoded(frame, written.messages).toHex()).toBe(bytes.toHex());
       });
     }
 
@@ -394,7 +395,8 @@ interface Golden {
 function withBytes(frame: Golden["frame"]): FrameV2 {
   const { bytes, messages } = frame;
   if (messages !== undefined) {
-    return { ...frame, messages: messages.map((hex) => Uint8Array.fromHex(hex)) } as never;
+    const { messages: _, ...rest } = frame;
+    return { ...rest, frames: spansOf(messages) } as never;
   }
   if (bytes === undefined || typeof bytes === "number") return frame as FrameV2;
   const raw = typeof bytes === "string"
@@ -407,7 +409,18 @@ function isRaw(frame: FrameV2): boolean {
   return frame.type === "stream" || frame.type === "body";
 }
 
-function encoded(frame: FrameV2): Uint8Array {
+/** Where they are in a PACK. */
+function spansOf(messages: readonly string[]): Span[] {
+  let end = HEADER_BYTES;
+  return messages.map((hex) => {
+    const start = end + 4;
+    end = start + hex.length / 2;
+    return { start, end };
+  });
+}
+
+/** `messages`: those of a PACK, in hexadecimal. */
+function encoded(frame: FrameV2, messages: readonly string[] = []): Uint8Array {
   switch (frame.type) {
     case "credit":
       return encodeCredit(frame.stream, frame.bytes);
@@ -428,7 +441,7 @@ function encoded(frame: FrameV2): Uint8Array {
     case "body":
       return encodeBody(frame.stream, frame.bytes);
     case "pack":
-      return encodePack(frame.messages)!;
+      return encodePack(messages.map((hex) => Uint8Array.fromHex(hex)))!;
     default:
       return encodeJson(frame.type, frame.stream, frame.data);
   }

@@ -48,11 +48,13 @@ export class RecordedFrames implements FrameSink {
   }
 }
 
-function framesOf(message: Uint8Array): FrameV2[] {
-  const decoded = decodeV2(message);
+function framesOf(message: Uint8Array, start = 0, end = message.byteLength): FrameV2[] {
+  const decoded = decodeV2(message, start, end);
   if (decoded.kind !== "frame") throw new Error(`Sent ${JSON.stringify(decoded)}`);
   const { frame } = decoded;
-  return frame.type === "pack" ? frame.messages.flatMap(framesOf) : [frame];
+  return frame.type === "pack"
+    ? frame.frames.flatMap(({ start, end }) => framesOf(message, start, end))
+    : [frame];
 }
 
 function inShort(frame: FrameV2): string {

@@ -55,11 +55,13 @@ function answerStream(call: Call): ReadableStream {
   );
 }
 
-function receive(message: Uint8Array): void {
-  const decoded = decodeV2(message);
+function receive(message: Uint8Array, start = 0, end = message.byteLength): void {
+  const decoded = decodeV2(message, start, end);
   if (decoded.kind !== "frame") return;
   const { frame } = decoded;
-  if (frame.type === "pack") return frame.messages.forEach(receive);
+  if (frame.type === "pack") {
+    return frame.frames.forEach((inner) => receive(message, inner.start, inner.end));
+  }
   const call = calls.get(frame.stream);
   if (call === undefined) return;
   if (frame.type === "stream") take(call, frame.bytes);

@@ -22,6 +22,7 @@ import {
   type RegisterV2,
   RELAYED_HEADERS,
   type ResumeRequest,
+  type Span,
   WINDOW_BYTES,
 } from "../../protocol/mod.ts";
 import {
@@ -303,14 +304,18 @@ export class LinkV2 extends Link<number, OpenStream> {
 
   protected override read(message: string | Uint8Array): void {
     if (typeof message === "string") return this.malformed("text in wire v2");
-    const decoded = decodeV2(message);
+    this.#readFrame(message, 0, message.byteLength);
+  }
+
+  #readFrame(message: Uint8Array, start: number, end: number): void {
+    const decoded = decodeV2(message, start, end);
     if (decoded.kind === "malformed") return this.malformed(decoded.reason);
     if (decoded.kind === "frame" && decoded.frame.type === "pack") {
-      return this.#unpack(decoded.frame.messages);
+      return this.#unpack(message, decoded.frame.frames);
     }
     this.wellFormed();
     if (decoded.kind === "frame") this.#take(decoded.frame);
-    else this.takeUnknown(message.byteLength);
+    else this.takeUnknown(end - start);
   }
 
   protected override reject(reason: string): void {
@@ -341,11 +346,11 @@ export class LinkV2 extends Link<number, OpenStream> {
     }
   }
 
-  #unpack(messages: readonly Uint8Array[]): void {
-    for (const message of messages) {
+  #unpack(message: Uint8Array, frames: readonly Span[]): void {
+    for (const { start, end } of frames) {
       // One of them may have ended the link.
       if (!this.isOpen) return;
-      this.read(message);
+      this.#readFrame(message, start, end);
     }
   }
 
