@@ -186,7 +186,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     },
     config,
   );
-  const calls = new Calls();
+  const calls = new Calls(clock, config.deadlineMs);
   const sharedAnswers = new SharedAnswers(
     clock,
     config,

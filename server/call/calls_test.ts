@@ -4,10 +4,10 @@ import { Calls } from "./calls.ts";
 
 function start() {
   const world = new World();
-  const calls = new Calls();
+  const calls = new Calls(world.clock, 60_000);
   const [alice, bob] = [world.call({ account: "alice" }), world.call({ account: "bob" })];
   for (const call of [alice, bob]) calls.add(call);
-  return { calls, alice, bob };
+  return { calls, alice, bob, clock: world.clock };
 }
 
 test("a revoked key stops its calls and no others", () => {
@@ -18,6 +18,22 @@ test("a revoked key stops its calls and no others", () => {
   calls.stopAll("shutting_down");
   expect(alice.stopped).toMatchObject({ code: "key_revoked" });
   expect(bob.stopped).toMatchObject({ code: "shutting_down" });
+});
+
+test("each call is stopped when its own time is up, and none that has ended", async () => {
+  const { calls, alice, bob, clock } = start();
+  await clock.pass(20_000);
+  const [carol, dave] = [new World().call(), new World().call()];
+  for (const call of [carol, dave]) calls.add(call);
+  calls.remove(alice);
+  await clock.pass(40_000);
+  expect(alice.stopped).toBeNull();
+  expect(bob.stopped).toMatchObject({ code: "deadline_exceeded" });
+  expect(carol.stopped).toBeNull();
+  calls.remove(dave);
+  await clock.pass(20_000);
+  expect(carol.stopped).toMatchObject({ code: "deadline_exceeded" });
+  expect(dave.stopped).toBeNull();
 });
 
 test("idle resolves for every waiter when the last call has ended, and at once when there is none", async () => {

@@ -28,7 +28,7 @@ function runAt(gateway: TestGateway, clock: Clock) {
   const relay = new Relay({
     scheduler,
     responseAffinity: affinity,
-    calls: new Calls(),
+    calls: new Calls(clock, 600_000),
     clock,
     log: silentLog,
     ledger: { record() {}, recordProvisional() {} },

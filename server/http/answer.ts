@@ -206,6 +206,11 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
     this.call.stop("caller_gone");
   }
 
+  /** Called by the signal of its request. */
+  handleEvent(): void {
+    this.gone();
+  }
+
   drained(): void {
     this.#taken();
     this.#source?.drained();

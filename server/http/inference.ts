@@ -3,6 +3,7 @@
 import { Context } from "hono";
 import { type CallBody, endpointSpecs } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Admission, Demand } from "./usage_budgets.ts";
 import { SharedAnswer, type StoredTerms } from "../call/shared_answer.ts";
 import { tooManyNames } from "../call/shared_answers.ts";
@@ -153,10 +154,10 @@ function run(
   const memory = new HeldByCall(held, parts.answerBudget, key.accountId);
   const connection = connectionOf(received, parts);
   const writer = new HttpAnswer(call, endpoint, clock, config, headers, connection, memory);
-  const cancelLimits = limitTime(request, call, writer, parts);
+  const cancelTimeout = limitTime(request, call, writer, parts);
   void relay.run(call, writer).then((entry) => {
     admission?.close(entry);
-    cancelLimits();
+    cancelTimeout();
     held.release();
     forgive(writer.failure, key, address, parts);
   });
@@ -212,10 +213,8 @@ function runShared(
   first?.settle(answer, digest);
   const attachment = first ?? { after: null, lingerMs: 0 };
   const response = attach(answer, received, endpoint, attachment, parts);
-  const cancelDeadline = clock.after(config.deadlineMs, () => call.stop("deadline_exceeded"));
   void relay.run(call, answer).then((entry) => {
     admission?.close(entry);
-    cancelDeadline();
     held.release();
     answer.entry = entry;
     sharedAnswers.ended(answer);
@@ -262,32 +261,34 @@ function forgive(
   }).catch((cause) => log.warn({ cause: String(cause) }, "cannot give a call back"));
 }
 
-/** Stops the call when its caller leaves or its time is up. Returns what cancels the time limits. */
+/** Stops the call when its caller leaves, or its SDK does not wait any longer. Returns what cancels the latter. */
 function limitTime(
   { signal, headers }: Request,
   call: Call,
   writer: HttpAnswer,
-  { clock, config }: AppParts,
+  { clock }: AppParts,
 ): () => void {
-  const onGone = () => call.stop("caller_gone");
-  if (signal.aborted) onGone();
+  if (signal.aborted) writer.gone();
   // Never removed: stopping a call that has ended is harmless, and the signal is freed with its request.
-  signal.addEventListener("abort", onGone, ONCE);
-  const onLate = () => call.stop("deadline_exceeded");
-  const cancelDeadline = clock.after(config.deadlineMs, onLate);
+  signal.addEventListener("abort", writer, ONCE);
   const timeoutMs = sdkTimeoutMs(headers);
-  if (timeoutMs === null) return cancelDeadline;
-  const cancelTimeout = clock.after(timeoutMs, () => {
-    // SDKs wait so long for a whole answer, or for the beginning of a stream.
-    if (!writer.hasBegun) onLate();
+  return timeoutMs === null ? NOTHING : stopUnlessBegun(timeoutMs, call, writer, clock);
+}
+
+/** SDKs wait so long for a whole answer, or for the beginning of a stream. */
+function stopUnlessBegun(
+  timeoutMs: number,
+  call: Call,
+  writer: HttpAnswer,
+  clock: Clock,
+): () => void {
+  return clock.after(timeoutMs, () => {
+    if (!writer.hasBegun) call.stop("deadline_exceeded");
   });
-  return () => {
-    cancelDeadline();
-    cancelTimeout();
-  };
 }
 
 const ONCE = { once: true };
+const NOTHING = (): void => {};
 
 /** How long the caller's SDK says that it waits; null: it does not say. */
 function sdkTimeoutMs(headers: Headers): number | null {

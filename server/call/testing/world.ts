@@ -29,6 +29,9 @@ import { Scheduler, type SchedulerConfig } from "../../schedule/scheduler.ts";
 
 const encoder = new TextEncoder();
 
+/** No test takes so long. */
+const DEADLINE_MS = 1e9;
+
 /** An attempt that a scripted node was sent. */
 export class Received {
   isCancelled = false;
@@ -91,7 +94,7 @@ export class World {
   readonly hub: Hub;
   readonly penalties: PenaltyBook;
   readonly policy: PolicyName;
-  readonly calls = new Calls();
+  readonly calls = new Calls(this.clock, DEADLINE_MS);
   readonly ledger: LedgerEntry[] = [];
   readonly provisional: LedgerEntry[] = [];
   readonly logged: (Fields & { level: string; message: string })[] = [];
