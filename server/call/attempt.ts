@@ -7,7 +7,7 @@ import { Failure, type FailureDetails, type UpstreamRejection } from "../node/fa
 import type { Evidence } from "../node/blame.ts";
 import type { Route } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
-import type { Call } from "../schedule/call.ts";
+import type { Call, StopListener } from "../schedule/call.ts";
 import type { Lease } from "../schedule/lease.ts";
 import type { Timing } from "../schedule/policy/policy.ts";
 import type { AnswerSink, AnswerSource } from "./answer_writer.ts";
@@ -46,6 +46,9 @@ export interface AttemptOwner {
   attemptEnded(attempt: Attempt, end: AttemptEnd): void;
 }
 
+/** The call, as far as its attempt ends with it. */
+type AttemptedCall = Pick<Call, "onStop" | "offStop">;
+
 export const NO_TALLY: Tally = {
   promptTokens: null,
   completionTokens: null,
@@ -69,7 +72,7 @@ const NOTHING = (): void => {};
  * at once. Its slot stays held until the node confirms, its connection closes or the grace period is
  * over, because the node is still generating.
  */
-export class Attempt implements AttemptSink, AnswerSource {
+export class Attempt implements AttemptSink, AnswerSource, StopListener {
   #running: RunningAttempt | null = null;
   #startedMs = 0;
   #firstPieceMs: number | null = null;
@@ -87,7 +90,7 @@ export class Attempt implements AttemptSink, AnswerSource {
   #cancelSilence = NOTHING;
   #cancelGrace = NOTHING;
   #resolve: (end: AttemptEnd) => void = NOTHING;
-  #unsubscribe = NOTHING;
+  #call: AttemptedCall | null = null;
   #settled: PromiseWithResolvers<void> | null = null;
   #isSettled = false;
 
@@ -141,18 +144,21 @@ export class Attempt implements AttemptSink, AnswerSource {
     return { firstTokenMs, durationMs, completionTokens, answerBytes: this.#answerBytes };
   }
 
-  run(call: Pick<Call, "stopped" | "onStop">): Promise<AttemptEnd> {
+  run(call: AttemptedCall): Promise<AttemptEnd> {
     const { promise, resolve } = Promise.withResolvers<AttemptEnd>();
     this.#resolve = resolve;
-    this.#unsubscribe = call.onStop(() => {
-      if (call.stopped) this.#abandon({ is: "stopped", error: call.stopped });
-    });
+    this.#call = call;
+    call.onStop(this);
     try {
       this.#start();
     } catch (error) {
       this.#complete(failed("gateway's own error", { cause: error }));
     }
     return promise;
+  }
+
+  callStopped(error: ColinkError): void {
+    this.#abandon({ is: "stopped", error });
   }
 
   #start(): void {
@@ -277,7 +283,7 @@ export class Attempt implements AttemptSink, AnswerSource {
     this.#cancelLook();
     this.#cancelSilence();
     this.parts.owner.attemptEnded(this, end);
-    this.#unsubscribe();
+    this.#call?.offStop(this);
     this.#resolve(end);
   }
 

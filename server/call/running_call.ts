@@ -123,14 +123,16 @@ export class RunningCall implements AttemptOwner {
 
   #lease(): Lease | Promise<Lease> {
     const { tried, attempts, busyBounces } = this.#record;
-    const onPosition = this.call.request.wantsPosition
-      ? (position: number) => this.writer.queued(position)
-      : undefined;
+    const onPosition = this.call.request.wantsPosition ? this.#reportPosition() : undefined;
     const isRetry = attempts + busyBounces > 0;
     const leaseRequest = { tried, isRetry, onPosition };
     return this.#targets === null
       ? this.parts.scheduler.lease(this.call, leaseRequest)
       : this.#targets.lease(leaseRequest);
+  }
+
+  #reportPosition(): (position: number) => void {
+    return (position) => this.writer.queued(position);
   }
 
   async #waitFor(granted: Promise<Lease>): Promise<Lease> {

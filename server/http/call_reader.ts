@@ -11,6 +11,7 @@ import { routeOf } from "./route.ts";
 import { EditedBody } from "../node/body.ts";
 import { type AliasPlan, Call } from "../schedule/call.ts";
 import { responseNotFound } from "../schedule/unavailable.ts";
+import type { Caller } from "./credentials.ts";
 import { checkBody, type EndpointRow, routingFields } from "./endpoints.ts";
 import type { AnswerHeaders, WebServer } from "./env.ts";
 import type { AppParts } from "./parts.ts";
@@ -28,14 +29,12 @@ export interface IncomingRequest {
 }
 
 /** What a handler of an inference endpoint has of its request. */
-export interface InferenceRequest extends IncomingRequest {
+export interface InferenceRequest extends IncomingRequest, Caller {
   server: WebServer;
   /** That the server listens on. */
   port: number;
   /** Set on every answer. */
   headers: AnswerHeaders;
-  /** The caller's network address. */
-  address: () => string;
 }
 
 /** Throws ColinkError if the request is invalid, or its key may not call the model. */
@@ -62,6 +61,7 @@ export function readCall(
   const isUsageOptional = endpointSpecs[endpoint.path].stream?.isUsageOptional ?? false;
   const streamOptions = isUsageOptional ? streamOptionsIn(body) : null;
   const named = namedNode(request.headers, key, parts);
+  const received = { body, kept, endpoint, names: parts.names };
   const callRequest = {
     id: requestId,
     accountId: key.accountId,
@@ -79,16 +79,28 @@ export function readCall(
     requiredNode: named ?? requiredNodeFor(endpoint, body, key, responseAffinity),
     isNodeNamed: named !== null,
     sessionHint: sessionHint(request.headers, body),
-    body: found === null ? bodyFor(model, null) : kept,
+    body: found === null ? bodyFor(model, null, received) : kept,
   };
-  const plan = found && withBodies(found, (target) => bodyFor(target, model));
+  const plan = found && withBodies(found, model, received);
   return new Call(callRequest, startedMs, clock.now(), plan);
+}
 
-  /** The body as a model's nodes get it. */
-  function bodyFor(target: string, asked: string | null): Body {
-    const values = memberValues(endpoint, body, target, asked, parts.names.settingsOf(target));
-    return values === null ? kept : new EditedBody(kept, body.edits(values));
-  }
+/** A body as it was received, and as its call keeps it. */
+interface Bodies {
+  body: CallBody;
+  kept: Body;
+  endpoint: EndpointRow;
+  names: PlanParts["names"];
+}
+
+/** The body as a model's nodes get it. `asked`: the model that the caller asked for; null: this one. */
+function bodyFor(
+  target: string,
+  asked: string | null,
+  { body, kept, endpoint, names }: Bodies,
+): Body {
+  const values = memberValues(endpoint, body, target, asked, names.settingsOf(target));
+  return values === null ? kept : new EditedBody(kept, body.edits(values));
 }
 
 type PlanParts = Pick<AppParts, "names" | "scheduler" | "random" | "memberships">;
@@ -115,8 +127,8 @@ function planOf(
 }
 
 /** The bodies are prepared at once: the check's results are not kept, which pin the body's memory. */
-function withBodies({ name, targets }: NamePlan, bodyFor: (model: string) => Body): AliasPlan {
-  const bodies = new Map(targets.map(({ model }) => [model, bodyFor(model)]));
+function withBodies({ name, targets }: NamePlan, asked: string, received: Bodies): AliasPlan {
+  const bodies = new Map(targets.map(({ model }) => [model, bodyFor(model, asked, received)]));
   return { name, targets, bodyFor: (model) => bodies.get(model)! };
 }
 

@@ -22,23 +22,29 @@ export interface KeyCheckParts {
   refusals: RefusalLimit;
 }
 
+/** Who sends a request. */
+export interface Caller {
+  /** Its network address. */
+  address(): string;
+}
+
 /**
  * The key behind `Authorization: Bearer` (or `x-api-key`, `api-key`, as some clients send it).
- * `address`: whence the request comes. Throws as Keyring.authenticate, or rate_limit_exceeded for a
+ * Throws as Keyring.authenticate, or rate_limit_exceeded for a
  * network that has been refused too often.
  */
 export function apiKey(
   headers: Headers,
   parts: KeyCheckParts,
-  address: () => string,
+  caller: Caller,
 ): Key | Promise<Key> {
   const token = keyIn(headers);
-  if (token === null) return missingKey(parts, address);
-  return parts.keyring.cached(token, "api") ?? checkedKey(token, parts, address);
+  if (token === null) return missingKey(parts, caller);
+  return parts.keyring.cached(token, "api") ?? checkedKey(token, parts, caller);
 }
 
-async function missingKey({ refusals }: KeyCheckParts, address: () => string): Promise<never> {
-  await refusals.count(address());
+async function missingKey({ refusals }: KeyCheckParts, caller: Caller): Promise<never> {
+  await refusals.count(caller.address());
   throw new ColinkError(
     "missing_api_key",
     "Missing API key: send Authorization: Bearer sk-colink-…; your key is on the console's dashboard",
@@ -48,15 +54,15 @@ async function missingKey({ refusals }: KeyCheckParts, address: () => string): P
 async function checkedKey(
   token: string,
   { keyring, refusals }: KeyCheckParts,
-  address: () => string,
+  caller: Caller,
 ): Promise<Key> {
   // A key that was good before is no guess: its neighbours' guesses must not shut it out.
-  if (!keyring.isKnown(token)) refusals.expectRoom(address());
+  if (!keyring.isKnown(token)) refusals.expectRoom(caller.address());
   try {
     return await keyring.authenticate(token, "api");
   } catch (error) {
     const isRefusal = error instanceof ColinkError && error.kind.status === 401;
-    if (isRefusal) await refusals.count(address());
+    if (isRefusal) await refusals.count(caller.address());
     throw error;
   }
 }

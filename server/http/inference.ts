@@ -15,9 +15,9 @@ import type { AnswerBudget } from "./answer_budget.ts";
 import { checkedBody, readBody } from "./body.ts";
 import type { HeldBody } from "./body_budget.ts";
 import { type InferenceRequest, readCall, TOKEN_LIMITS } from "./call_reader.ts";
-import { apiKey, giveBack, setBudgetHeaders, withinLimit } from "./credentials.ts";
+import { apiKey, type Caller, giveBack, setBudgetHeaders, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
-import type { AppEnv } from "./env.ts";
+import type { AnswerHeaders, AppContext, AppEnv, WebServer } from "./env.ts";
 import { callHeaders, headerText, newRequestId } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
@@ -51,26 +51,53 @@ export type CallHandler = (request: Request, env: AppEnv["Bindings"]) => Promise
 /** The handler of one endpoint. It sets its headers itself: middleware would cost as much as the rest of a short call. */
 export function inference(endpoint: EndpointRow, parts: AppParts): CallHandler {
   return async (request, env) => {
-    const { server, port } = env;
-    const context = () => new Context<AppEnv>(request, { env });
-    const requestId = newRequestId();
-    const headers = callHeaders(requestId, endpoint.errorFormat, request.headers);
-    const startedMs = parts.clock.monotonic();
+    const received = new ReceivedRequest(request, env, endpoint, parts);
     try {
-      const address = () => parts.origin(context()).address;
-      const received = { request, server, port, requestId, headers, startedMs, address };
       return await answer(received, endpoint, parts);
     } catch (error) {
-      const { path, errorFormat: format } = endpoint;
-      const asked = { method: request.method, path };
-      return renderError(
-        error,
-        asked,
-        { format, requestId, publicUrl: parts.config.publicUrl, headers },
-        requestLog(parts, context()),
-      );
+      return received.refusal(error);
     }
   };
+}
+
+/** A class, because closures would cost each call memory. */
+class ReceivedRequest implements InferenceRequest {
+  readonly server: WebServer;
+  readonly port: number;
+  readonly requestId = newRequestId();
+  readonly headers: AnswerHeaders;
+  readonly startedMs: number;
+
+  constructor(
+    readonly request: Request,
+    private readonly env: AppEnv["Bindings"],
+    private readonly endpoint: EndpointRow,
+    private readonly parts: AppParts,
+  ) {
+    this.server = env.server;
+    this.port = env.port;
+    this.headers = callHeaders(this.requestId, endpoint.errorFormat, request.headers);
+    this.startedMs = parts.clock.monotonic();
+  }
+
+  address(): string {
+    return this.parts.origin(this.#context()).address;
+  }
+
+  /** The answer to a request that cannot be taken. */
+  refusal(error: unknown): Response {
+    const { request, requestId, headers, parts, endpoint: { path, errorFormat: format } } = this;
+    return renderError(
+      error,
+      { method: request.method, path },
+      { format, requestId, publicUrl: parts.config.publicUrl, headers },
+      requestLog(parts, this.#context()),
+    );
+  }
+
+  #context(): AppContext {
+    return new Context<AppEnv>(this.request, { env: this.env });
+  }
 }
 
 function answer(
@@ -78,11 +105,19 @@ function answer(
   endpoint: EndpointRow,
   parts: AppParts,
 ): Promise<Response> {
-  const { request, address } = received;
-  const found = apiKey(request.headers, parts, address);
+  const found = apiKey(received.request.headers, parts, received);
   return found instanceof Promise
-    ? found.then((key) => answerKeyHolder(key, received, endpoint, parts))
+    ? answerWhenFound(found, received, endpoint, parts)
     : answerKeyHolder(found, received, endpoint, parts);
+}
+
+async function answerWhenFound(
+  key: Promise<Key>,
+  received: InferenceRequest,
+  endpoint: EndpointRow,
+  parts: AppParts,
+): Promise<Response> {
+  return await answerKeyHolder(await key, received, endpoint, parts);
 }
 
 function answerKeyHolder(
@@ -105,7 +140,7 @@ async function takeCall(
   parts: AppParts,
   first: FirstRequest | null,
 ): Promise<Response> {
-  const { request, headers, address } = received;
+  const { request, headers } = received;
   const { config, keyring, limiter, settings } = parts;
   const { revocationCount } = keyring;
   const counted = withinLimit(
@@ -131,7 +166,7 @@ async function takeCall(
     if (admission !== null) setBudgetHeaders(headers, admission);
     // A body may take minutes to arrive. Meanwhile its key may have been revoked or the gateway stopped,
     // which ends only what is a call already.
-    if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, parts, address);
+    if (keyring.revocationCount !== revocationCount) await apiKey(request.headers, parts, received);
     if (parts.isDraining()) throw shuttingDown();
     const running = { call, received, endpoint, held, key, admission };
     if (first === null && terms === null) return await run(running, parts);
@@ -139,7 +174,7 @@ async function takeCall(
   } catch (error) {
     admission?.close(null);
     held.release();
-    forgive(error, key, address, parts);
+    forgive(error, key, received, parts);
     throw error;
   }
 }
@@ -149,7 +184,7 @@ function run(
   { call, received, endpoint, held, key, admission }: TakenCall,
   parts: AppParts,
 ): Promise<Response> {
-  const { request, headers, address } = received;
+  const { request, headers } = received;
   const { config, clock, relay } = parts;
   const memory = new HeldByCall(held, parts.answerBudget, key.accountId);
   const connection = connectionOf(received, parts);
@@ -159,7 +194,7 @@ function run(
     admission?.close(entry);
     cancelTimeout();
     held.release();
-    forgive(writer.failure, key, address, parts);
+    forgive(writer.failure, key, received, parts);
   });
   return writer.response;
 }
@@ -218,7 +253,7 @@ function runShared(
     held.release();
     answer.entry = entry;
     sharedAnswers.ended(answer);
-    forgive(answer.failure, key, received.address, parts);
+    forgive(answer.failure, key, received, parts);
   });
   return response;
 }
@@ -252,11 +287,11 @@ function demandOf(
 function forgive(
   error: unknown,
   key: Key,
-  address: () => string,
+  caller: Caller,
   { refusals, limiter, settings, log }: AppParts,
 ): void {
   if (!(error instanceof ColinkError) || error.kind.status !== 404) return;
-  refusals.count(address()).then((isWithin) => {
+  refusals.count(caller.address()).then((isWithin) => {
     if (isWithin) giveBack(key, limiter, settings.values.defaultRpm);
   }).catch((cause) => log.warn({ cause: String(cause) }, "cannot give a call back"));
 }

@@ -35,7 +35,9 @@ export function listModels(parts: AppParts) {
   const { startedAt } = parts;
   const lists = new WholeLists(parts);
   return async (c: AppContext): Promise<Response> => {
-    const given = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
+    const given = await apiKey(c.req.raw.headers, parts, {
+      address: () => parts.origin(c).address,
+    });
     const key = parts.groups.bounded(given);
     const isAnthropic = isAnthropicSdk(c.req.raw.headers);
     const viewer = viewerOf(key, c.req.raw.headers, parts);
@@ -121,7 +123,9 @@ class WholeList {
 export function oneModel(parts: AppParts) {
   const { names, startedAt } = parts;
   return async (c: AppContext): Promise<Response> => {
-    const given = await apiKey(c.req.raw.headers, parts, () => parts.origin(c).address);
+    const given = await apiKey(c.req.raw.headers, parts, {
+      address: () => parts.origin(c).address,
+    });
     const key = parts.groups.bounded(given);
     const { pathname } = new URL(c.req.url);
     const id = decoded(pathname.slice(pathname.indexOf(PREFIX) + PREFIX.length));

@@ -189,7 +189,7 @@ export function storedResponse(verb: ResponseVerb, parts: AppParts) {
     const startedMs = parts.clock.monotonic();
     try {
       const address = () => parts.origin(c).address;
-      const key = await apiKey(request.headers, parts, address);
+      const key = await apiKey(request.headers, parts, { address });
       const { limiter, settings, sharedAnswers } = parts;
       await withinLimit(key, limiter, settings.values.defaultRpm, headers, REPLAY_ALLOWANCE);
       const name = {

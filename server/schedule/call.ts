@@ -106,12 +106,17 @@ export function stopError(code: StopCode): ColinkError {
   return new ColinkError(code, stopMessages[code], details);
 }
 
+/** What is to end with a call. An object, because a closure for each attempt would cost more. */
+export interface StopListener {
+  callStopped(reason: ColinkError): void;
+}
+
 /** A call keeps its stop listeners itself, because an AbortSignal would cost as much as queueing the call. */
 export class Call {
   #request: CallRequest;
   #promptBytes: number | null = null;
   #stopped: ColinkError | null = null;
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners: StopListener[] = [];
 
   constructor(
     request: CallRequest,
@@ -148,7 +153,7 @@ export class Call {
   stop(code: StopCode): void {
     if (this.#stopped !== null) return;
     this.#stopped = stopError(code);
-    for (const listener of this.#listeners.splice(0)) listener();
+    for (const listener of this.#listeners.splice(0)) listener.callStopped(this.#stopped);
   }
 
   /** Why the call was stopped; null: it was not. */
@@ -156,12 +161,14 @@ export class Call {
     return this.#stopped;
   }
 
-  /** Calls `listener` once when the call is stopped; not if it already was. Returns how to unsubscribe. */
-  onStop(listener: () => void): () => void {
+  /** Calls `listener` once when the call is stopped; not if it already was. */
+  onStop(listener: StopListener): void {
     this.#listeners.push(listener);
-    return () => {
-      const index = this.#listeners.indexOf(listener);
-      if (index >= 0) this.#listeners.splice(index, 1);
-    };
+  }
+
+  /** Harmless for a listener that was called. */
+  offStop(listener: StopListener): void {
+    const index = this.#listeners.indexOf(listener);
+    if (index >= 0) this.#listeners.splice(index, 1);
   }
 }

@@ -103,7 +103,7 @@ export class WaitQueues<T> {
     const leave = () => {
       queue.remove(waiter);
       cancelTimeout();
-      unsubscribe();
+      call.offStop(listener);
       this.#left(queue, waiter);
     };
     const waiter: Waiter<T> = {
@@ -127,7 +127,8 @@ export class WaitQueues<T> {
       reject(entry.timeoutError());
     };
     const cancelTimeout = this.clock.after(entry.maxWaitMs, onTimeout);
-    const unsubscribe = call.onStop(() => waiter.reject(call.stopped));
+    const listener = { callStopped: (reason: Error) => waiter.reject(reason) };
+    call.onStop(listener);
     queue.add(waiter, entry.isReturning);
     this.onChange(call.request);
     return { queue, waiter, granted: promise };

@@ -531,7 +531,6 @@ export class Auto implements Policy {
     chars: number,
   ): void {
     if (!plan.isExpected || !plan.isMeasured) return;
-    const off = (was: number, real: number) => Math.abs(was - real) / Math.max(1, real);
     if (firstTokenMs !== null) {
       speed.firstError = median(speed.firstError, off(plan.firstMs, firstTokenMs));
     }
@@ -762,4 +761,9 @@ function stepOf(ms: number): number {
 function median(before: number | null, newest: number): number {
   if (before === null || before === 0) return newest;
   return newest > before ? before * 1.05 : before / 1.05;
+}
+
+/** How far an expectation was off, as a part of the real time. */
+function off(was: number, real: number): number {
+  return Math.abs(was - real) / Math.max(1, real);
 }
