@@ -129,9 +129,9 @@ node. Each is tried on three model servers: one with chat completions only (\`ch
 responses only (\`responses\`), and Anthropic's API (\`claude\`). The model plays a script. It answers,
 it calls the program's own tools until a file is changed (aider's edits are text), or it goes on
 until Ctrl-C, which must end the model server's work within 10 s. A wrong key, a wrong model and an
-exhausted limit must be reported, and not be repeated for ever; a limit may also be waited for. A
-dash: the program has no such mode. Where a trial succeeds on some model servers only, the table
-names those. \`bun run compatibility --clients\` installs the programs and writes the table anew.`;
+exhausted limit must be reported, and not be repeated indefinitely; a limit may also be waited for.
+A dash: the program has no such mode. Where a trial succeeds on some model servers only, the table
+names those. \`bun run compatibility --clients\` installs the programs and writes the table again.`;
 
 function clientTable(
   clients: readonly string[],

@@ -137,11 +137,13 @@ function isOther(status: number, code: string | null): boolean {
 
 /** What the tokens of a call that ended well must be. */
 function tokenRules(
-  { planned: { script, stream } }: Witnessed,
+  { planned: { script, stream }, seen }: Witnessed,
   row: LedgerRow,
 ): [boolean, string][] {
   if (script.is !== "answer") return [[true, "ok, but no server answers it"]];
   const usage = usageOf(script);
+  // Of a whole answer whose caller has left, what it cost is estimated.
+  if (usage === undefined && seen.ending === "left" && row.estimated === 1) return [];
   const isGuess = usage === undefined && stream;
   const completion = usage || isGuess ? script.pieces : null;
   return [
