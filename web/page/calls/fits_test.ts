@@ -1,33 +1,9 @@
 import { expect, test } from "bun:test";
-import type { CallFilter, CallView } from "../../../api/mod.ts";
+import type { CallFilter } from "../../../api/mod.ts";
+import { aCall } from "../../testing/call.ts";
 import { fits } from "./fits.ts";
 
-const call: CallView = {
-  id: "req-1",
-  side: "made",
-  started_at: 1_000,
-  endpoint: "/v1/chat/completions",
-  alias: null,
-  model: "llama",
-  stream: true,
-  outcome: "node_lost",
-  status: 502,
-  cause: "node_lost",
-  key_id: "k1",
-  key_name: "laptop",
-  node: "n1",
-  node_name: "studio",
-  route: "any",
-  prompt_tokens: null,
-  completion_tokens: null,
-  estimated: false,
-  delivered_bytes: 0,
-  queued_ms: 0,
-  first_byte_ms: null,
-  duration_ms: 10,
-  attempts: [],
-  replays: null,
-};
+const call = aCall();
 
 test("a call that has just ended is listed when it matches every part of the filter", () => {
   const good: CallFilter[] = [{}, { model: "llama", key: "k1" }, { outcome: "failed" }, {
