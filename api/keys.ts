@@ -24,7 +24,7 @@ export const KeyView = z.object({
   kind: TokenKind,
   hint: z.string().describe("The token's beginning and end, to recognise it: `sk-colink-Ab…9xYz`."),
   is_default: z.boolean().describe(
-    "Whether it is the account's default token of that kind, which stays copyable (`GET /api/user/me`) and can be rotated, and revoked only where it was replaced.",
+    "Whether it is the account's default token of that kind, which stays copyable (`GET /api/user/me`) and can be rotated, not revoked. The one that it replaced is an ordinary key until it ends.",
   ),
   state: z.enum(["active", "replaced"])
     .describe("`replaced`: still valid, until `expires_at`. Keys that have ended are not listed."),

@@ -59,10 +59,10 @@ export class Keys {
     return this.#view(row);
   }
 
-  /** The key stops working here at once, and on other gateways within seconds. Throws `not_found`, or `invalid_request` for a default key that was not replaced. */
+  /** The key stops working here at once, and on other gateways within seconds. Throws `not_found`, or `invalid_request` for a default key, which is none any more once it was replaced. */
   async revoke(accountId: string, keyId: string): Promise<KeyView> {
     const row = await this.#find(accountId, keyId, "revoke");
-    if (row.isDefault && row.replacedBy === null) {
+    if (row.isDefault) {
       throw new ColinkError(
         "invalid_request",
         "Cannot revoke the account's own token: replace it instead, which ends the old one",

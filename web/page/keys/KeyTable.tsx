@@ -49,7 +49,7 @@ export function KeyTable({ keys, tokens, uses, onTool }: Props) {
         <Row
           key={key.id}
           entry={key}
-          token={key.is_default && key.state === "active" ? tokens[key.kind] : ""}
+          token={key.is_default ? tokens[key.kind] : ""}
           use={uses?.find(({ of, id }) => of === "key" && id === key.id) ?? null}
           onTool={onTool}
         />
@@ -157,7 +157,7 @@ function Actions({ entry, isCopyable, onTool }: ActionsProps) {
     edit: isActive,
     rotate: isActive,
     // The account always has its own two.
-    revoke: !(entry.is_default && isActive),
+    revoke: !entry.is_default,
   };
   return (
     <div class={buttonStyle.actionsEnd}>

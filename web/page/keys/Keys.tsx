@@ -86,9 +86,5 @@ function KeyRing({ user }: { user: UserView }) {
 
 /** The account's own two, then the others, as they were listed. */
 function ownFirst(keys: readonly KeyView[]): readonly KeyView[] {
-  return [...keys.filter(isOwn), ...keys.filter((key) => !isOwn(key))];
-}
-
-function isOwn({ is_default, state }: KeyView): boolean {
-  return is_default && state === "active";
+  return keys.toSorted((a, b) => Number(b.is_default) - Number(a.is_default));
 }
