@@ -1,6 +1,6 @@
 /** Registration and sign-in, in English. */
 
-import { number } from "./words.ts";
+import { count } from "./words.ts";
 
 export const account = {
   registerTitle: "Create an account",
@@ -31,7 +31,7 @@ export const account = {
     emailWrong: "This does not look like an e-mail address.",
     passwordMissing: "Enter your password.",
     passwordShort: "Too short: it needs at least 8 characters.",
-    passwordLong: (bytes: number) => `Too long: ${number.format(bytes)} bytes; the limit is 72.`,
+    passwordLong: (bytes: number) => `Too long: ${count(bytes, "byte", "bytes")}; the limit is 72.`,
     inviteMissing: "Enter the invite code you were given.",
   },
 } as const;

@@ -1,6 +1,6 @@
 /** The calls page, in English. */
 
-import { number } from "./words.ts";
+import { count, counted, number } from "./words.ts";
 
 export const calls = {
   title: "Calls",
@@ -25,7 +25,7 @@ export const calls = {
   pick: (what: string) => `${what}: any`,
   narrowings: { model: "Model", key: "Key", node: "Node", status: "Status", endpoint: "Endpoint" },
   only: (what: string, value: string) => `${what}: only ${value}`,
-  attempts: (n: number) => `${number.format(n)} attempts`,
+  attempts: (n: number) => count(n, "attempt", "attempts"),
   tokens: (prompt: number, completion: number) =>
     `${number.format(prompt)} → ${number.format(completion)}`,
   streamed: "streamed",
@@ -47,10 +47,10 @@ export const calls = {
   },
   replays: (n: number) => n === 1 ? "once" : `${number.format(n)} times`,
   replay: (at: string, afterEvent: string | null, wasEnded: boolean) =>
-    `after ${at}, ${afterEvent === null ? "from the beginning" : `from event ${afterEvent} on`}${
-      wasEnded ? ", of the kept answer" : ""
-    }`,
-  bytes: (bytes: string) => `${bytes} bytes`,
+    `after ${at}, ${
+      afterEvent === null ? "from the beginning" : `from what follows event ${afterEvent}`
+    }${wasEnded ? ", of the kept answer" : ""}`,
+  bytes: (bytes: string) => counted(bytes, "byte", "bytes"),
   estimated: "estimated by the gateway (the model server reported no usage)",
   waterfall: "Attempts",
   noAttempt: "No node was tried.",

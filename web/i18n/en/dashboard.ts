@@ -1,6 +1,6 @@
 /** The dashboard, in English. */
 
-import { number } from "./words.ts";
+import { counted, number } from "./words.ts";
 
 export const dashboard = {
   title: "Dashboard",
@@ -44,7 +44,7 @@ export const dashboard = {
     speed: (perSecond: number) => `${number.format(perSecond)} tokens/s`,
     tokens: (prompt: number, completion: number) =>
       `${number.format(prompt)} in, ${number.format(completion)} out`,
-    tokensShort: (tokens: string) => `${tokens} tokens`,
+    tokensShort: (tokens: string) => counted(tokens, "token", "tokens"),
     share: (share: string) => `${share} of calls`,
     failed: (share: string) => `${share} failed`,
     p50: (time: string) => `p50 ${time}`,

@@ -1,5 +1,7 @@
 /** The keys page, in English. */
 
+import { counted } from "./words.ts";
+
 export const keys = {
   title: "Keys",
   lead: "One for each program, so that each can be limited and replaced separately.",
@@ -32,7 +34,7 @@ export const keys = {
       "Put it into the node’s config.yaml as client_token. Add node on the Nodes page does it for you.",
   },
   noLimit: "no limit",
-  perMinute: (calls: string) => `${calls} calls per minute`,
+  perMinute: (calls: string) => `${counted(calls, "call", "calls")} per minute`,
   noEnd: "never expires",
   nameHint: "What uses it: laptop, CI, notebook.",
   rpm: "Calls per minute",

@@ -1,11 +1,9 @@
 /** The page of one node, in English. */
 
-import { count, number } from "./words.ts";
+import { count, counted } from "./words.ts";
 
 export const node = {
   stateTitle: "State",
-  earning: (share: number, max: number) =>
-    `Takes ${share} of ${max} calls at a time until it has earned more by its answers; more only while no other node is free.`,
   facts: {
     connected: "Connected",
     lastSeen: "Last seen",
@@ -85,15 +83,14 @@ export const node = {
     hours: (hours: string) => `${hours} h`,
     closedFor: (hours: string, why: string) => `${hours}: ${why}`,
     kwh: (kwh: string) => `${kwh} kWh`,
-    served: (calls: string, tokens: string) => `${calls} calls, ${tokens} tokens`,
+    served: (calls: string, tokens: string) =>
+      `${counted(calls, "call", "calls")}, ${counted(tokens, "token", "tokens")}`,
     refused: (calls: number) => `${count(calls, "call", "calls")} refused`,
   },
   timelineTitle: "Events",
   nothingHappened: "Nothing yet.",
   offer: (models: number, atOnce: number) =>
-    `${number.format(models)} ${models === 1 ? "model" : "models"}, up to ${
-      number.format(atOnce)
-    } calls at once`,
+    `${count(models, "model", "models")}, up to ${count(atOnce, "call", "calls")} at once`,
   earlier: (n: number) => `${count(n, "earlier event", "earlier events")}`,
   events: {
     connected: "Connected",

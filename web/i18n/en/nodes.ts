@@ -26,6 +26,8 @@ export const nodes = {
     load: "Load",
     version: "Version, machine",
   },
+  /** Of a column that is sorted against its usual direction. */
+  reversed: "in reverse order",
   inFlight: (active: number, max: number) =>
     `${number.format(active)} of ${count(max, "slot", "slots")} in use`,
   lastDay: "By calls of the last 24 hours",

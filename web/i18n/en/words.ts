@@ -4,7 +4,12 @@ export const number = new Intl.NumberFormat("en");
 
 /** "1 node", "1,000 nodes" */
 export function count(n: number, one: string, many: string): string {
-  return `${number.format(n)} ${n === 1 ? one : many}`;
+  return counted(number.format(n), one, many);
+}
+
+/** As `count`, of a number that is written already: "1.2k nodes" */
+export function counted(written: string, one: string, many: string): string {
+  return `${written} ${written === "1" ? one : many}`;
 }
 
 /** A duration in the largest fitting unit. */

@@ -91,11 +91,12 @@ export const admin: Messages["admin"] = {
   tlsUntil: (when) => `证书有效期至 ${when}`,
   tlsTrouble: (why) => `证书不可用：${why}`,
   backup: "最近备份",
-  noBackup: "还没有；可运行：server backup",
+  noBackup: "还没有；可运行：colink-server backup",
   postgresBackup: "网关没有做过；PostgreSQL 有自己的备份工具",
   gatewayVersions: "网关",
   nodeVersions: "节点",
   unknownVersion: "版本未知",
+  between: "，",
   versionCount: (version, n) => `${number.format(n)} × ${version}`,
   registration: "注册",
   registrationText: {

@@ -42,8 +42,8 @@ export const calls: Messages["calls"] = {
   routes: { own: "调用方自己的节点", group: "指名与调用方共享的节点", any: "对所有人开放的节点" },
   replays: (n) => `${number.format(n)} 次`,
   replay: (at, afterEvent, wasEnded) =>
-    `${at}后${wasEnded ? "从保存的回答中" : ""}${
-      afterEvent === null ? "从头取回" : `从第 ${afterEvent} 个事件之后继续`
+    `${at}后${afterEvent === null ? "从头" : `从第 ${afterEvent} 个事件之后`}取回${
+      wasEnded ? "（保存的回答）" : ""
     }`,
   bytes: (bytes) => `${bytes} 字节`,
   estimated: "网关估算值（模型服务未返回用量）",

@@ -8,7 +8,7 @@ export const keys: Messages["keys"] = {
   create: "创建密钥",
   columns: {
     name: "名称",
-    mayUse: "可使用",
+    mayUse: "可用范围",
     lastUsed: "最近使用",
     expires: "过期时间",
   },

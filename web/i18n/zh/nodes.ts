@@ -26,6 +26,7 @@ export const nodes: Messages["nodes"] = {
     load: "负载",
     version: "版本与机器",
   },
+  reversed: "倒序",
   inFlight: (active, max) => `并发占用 ${number.format(active)} / ${number.format(max)}`,
   lastDay: "根据最近 24 小时的调用",
   perSecond: (tokens) => `${tokens} Token/秒`,
