@@ -5,6 +5,8 @@ import type { Adapter } from "./adapter/adapter.ts";
 import type { ModelConfig, NodeConfig } from "./config/config.ts";
 import { createNode, type Node, type NodeOptions } from "./node.ts";
 import { BUSY_LOOK_MS } from "../protocol/mod.ts";
+import { FakeMachine } from "./policy/testing/fake_machine.ts";
+import { FakeWorld } from "./testing/fake_world.ts";
 import { StubGateway } from "./testing/stub_gateway.ts";
 import { endlessStream, eventStream, sse, StubUpstream } from "./testing/stub_upstream.ts";
 import { realWorld, silentLog } from "./world.ts";
@@ -431,3 +433,45 @@ test("a node that has more models than it may offer says so", () => {
   createNode(config, { adapters: { m: adapter }, log: { ...silentLog, warn } });
   expect(warned).toHaveLength(1);
 });
+
+test("a node stops describing its machine when its configuration says so, and starts again", async () => {
+  const world = new FakeWorld();
+  const config: NodeConfig = {
+    client_token: "client-secret-1",
+    server_url: "ws://gateway.example/ws",
+    max_parallel: 2,
+    providers: [{ type: "openai", api_key: "sk-provider", base_url: unused, models }],
+  };
+  const node = createNode(config, { ...partsOf(world), machine: new FakeMachine() });
+  node.start();
+  cleanups.push(() => node.stop({ graceMs: 0 }));
+  await world.pass(0);
+  const socket = world.sockets[0]!.openV2();
+  await world.pass(0);
+  /** The last description that the gateway got. */
+  const described = () =>
+    socket.data.flatMap((data) =>
+      "machine" in (data as object) ? [(data as Described).machine] : []
+    )
+      .at(-1);
+  expect(described()).toMatchObject({
+    os: "Ubuntu 24.04.1 LTS",
+    gpus: [{ name: "NVIDIA GeForce RTX 4090", memory_bytes: 24 * 2 ** 30 }],
+    policy: {},
+  });
+  await node.reload({ ...config, report_machine: false });
+  await world.pass(0);
+  expect(described()).toEqual({});
+  await node.reload(config);
+  await world.pass(0);
+  expect(described()).toMatchObject({ os: "Ubuntu 24.04.1 LTS" });
+});
+
+interface Described {
+  machine?: object;
+}
+
+/** A world as a node's options take it. */
+function partsOf({ nowMs, todayMs, random, fetch, soon, connect, after, log }: FakeWorld) {
+  return { nowMs, todayMs, random, fetch, soon, connect, after, log };
+}

@@ -9,6 +9,7 @@ import type uPlot from "uplot";
 import { formatShortDay, formatTime, locale } from "../state/locale.ts";
 import { isDark } from "../state/theme.ts";
 import { zone } from "../state/zone.ts";
+import { valueRange, wholeSteps } from "./value_axis.ts";
 import * as style from "./Chart.module.css";
 
 export interface ChartLine {
@@ -147,10 +148,7 @@ function options(
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     legend: { show: false },
     hooks: { setCursor: [({ cursor: { idx } }) => onPoint(idx ?? null)] },
-    // A single call fills the chart: there is no fraction of one to be shown.
-    scales: {
-      y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, isCount ? 1 : 1e-9)] },
-    },
+    scales: { y: { range: (_plot, _min, max) => valueRange(max, isCount) } },
     axes: [
       {
         stroke: ink,
@@ -190,10 +188,6 @@ function options(
     ],
   };
 }
-
-/** Distances of the labels of an axis that counts: no fractions. */
-const wholeSteps = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power))
-  .flat();
 
 const MINUTE_S = 60;
 const HOUR_S = 60 * MINUTE_S;

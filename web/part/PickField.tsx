@@ -2,7 +2,7 @@
 
 import { useId } from "preact/hooks";
 import * as formStyle from "./form.module.css";
-import { distinct, onlyMatch, type Option } from "./pick.ts";
+import { distinct, isChosen, onlyMatch, type Option } from "./pick.ts";
 
 interface Props {
   label: string;
@@ -33,10 +33,8 @@ export function PickField({ label, options, onPick, onOpen }: Props) {
         autocomplete="off"
         spellcheck={false}
         onFocus={onOpen}
-        // One that was chosen from the list is there at once; what is typed counts from Enter on.
         onInput={(event) => {
-          const isChosen = (event as InputEvent).inputType !== "insertText";
-          if (isChosen) pick(event.currentTarget, false);
+          if (isChosen((event as InputEvent).inputType)) pick(event.currentTarget, false);
         }}
         onChange={(event) => pick(event.currentTarget, true)}
       />

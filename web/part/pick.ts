@@ -15,6 +15,14 @@ export function distinct(options: readonly Option[]): Option[] {
   }));
 }
 
+/**
+ * Whether an input event put a name from the list into the field, which picks it at once: what is
+ * typed, composed or deleted may become another name, and counts from Enter on.
+ */
+export function isChosen(inputType: string | undefined): boolean {
+  return !/^(insert(Composition)?Text|delete)/.test(inputType ?? "");
+}
+
 /** The one whose name has the text; undefined: none, or more than one. */
 export function onlyMatch(options: readonly Option[], text: string): Option | undefined {
   if (text === "") return undefined;

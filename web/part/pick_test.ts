@@ -1,6 +1,6 @@
 /// <reference types="bun" />
 import { expect, test } from "bun:test";
-import { distinct, onlyMatch } from "./pick.ts";
+import { distinct, isChosen, onlyMatch } from "./pick.ts";
 
 const options = [
   { id: "node-aaaa1111", name: "studio" },
@@ -19,4 +19,11 @@ test("a part of a name finds its option where no other has it", () => {
   expect(onlyMatch(named, "ATT")?.id).toBe("node-cccc3333");
   expect(onlyMatch(named, "studio")).toBeUndefined();
   expect(onlyMatch(named, "")).toBeUndefined();
+});
+
+test("a name that is typed, composed or left by deleting is not picked before Enter", () => {
+  const typed = ["insertText", "insertCompositionText", "deleteContentBackward"];
+  expect(typed.filter((type) => isChosen(type))).toEqual([]);
+  // Browsers say differently that a name was chosen from the list, or say nothing.
+  expect([undefined, "", "insertReplacementText", "insertFromPaste"].every(isChosen)).toBe(true);
 });

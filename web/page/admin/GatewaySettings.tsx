@@ -32,12 +32,13 @@ export function GatewaySettings() {
   const { live } = useChanging("settings", api.settings);
   const changing = useSubmit();
   const { data, error } = live.value;
-  const change = (what: SettingsChange) =>
+  const change: OnChange = (what, onDone) =>
     void changing.run(async () => {
       const changed = await api.changeSettings(what);
       instanceName.value = changed.name.value;
       const { data } = live.peek();
       if (data) live.value = { data: { ...data, ...changed }, atMs: Date.now(), error: null };
+      onDone?.();
     });
   if (!data) return error ? <Failure error={error} /> : <Bones count={3} />;
   return (
@@ -55,21 +56,21 @@ export function GatewaySettings() {
   );
 }
 
-type OnChange = (change: SettingsChange) => void;
+/** `onDone`: called once the gateway has changed it; what was typed stays until then. */
+type OnChange = (change: SettingsChange, onDone?: () => void) => void;
 
 interface InstanceNameProps {
   setting: Setting<string>;
   onChange: OnChange;
 }
 
-function InstanceName({ setting, onChange }: InstanceNameProps) {
+export function InstanceName({ setting, onChange }: InstanceNameProps) {
   const t = messages.value.admin;
   const text = useSignal<string | null>(null);
   const save = (event: Event) => {
     event.preventDefault();
     const name = text.value?.trim();
-    if (name !== undefined) onChange({ name: name || null });
-    text.value = null;
+    if (name !== undefined) onChange({ name: name || null }, () => text.value = null);
   };
   return (
     <Row title={t.instanceName} text={t.instanceNameText}>
@@ -96,7 +97,7 @@ function State(
   const t = messages.value.admin;
   const versions = (counts: GatewayState["nodes"]) =>
     counts.map(({ version, count }) => t.versionCount(version ?? t.unknownVersion, count))
-      .join(", ") || "–";
+      .join(t.between) || "–";
   const rows: [string, string][] = [
     [t.publicUrl, public_url ?? t.noPublicUrl],
     [t.tls, tlsText(tls)],
@@ -162,8 +163,7 @@ function DefaultRpm({ settings, onChange }: { settings: SettingsView; onChange: 
   const isGood = /^\d+$/.test(typed);
   const save = (event: Event) => {
     event.preventDefault();
-    if (isGood) onChange({ default_rpm: Number(typed) });
-    text.value = null;
+    if (isGood) onChange({ default_rpm: Number(typed) }, () => text.value = null);
   };
   return (
     <Row

@@ -19,7 +19,7 @@ export function MeasureTable({ measured }: { measured: readonly NodeMeasure[] })
         const decode = one.decode.map(({ running, tokens_per_second: rate }) =>
           t.atOnce(formatRate(rate), formatNumber(running))
         );
-        const texts = [
+        const cells = [
           one.prefill_chars_per_second === null
             ? null
             : t.chars(formatRate(one.prefill_chars_per_second)),
@@ -34,7 +34,7 @@ export function MeasureTable({ measured }: { measured: readonly NodeMeasure[] })
             <th scope="row">
               <code>{one.model}</code> <span class="hint">{one.endpoint}</span>
             </th>
-            {texts.map((text, i) => (
+            {cells.map((text, i) => (
               <td key={i} class={tableStyle.number} data-label={names[i]}>
                 <div>{text ?? "–"}</div>
               </td>

@@ -39,11 +39,12 @@ const LentTable = late(() => import("./LentTable.tsx").then(({ LentTable }) => L
 const REFRESH_MS = 10_000;
 
 export function NodeDetail() {
-  return <Guarded>{() => <LoadedNode />}</Guarded>;
+  const { params: { id = "" } } = useRoute();
+  // The router keeps the page from one node to another, whose data and open dialogs are not this one's.
+  return <Guarded>{() => <LoadedNode key={id} id={id} />}</Guarded>;
 }
 
-function LoadedNode() {
-  const { params: { id = "" } } = useRoute();
+function LoadedNode({ id }: { id: string }) {
   const changes = useSignal(0);
   const live = useLive((signal) => api.node(id, signal), REFRESH_MS, [id, changes.value]);
   const changed = (what: { id: string }) => what.id === id && changes.value++;
@@ -87,9 +88,6 @@ function Node({ id, detail, onChange }: NodeProps) {
               value={live.active_tasks}
               max={live.max_parallel}
             />
-          )}
-          {live && live.share !== null && live.share < live.max_parallel && (
-            <p class="hint">{t.earning(live.share, live.max_parallel)}</p>
           )}
           <NodeFacts detail={detail} />
         </section>

@@ -205,6 +205,7 @@ function Head({ order, onArrange }: HeadProps) {
             onClick={() => onArrange({ by, isReversed: isChosen && !order.isReversed })}
           >
             {t.heads[by]} {isChosen && <Icon name="down" />}
+            {direction === "reversed" && <span class="off-screen">{t.reversed}</span>}
           </button>
         );
       })}
