@@ -122,11 +122,13 @@ export const GatewayState = z.object({
     .describe("COLINK_PUBLIC_URL; null: programs use the address that they know."),
   tls: orNull(z.object({
     valid_until: z.number().nullable().describe("Null: there is no certificate yet."),
-    trouble: z.string().nullable(),
+    trouble: z.string().nullable()
+      .describe("Why there is no valid certificate, or no newer one; null: nothing is wrong."),
   })).describe("Null: the gateway speaks plain HTTP, perhaps behind a proxy that speaks TLS."),
   backup: z.object({
     last_at: z.number().nullable().describe("Null: none is known."),
-    database: z.enum(["sqlite", "postgres"]),
+    database: z.enum(["sqlite", "postgres"])
+      .describe("Of PostgreSQL the gateway knows no backups that other tools make."),
   }),
   gateways: z.array(VersionCount).describe("Gateways that live, by version, this one's first."),
   nodes: z.array(VersionCount)
@@ -166,7 +168,7 @@ export const AdminNodeView = z.object({
   owner_email: z.string(),
   connected: z.boolean(),
   models: z.array(z.string()),
-  agent: z.string().nullable(),
+  agent: z.string().nullable().describe("Its program and version; null: not said."),
   machine: orNull(NodeMachine).describe("Null where the node reports nothing."),
   first_seen_at: z.number(),
   last_seen_at: z.number(),

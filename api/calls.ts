@@ -31,7 +31,7 @@ export const AttemptView = z.object({
 export type AttemptView = z.infer<typeof AttemptView>;
 
 export const ReplaysView = z.object({
-  count: z.number(),
+  count: z.number().describe("All of them, also those that `last` has no room for."),
   last: z.array(z.object({
     at_ms: z.number().describe("After the call's arrival."),
     after_event: z.number().nullable()

@@ -37,7 +37,7 @@ export const NodeMachine = z.object({
   os: z.string().nullable().describe("The operating system and its version."),
   arch: z.string().nullable().describe("The processor's architecture, such as `x64`."),
   gpus: z.array(z.object({
-    name: z.string(),
+    name: z.string().describe("As its driver calls it."),
     memory_bytes: z.number().nullable()
       .describe("Its memory, or what it shares with the processor; null: not known."),
   })),
@@ -207,9 +207,10 @@ export const NodeModelSpeed = z.object({
 export type NodeModelSpeed = z.infer<typeof NodeModelSpeed>;
 
 export const NodeSpeed = z.object({
-  id: z.string(),
-  first_token_p50_ms: z.number().nullable(),
-  tokens_per_second: z.number().nullable(),
+  id: z.string().describe("The node's id."),
+  first_token_p50_ms: z.number().nullable().describe("Null: no answer was streamed."),
+  tokens_per_second: z.number().nullable()
+    .describe("Of one streamed answer; null: none has told its tokens."),
 }).meta({
   id: "NodeSpeed",
   description: "How fast a node was, by the calls of the last 24 hours.",

@@ -24,6 +24,7 @@ export function aNode(changes: Partial<NodeView> = {}): NodeView {
     machine: null,
     mine: false,
     share_with: null,
+    share: null,
     ...changes,
   };
 }

@@ -6,6 +6,8 @@ import { number } from "./words.ts";
 
 export const node: Filled<typeof english> = {
   stateTitle: "状态",
+  earning: (share, max) =>
+    `目前同时处理 ${max} 次调用中的 ${share} 次，成功的回答越多，次数越多；没有其他节点空闲时可超出。`,
   facts: {
     connected: "连接时间",
     lastSeen: "最后在线",

@@ -89,6 +89,9 @@ function Node({ id, detail, onChange }: NodeProps) {
               max={live.max_parallel}
             />
           )}
+          {live && live.share !== null && live.share < live.max_parallel && (
+            <p class="hint">{t.earning(live.share, live.max_parallel)}</p>
+          )}
           <NodeFacts detail={detail} />
         </section>
         {live && <Terms node={live} />}
