@@ -242,10 +242,11 @@ test(
     await page.goto("/");
     const { checks } = en.home;
     const step = (title: string) => page.locator("main ol li", { hasText: title });
-    await step(checks.online.title).getByText(en.home.done).waitFor();
+    const ticked = page.getByRole("list", { name: en.home.done, exact: true });
+    await ticked.getByText(checks.online.title).waitFor();
     await step(checks.called.title).getByText(en.home.toDo).waitFor();
     expect((await chat(gateway, account.apiToken, hello(MODEL))).status).toBe(200);
-    await step(checks.called.title).getByText(en.home.done).waitFor();
+    await ticked.getByText(checks.called.title).waitFor();
     await step(checks.provided.title).getByRole("link").click();
     await page.waitForURL("/nodes?add=1");
     await page.goBack();
