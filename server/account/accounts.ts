@@ -187,24 +187,18 @@ export class Accounts {
     { accountId, sessionId }: Visitor,
     { current, next, address }: { current: string; next: string; address: string },
   ): Promise<void> {
-    const order = { network: networkOf(address) };
-    this.#passwords.expectRoom(order);
-    const account = await this.#existing(accountId);
-    const clear = await this.#countTry(`${account.email}\0${order.network}`);
-    const refused = () =>
-      new ColinkError(
-        "invalid_credentials",
-        "Cannot change the password: the current one is wrong; check it and try again",
-        { param: "current_password" },
-      );
-    if (!await this.#passwords.verify(current, account.passwordHash, order)) throw refused();
-    await clear();
-    const change = {
-      hash: await this.#passwords.hash(next, order, "new_password"),
-      replacing: account.passwordHash,
+    const verified = await this.#verified(accountId, current, address);
+    const isChanged = verified !== null && await this.#setPasswordHash(accountId, {
+      hash: await this.#passwords.hash(next, verified.order, "new_password"),
+      replacing: verified.passwordHash,
       exceptSession: sessionId,
-    };
-    if (!await this.#setPasswordHash(accountId, change)) throw refused();
+    });
+    if (isChanged) return;
+    throw new ColinkError(
+      "invalid_credentials",
+      "Cannot change the password: the current one is wrong; check it and try again",
+      { param: "current_password" },
+    );
   }
 
   /**
@@ -223,18 +217,23 @@ export class Accounts {
         { param: "password" },
       );
     }
+    if (await this.#verified(accountId, password, address) !== null) return;
+    throw new ColinkError(
+      "invalid_credentials",
+      "Cannot do this: the password is wrong; check it and try again",
+      { param: "password" },
+    );
+  }
+
+  /** Null: the password is wrong, which counts as a failed login. Throws `login_throttled`. */
+  async #verified(accountId: string, password: string, address: string) {
     const order = { network: networkOf(address) };
     this.#passwords.expectRoom(order);
-    const account = await this.#existing(accountId);
-    const clear = await this.#countTry(`${account.email}\0${order.network}`);
-    if (!await this.#passwords.verify(password, account.passwordHash, order)) {
-      throw new ColinkError(
-        "invalid_credentials",
-        "Cannot do this: the password is wrong; check it and try again",
-        { param: "password" },
-      );
-    }
+    const { email, passwordHash } = await this.#existing(accountId);
+    const clear = await this.#countTry(`${email}\0${order.network}`);
+    if (!await this.#passwords.verify(password, passwordHash, order)) return null;
     await clear();
+    return { passwordHash, order };
   }
 
   /**
