@@ -1,6 +1,9 @@
 /** What calls that do not stream cost those who took part. */
 
+import { chatBody } from "./chat.ts";
+import type { Gateway } from "./gateway.ts";
 import { type Cost, metered } from "./meter.ts";
+import type { Bench } from "./stage.ts";
 import { loadWithWrk, type WrkLoad, type WrkResult } from "./wrk.ts";
 
 export type WrkSample = Cost & WrkResult;
@@ -12,6 +15,24 @@ export async function wrkSample(
 ): Promise<WrkSample> {
   const { result, ...cost } = await metered(watched, () => loadWithWrk(load));
   return { ...cost, ...result };
+}
+
+/** Loads a gateway with calls of a model that do not stream; its process is watched as `gateway`. */
+export async function gatewaySample(
+  { size, folder }: Bench,
+  gateway: Gateway,
+  model: string,
+  connections: number,
+): Promise<WrkSample> {
+  const sample = await wrkSample({ gateway: gateway.process.pid }, {
+    target: gateway,
+    body: chatBody({ model, streaming: null }),
+    connections,
+    seconds: size.loadSeconds,
+    folder,
+  });
+  gateway.process.forgetLog();
+  return sample;
 }
 
 /** Microseconds of processor time a call, used by the process watched under `name`. */

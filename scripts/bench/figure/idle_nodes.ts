@@ -1,7 +1,6 @@
 /** What nodes cost that are merely connected: memory, and the choice among them. */
 
 import { join } from "node:path";
-import { chatBody } from "../chat.ts";
 import { Crowd } from "../crowd.ts";
 import { type Gateway, startGateway } from "../gateway.ts";
 import { settledKib } from "../memory.ts";
@@ -9,7 +8,7 @@ import { metered } from "../meter.ts";
 import { interleaved, over } from "../rounds.ts";
 import { atMost, type Row } from "../row.ts";
 import type { Bench, Stage } from "../stage.ts";
-import { cpuPerCall, wrkSample } from "../wrk_sample.ts";
+import { cpuPerCall, gatewaySample } from "../wrk_sample.ts";
 import type { StagedFigure } from "./figure.ts";
 
 /** Asked for, and served by one node. */
@@ -68,17 +67,8 @@ async function measureChoice(bench: Bench): Promise<Row[]> {
   for (const { crowd } of [calm, full]) await crowd.grow(ASKED_MODEL, 1);
   await calm.crowd.grow(CROWD_MODEL, CONNECTIONS);
   await full.crowd.grow(CROWD_MODEL, many);
-  const load = ({ gateway }: Surroundings, model: string) => async () => {
-    const sample = await wrkSample({ gateway: gateway.process.pid }, {
-      target: gateway,
-      body: chatBody({ model, streaming: null }),
-      connections: CONNECTIONS,
-      seconds: bench.size.loadSeconds,
-      folder: bench.folder,
-    });
-    gateway.process.forgetLog();
-    return sample;
-  };
+  const load = ({ gateway }: Surroundings, model: string) => () =>
+    gatewaySample(bench, gateway, model, CONNECTIONS);
   const measured = await interleaved({
     calmAsked: load(calm, ASKED_MODEL),
     fullAsked: load(full, ASKED_MODEL),

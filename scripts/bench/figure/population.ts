@@ -9,7 +9,7 @@ import { type Gateway, startGateway } from "../gateway.ts";
 import { interleaved, over } from "../rounds.ts";
 import { atMost, type Goal, type Row } from "../row.ts";
 import type { Bench, Stage } from "../stage.ts";
-import { cpuPerCall, wrkSample } from "../wrk_sample.ts";
+import { cpuPerCall, gatewaySample } from "../wrk_sample.ts";
 import type { Figure } from "./figure.ts";
 
 const ACCOUNTS = 1_000;
@@ -40,17 +40,8 @@ async function measure(bench: Bench): Promise<Row[]> {
   await populate(full.folder);
   // Groups and aliases are looked for every two seconds.
   await untilAnswered(full.gateway, ALIAS);
-  const load = ({ gateway }: { gateway: Gateway }, model: string) => async () => {
-    const sample = await wrkSample({ gateway: gateway.process.pid }, {
-      target: gateway,
-      body: chatBody({ model, streaming: null }),
-      connections: CONNECTIONS,
-      seconds: bench.size.loadSeconds,
-      folder: bench.folder,
-    });
-    gateway.process.forgetLog();
-    return sample;
-  };
+  const load = ({ gateway }: { gateway: Gateway }, model: string) => () =>
+    gatewaySample(bench, gateway, model, CONNECTIONS);
   const measured = await interleaved({
     empty: load(empty, MODEL),
     full: load(full, MODEL),

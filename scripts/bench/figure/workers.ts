@@ -3,7 +3,6 @@
 import { join } from "node:path";
 import { startPostgres } from "../../testing/postgres.ts";
 import { startRedis } from "../../testing/redis.ts";
-import { chatBody } from "../chat.ts";
 import { reaches } from "../cluster/measure.ts";
 import { type Cores, pinTree } from "../cores.ts";
 import { Crowd } from "../crowd.ts";
@@ -11,7 +10,7 @@ import { type Gateway, startGateway } from "../gateway.ts";
 import { interleaved, over } from "../rounds.ts";
 import { atLeast, type Row } from "../row.ts";
 import type { Bench } from "../stage.ts";
-import { cpuPerCall, wrkSample } from "../wrk_sample.ts";
+import { cpuPerCall, gatewaySample } from "../wrk_sample.ts";
 import type { StagedFigure } from "./figure.ts";
 
 const CONNECTIONS = 50;
@@ -79,7 +78,6 @@ class Workers {
   private constructor(
     private readonly bench: Bench,
     private readonly count: number,
-    private readonly folder: string,
     private readonly gateway: Gateway,
     private readonly crowd: Crowd,
     private readonly stores: { stop(): Promise<void> }[],
@@ -94,7 +92,7 @@ class Workers {
     await reaches(gateway.url, workers);
     const crowd = new Crowd(gateway);
     await crowd.grow(MODEL, NODES);
-    return new Workers(bench, workers, folder, gateway, crowd, [postgres, redis]);
+    return new Workers(bench, workers, gateway, crowd, [postgres, redis]);
   }
 
   /** `calls`: of each worker. */
@@ -103,17 +101,8 @@ class Workers {
   }
 
   async sample(cores: Cores["measured"]) {
-    const { gateway, folder, bench } = this;
-    await pinTree(gateway.process.pid, cores);
-    const sample = await wrkSample({ gateway: gateway.process.pid }, {
-      target: gateway,
-      body: chatBody({ model: MODEL, streaming: null }),
-      connections: CONNECTIONS,
-      seconds: bench.size.loadSeconds,
-      folder,
-    });
-    gateway.process.forgetLog();
-    return sample;
+    await pinTree(this.gateway.process.pid, cores);
+    return await gatewaySample(this.bench, this.gateway, MODEL, CONNECTIONS);
   }
 
   async stop(): Promise<void> {
