@@ -7,7 +7,7 @@ import { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
 import { ColinkError } from "../base/error.ts";
 import { groupKey, groupNotFound, type GroupRow } from "../store/groups.ts";
-import { PeriodicTask } from "../store/periodic_task.ts";
+import { Polled } from "../store/polled.ts";
 import type { Store } from "../store/store.ts";
 import { randomChars } from "./tokens.ts";
 
@@ -16,9 +16,6 @@ export interface GroupsOptions {
   clock: Clock;
   log: Log;
 }
-
-/** A change made on one gateway reaches the others within this time. */
-const POLL_MS = 2000;
 
 /** Weights are stored in hundredths. */
 const HUNDREDTHS = 100;
@@ -33,13 +30,11 @@ interface Part {
 
 const ALONE: Part = { weight: 1, group: null };
 
-export class Groups {
+export class Groups extends Polled {
   /** Emits after groups or members were changed, on any gateway. */
   readonly changes = new Emitter();
 
   readonly #options: GroupsOptions;
-  readonly #task: PeriodicTask;
-  #reading: Promise<void> = Promise.resolve();
   #version: string | null = null;
   #byId: ReadonlyMap<string, GroupRow> = new Map();
   #idByName: ReadonlyMap<string, string> = new Map();
@@ -50,23 +45,8 @@ export class Groups {
   #weights: ReadonlyMap<string, number> = new Map();
 
   constructor(options: GroupsOptions) {
+    super("cannot read the groups", options);
     this.#options = options;
-    this.#task = new PeriodicTask({
-      everyMs: POLL_MS,
-      run: () => this.refresh(),
-      failure: "cannot read the groups",
-      clock: options.clock,
-      log: options.log,
-    });
-  }
-
-  /** Reads the groups, now and regularly. Does not fail while the store is away. */
-  start(): Promise<void> {
-    return this.#task.runNow();
-  }
-
-  close(): Promise<void> {
-    return this.#task.close();
   }
 
   /** The ids of the account's groups; a change on another gateway is known here within seconds. */
@@ -197,14 +177,7 @@ export class Groups {
   }
 
   /** Reads the groups if any gateway has changed them. */
-  refresh(): Promise<void> {
-    // One after the other: an older reading must not replace a newer one.
-    const reading = this.#reading.then(() => this.#read());
-    this.#reading = reading.catch(() => {});
-    return reading;
-  }
-
-  async #read(): Promise<void> {
+  protected override async read(): Promise<void> {
     const { groups } = this.#options.store;
     const version = await groups.version();
     if (version === this.#version) return;

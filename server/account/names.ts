@@ -4,8 +4,8 @@ import type { AliasView, ModelSettings, NewAlias } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
-import { PeriodicTask } from "../store/periodic_task.ts";
 import type { NamedValue } from "../store/names.ts";
+import { Polled } from "../store/polled.ts";
 import type { Store } from "../store/store.ts";
 import {
   type Alias,
@@ -49,52 +49,26 @@ export interface NamedAlias {
   readonly models: readonly string[];
 }
 
-/** A change made on one gateway reaches the others within this time. */
-const POLL_MS = 2000;
-
 const MAX_ALIASES = 1000;
 const MAX_OWN_ALIASES = 50;
 const MAX_MODEL_SETTINGS = 1000;
 
-export class Names {
+export class Names extends Polled {
   readonly #options: NamesOptions;
-  readonly #task: PeriodicTask;
   #aliases = new AliasSet([]);
   #models: ReadonlyMap<string, ModelSettings> = new Map();
   /** Of what is in force; undefined: nothing was read yet. */
   #stored: string | null | undefined;
-  #reading: Promise<void> = Promise.resolve();
   #hasGroups = false;
   #revision = 0;
 
   constructor(options: NamesOptions) {
+    super("cannot read the aliases", options);
     this.#options = options;
-    this.#task = new PeriodicTask({
-      ...options,
-      everyMs: POLL_MS,
-      run: () => this.refresh(),
-      failure: "cannot read the aliases",
-    });
-  }
-
-  /** Reads all names, now and regularly. Does not fail while the store is away. */
-  start(): Promise<void> {
-    return this.#task.runNow();
-  }
-
-  close(): Promise<void> {
-    return this.#task.close();
   }
 
   /** Reads the names again if any has changed. */
-  refresh(): Promise<void> {
-    // One after the other: an older reading must not replace a newer one.
-    const reading = this.#reading.then(() => this.#read());
-    this.#reading = reading.catch(() => {});
-    return reading;
-  }
-
-  async #read(): Promise<void> {
+  protected override async read(): Promise<void> {
     const { names } = this.#options.store;
     const revision = await names.revision();
     if (revision === this.#stored) return;

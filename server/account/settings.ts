@@ -4,7 +4,7 @@ import type { RegistrationMode, SettingsChange, SettingsView } from "../../api/m
 import type { Clock } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
-import { PeriodicTask } from "../store/periodic_task.ts";
+import { Polled } from "../store/polled.ts";
 import type { Store } from "../store/store.ts";
 
 export interface SettingValues {
@@ -23,9 +23,6 @@ export interface SettingsOptions {
   log: Log;
 }
 
-/** A change made on one gateway reaches the others within this time. */
-const POLL_MS = 2000;
-
 /** Each setting's name in the API and in the database, and the values that are valid there. */
 const rows = {
   name: { name: "name", isValid: (value: unknown) => typeof value === "string" },
@@ -43,39 +40,23 @@ const rows = {
   { name: keyof SettingsView; isValid: (value: unknown) => boolean }
 >;
 
-export class Settings {
+export class Settings extends Polled {
   /** Emits after settings were changed, on any gateway. */
   readonly changes = new Emitter();
 
   readonly #options: SettingsOptions;
-  readonly #task: PeriodicTask;
   #set: Partial<SettingValues> = {};
   #values: SettingValues;
 
   constructor(options: SettingsOptions) {
+    super("cannot read the settings", options);
     this.#options = options;
     this.#values = options.fallback;
-    this.#task = new PeriodicTask({
-      everyMs: POLL_MS,
-      run: () => this.refresh(),
-      failure: "cannot read the settings",
-      clock: options.clock,
-      log: options.log,
-    });
   }
 
   /** The values in force. */
   get values(): Readonly<SettingValues> {
     return this.#values;
-  }
-
-  /** Reads the settings, now and regularly. Does not fail while the store is away. */
-  start(): Promise<void> {
-    return this.#task.runNow();
-  }
-
-  close(): Promise<void> {
-    return this.#task.close();
   }
 
   view(): SettingsView {
@@ -103,8 +84,8 @@ export class Settings {
     return this.view();
   }
 
-  /** Reads the settings from the store; a stored value that is not valid counts as not set. */
-  async refresh(): Promise<void> {
+  /** A stored value that is not valid counts as not set. */
+  protected override async read(): Promise<void> {
     const stored = await this.#options.store.settings.all();
     const set = Object.fromEntries(
       Object.entries(rows).flatMap(([key, { name, isValid }]) => {

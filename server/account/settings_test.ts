@@ -1,7 +1,7 @@
 /** Settings: which values are in force, set and unset, here and on other gateways. */
 
 import { expect, test } from "bun:test";
-import { FakeClock } from "../base/testing/fake_clock.ts";
+import { FakeClock, settle } from "../base/testing/fake_clock.ts";
 import { silentLog } from "../base/log.ts";
 import type { Store } from "../store/store.ts";
 import { Settings } from "./settings.ts";
@@ -9,8 +9,15 @@ import { Settings } from "./settings.ts";
 function start() {
   const stored = new Map<string, unknown>();
   const clock = new FakeClock();
+  /** Milliseconds that the readings take, the next one first. */
+  const readingsMs: number[] = [];
   const table = {
-    all: () => Promise.resolve(new Map(stored)),
+    all() {
+      const found = new Map(stored);
+      const ms = readingsMs.shift() ?? 0;
+      if (ms === 0) return Promise.resolve(found);
+      return new Promise((resolve) => clock.after(ms, () => resolve(found)));
+    },
     set(name: string, value: unknown) {
       if (value === undefined) stored.delete(name);
       else stored.set(name, value);
@@ -23,7 +30,7 @@ function start() {
     clock,
     log: silentLog,
   });
-  return { settings, stored, clock };
+  return { settings, stored, clock, readingsMs };
 }
 
 test("the configuration's value is in force until a setting is set, and again when it is unset", async () => {
@@ -58,4 +65,15 @@ test("an invalid stored value counts as unset", async () => {
   stored.set("default_rpm", -1);
   await settings.refresh();
   expect(settings.values).toMatchObject({ registration: "invite", defaultRpm: 60 });
+});
+
+test("a change is not undone by a slow reading that began before it", async () => {
+  const { settings, clock, readingsMs } = start();
+  readingsMs.push(100);
+  const slow = settings.refresh();
+  await settle();
+  const change = settings.change({ registration: "open" });
+  await clock.pass(100);
+  await Promise.all([slow, change]);
+  expect(settings.values.registration).toBe("open");
 });

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import { PeriodicTask } from "./periodic_task.ts";
+import { Polled } from "./polled.ts";
 
 /** One reading of a table's recent changes. */
 export interface Changes<Change> {
@@ -27,9 +27,6 @@ export interface ChangePollOptions<Change extends { at: number }> {
   log: Log;
 }
 
-/** A change made on one gateway reaches the others within this time. */
-const POLL_MS = 2000;
-
 /**
  * Each reading goes back this far before the last one: longer than a change can take from its stamp
  * to its commit, so that a change that is committed late is still read.
@@ -37,43 +34,22 @@ const POLL_MS = 2000;
 const OVERLAP_MS = 10_000;
 
 /** Only the database's clock is compared with stamps; the gateway's own clock may differ. */
-export class ChangePoll<Change extends { at: number }> {
+export class ChangePoll<Change extends { at: number }> extends Polled {
   readonly #options: ChangePollOptions<Change>;
-  readonly #task: PeriodicTask;
   #since: number;
   /** Changes that the next reading can return again. */
   #delivered = new Set<string>();
-  #reading: Promise<void> = Promise.resolve();
 
   constructor(options: ChangePollOptions<Change>) {
+    super(options.failure, options);
     this.#options = options;
     this.#since = options.from === "now" ? Number.MAX_SAFE_INTEGER : 0;
-    this.#task = new PeriodicTask({ ...options, everyMs: POLL_MS, run: () => this.refresh() });
   }
 
-  /** Polls now and from now on; resolves after the first poll. Never rejects. */
-  start(): Promise<void> {
-    return this.#task.runNow();
-  }
-
-  /** Delivers nothing more. */
-  close(): Promise<void> {
-    return this.#task.close();
-  }
-
-  /**
-   * Reads and delivers what was committed before the call. Throws what `read` throws; the next
-   * reading then starts where this one would have.
-   */
-  refresh(): Promise<void> {
-    const reading = this.#reading.then(() => this.#read());
-    this.#reading = reading.catch(() => {});
-    return reading;
-  }
-
-  async #read(): Promise<void> {
+  /** Delivers what was read, unless it was closed. After a failure the next reading starts where this one would have. */
+  protected override async read(): Promise<void> {
     const { changes, now } = await this.#options.read(this.#since);
-    if (this.#task.isClosed) return;
+    if (this.isClosed) return;
     const since = now - OVERLAP_MS;
     const known = this.#delivered;
     this.#since = since;
