@@ -2,7 +2,7 @@
 
 import { normalizedEmail } from "./account/email.ts";
 import type { Groups } from "./account/groups.ts";
-import type { Clock } from "./base/clock.ts";
+import { type Clock, MINUTE_MS } from "./base/clock.ts";
 import type { Log } from "./base/log.ts";
 import { type Audience, FOR_EVERYONE } from "./node/audience.ts";
 import type { Hub } from "./node/hub.ts";
@@ -29,7 +29,6 @@ const MAX_WARNING_CHARS = 200;
 
 /** Of one node: it may name other groups many times a second, and each warning is written down. */
 const WARNINGS_PER_MINUTE = 5;
-const MINUTE_MS = 60_000;
 
 /** Names that are looked up together. */
 const BATCH = 500;

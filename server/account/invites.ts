@@ -2,13 +2,11 @@
 
 import { createHash } from "node:crypto";
 import type { CreatedInvite, InviteView } from "../../api/mod.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, DAY_MS } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import type { InviteListing, InviteRow } from "../store/invites.ts";
 import type { Store } from "../store/store.ts";
 import { randomChars } from "./tokens.ts";
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Invites stay in the list this long after they expired. */
 const SHOWN_MS = 30 * DAY_MS;

@@ -2,7 +2,7 @@
 
 import type { LentDayView, LentView } from "../../api/mod.ts";
 import { type LentReport, nodeMessage, readNodeMessage } from "../../protocol/mod.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, DAY_MS } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { LruCache } from "../base/lru.ts";
 import type { LentSum, LentSumName } from "../store/lent.ts";
@@ -16,7 +16,6 @@ export interface LentBookOptions {
 }
 
 const WRITE_EVERY_MS = 30_000;
-const DAY_MS = 24 * 60 * 60_000;
 
 /** A node reports once a minute; what was not reported for lack of a connection comes later. */
 const MAX_REPORTED_S = 60 * 60;

@@ -4,14 +4,13 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DAY_MS } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { anEntry } from "../store/testing/store_suite.ts";
 import { LentBook } from "./lent.ts";
-
-const DAY_MS = 24 * 60 * 60_000;
 
 let store: Store;
 let folder: string;

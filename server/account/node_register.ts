@@ -6,7 +6,7 @@
 
 import type { NodeEventKind, NodeGone } from "../../api/mod.ts";
 import type { Budget } from "../base/budgets.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, HOUR_MS } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
 import { LruCache } from "../base/lru.ts";
@@ -86,7 +86,6 @@ const MAX_EARNED = 50_000;
 
 const MAX_REMEMBERED = 10_000;
 const MAX_ACCOUNTS = 1000;
-const HOUR_MS = 60 * 60_000;
 
 interface Remembered {
   /** Monotonic milliseconds. */

@@ -12,7 +12,7 @@ import type {
   OwnNodeView,
 } from "../../api/mod.ts";
 import { readNodeMessage } from "../../protocol/mod.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, HOUR_MS } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import type { NodeEventRow, NodeRow, OwnedNodeRow } from "../store/nodes.ts";
@@ -28,7 +28,6 @@ export interface OwnNodesOptions {
   clock: Clock;
 }
 
-const HOUR_MS = 60 * 60 * 1000;
 const SPEED_HOURS = 24;
 const MAX_SPEEDS = 50;
 

@@ -2,9 +2,9 @@
 
 import type { UsageExportColumn, UsageExportFilter } from "../../api/mod.ts";
 import { othersTurn } from "../../protocol/mod.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, DAY_MS } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
-import { DAY_MS, TimeZone, wholeHour } from "../base/time_zone.ts";
+import { TimeZone, wholeHour } from "../base/time_zone.ts";
 import type { Store } from "../store/store.ts";
 import type { ExportColumn, ExportedUsage, UsageExportQuery } from "../store/usage_export.ts";
 

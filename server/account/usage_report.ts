@@ -9,8 +9,8 @@ import type {
   UsageStep,
   UsageView,
 } from "../../api/mod.ts";
-import type { Clock } from "../base/clock.ts";
-import { DAY_MS, TimeZone, wholeHour } from "../base/time_zone.ts";
+import { type Clock, DAY_MS, HOUR_MS } from "../base/clock.ts";
+import { TimeZone, wholeHour } from "../base/time_zone.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import { percentile } from "../store/histogram.ts";
@@ -19,7 +19,6 @@ import type { UsageSum } from "../store/usage.ts";
 import type { UsageQuery } from "../store/usage_query.ts";
 import { EVERYONE, steps, type UsageSide } from "../store/usage_rollup.ts";
 
-const HOUR_MS = 60 * 60 * 1000;
 const DEFAULT_RANGE_MS = DAY_MS;
 
 /** The default step of a range: the first row whose limit the range does not exceed. */

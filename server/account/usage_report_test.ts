@@ -1,14 +1,13 @@
 /** The dashboard's figures, over sums that the test makes up. */
 
 import { expect, test } from "bun:test";
+import { DAY_MS, HOUR_MS } from "../base/clock.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { BUCKETS } from "../store/histogram.ts";
 import type { UsageSum } from "../store/usage.ts";
 import type { UsageQuery } from "../store/usage_query.ts";
 import { type ReportStore, UsageReport } from "./usage_report.ts";
 
-const HOUR_MS = 60 * 60_000;
-const DAY_MS = 24 * HOUR_MS;
 const clock = new FakeClock();
 
 const sum = (times: number): UsageSum => ({

@@ -6,10 +6,9 @@ import type {
   AdminUserPage,
   AdminUserView,
 } from "../../api/mod.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, DAY_MS } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
-import { DAY_MS } from "../base/time_zone.ts";
 import type { Store } from "../store/store.ts";
 import { storable } from "../store/text.ts";
 import { positionIn, type UserRow, type UserSort } from "../store/users.ts";

@@ -1,7 +1,7 @@
 /** Bounds the log lines that strangers cause: by link, by account and by address. A call's own line is not among them. */
 
 import type { Budget } from "./budgets.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, MINUTE_MS } from "./clock.ts";
 import type { Fields, Log } from "./log.ts";
 import { LruCache } from "./lru.ts";
 
@@ -20,7 +20,6 @@ export interface LogOwners {
   address?: string;
 }
 
-const MINUTE_MS = 60_000;
 const LINKS_SHARE = 1 / 10;
 
 /** Accounts and addresses that are counted at a time; one that is evicted starts a new minute. */

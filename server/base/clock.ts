@@ -2,6 +2,10 @@
 
 import { TimerQueues } from "./timer_queues.ts";
 
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
 export interface Clock {
   /** UTC milliseconds, for times that are stored or shown. */
   now(): number;

@@ -1,5 +1,6 @@
 /** Days of a time zone, of which some have 23 or 25 hours. Times are UTC milliseconds. */
 
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "./clock.ts";
 import { ColinkError } from "./error.ts";
 
 /** From then on the zone's clocks are so far ahead of UTC. */
@@ -7,10 +8,6 @@ export interface ZoneOffset {
   from: number;
   offsetMs: number;
 }
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-export const DAY_MS = 24 * HOUR_MS;
 
 /** Clocks change at least this far apart. */
 const SAMPLE_MS = 3 * DAY_MS;

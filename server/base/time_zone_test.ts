@@ -1,9 +1,9 @@
 /** Days of time zones: their beginnings, and the hours that they have. */
 
 import { expect, test } from "bun:test";
+import { HOUR_MS } from "./clock.ts";
 import { TimeZone } from "./time_zone.ts";
 
-const HOUR_MS = 3_600_000;
 const YEAR: [from: number, to: number] = [Date.UTC(2026, 0, 1), Date.UTC(2027, 0, 1)];
 
 /** When the day of that date begins, and how many hours it has. */

@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
+import { HOUR_MS } from "../base/clock.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { ResponseAffinity } from "./response_affinity.ts";
-
-const HOUR_MS = 60 * 60 * 1000;
 
 test("a stored response is found by its own account only", () => {
   const responseAffinity = new ResponseAffinity(new FakeClock());

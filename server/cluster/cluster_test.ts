@@ -1,7 +1,7 @@
 /** Several gateways as one network: what each knows of the others' nodes, and what becomes of calls between them. */
 
 import { describe, expect, test } from "bun:test";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, HOUR_MS } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
 import { Calls } from "../call/calls.ts";
 import { Relay } from "../call/relay.ts";
@@ -13,7 +13,6 @@ import { SETTLED_MS, startOn, type TestGateway, TestNetwork } from "./testing/ne
 const KNOWN_MS = 200;
 const SILENCE_MS = 7_000;
 const LEASE_MS = 5_000;
-const HOUR_MS = 3_600_000;
 
 async function startTwo(...options: Parameters<TestNetwork["add"]>) {
   const network = new TestNetwork();

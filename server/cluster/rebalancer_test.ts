@@ -1,13 +1,13 @@
 /** The nodes of a network spread over its gateways: which are asked to move, how many, and when no more. */
 
 import { beforeEach, describe, expect, test } from "bun:test";
+import { MINUTE_MS } from "../base/clock.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { silentLog } from "../base/log.ts";
 import { Node } from "../node/node.ts";
 import { Rebalancer } from "./rebalancer.ts";
 
 const ROUND_MS = 5_000;
-const MINUTE_MS = 60_000;
 
 let clock: FakeClock;
 let nodes: Node[];

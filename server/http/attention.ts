@@ -1,5 +1,6 @@
 /** What an administrator should look at first: one finding for each kind of trouble, the most urgent first. */
 
+import { DAY_MS } from "../base/clock.ts";
 import { isLoopback } from "../base/loopback.ts";
 import type { Attention, AttentionKind } from "../../api/mod.ts";
 import { freeBytes, MIN_FREE_BYTES } from "../base/free_space.ts";
@@ -9,7 +10,6 @@ import type { Penalty } from "../node/penalty.ts";
 import { ColinkError } from "../base/error.ts";
 import type { AppParts } from "./parts.ts";
 
-const DAY_MS = 24 * 60 * 60_000;
 const BACKUP_WITHIN_MS = 7 * DAY_MS;
 const CERTIFICATE_WITHIN_MS = 14 * DAY_MS;
 const MAX_NODES = 5;

@@ -1,7 +1,7 @@
 /** Budgets of keys, accounts and groups: which calls may begin, and what each has used at its end. */
 
 import type { Budget, BudgetUse, GroupBudget } from "../../api/mod.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, DAY_MS, MINUTE_MS } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import { LruCache } from "../base/lru.ts";
 import type { Meter, MeterBook, Opening } from "../limit/limiter.ts";
@@ -89,8 +89,6 @@ interface BudgetMeter extends Meter {
 
 /** As many as are counted in memory. */
 const MAX_METERS = 200_000;
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 /** When a caller tries again whose calls are all running: it is unknown when one ends. */
 const RETRY_CALLS_MS = 1000;
 

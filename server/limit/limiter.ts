@@ -1,5 +1,7 @@
 /** Rate limits of keys: calls per minute, counted in memory or, for several gateways together, in Redis. */
 
+import { MINUTE_MS } from "../base/clock.ts";
+
 /** The result of counting one call. Times are milliseconds from now. */
 export interface Verdict {
   allowed: boolean;
@@ -73,8 +75,6 @@ export interface FailureCounter {
   /** Sets the count to zero, after a success. */
   clear(subject: string): Promise<void>;
 }
-
-export const MINUTE_MS = 60_000;
 
 /** The verdict for a key that may make no calls at all. */
 export function blocked(): Verdict {

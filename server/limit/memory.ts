@@ -1,8 +1,8 @@
 /** Rate limits in this process's memory, for a single gateway and while Redis is away. */
 
-import type { Clock } from "../base/clock.ts";
+import { type Clock, MINUTE_MS } from "../base/clock.ts";
 import { LruCache } from "../base/lru.ts";
-import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
+import { blocked, type FailureCounter, type Limiter, type Verdict } from "./limiter.ts";
 import { MemoryMeters } from "./memory_meters.ts";
 
 /** Keys, and subjects of failures, counted at a time; an evicted one starts a new window. */

@@ -1,8 +1,8 @@
 /** Opens the limits that the configuration asks for: in Redis where a URL is set, otherwise in memory. */
 
-import type { Clock } from "../base/clock.ts";
+import { type Clock, MINUTE_MS } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import { type FailureCounter, type Limiter, type MeterBook, MINUTE_MS } from "./limiter.ts";
+import { type FailureCounter, type Limiter, type MeterBook } from "./limiter.ts";
 import { MemoryLimits } from "./memory.ts";
 import type { RedisLimitsOptions } from "./redis.ts";
 

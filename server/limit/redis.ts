@@ -1,10 +1,10 @@
 /** Rate limits in Redis, shared by all gateways; in memory while Redis is away. */
 
 import { RateLimiterMemory, RateLimiterRedis } from "rate-limiter-flexible";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, MINUTE_MS } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { LruCache } from "../base/lru.ts";
-import { blocked, type FailureCounter, type Limiter, MINUTE_MS, type Verdict } from "./limiter.ts";
+import { blocked, type FailureCounter, type Limiter, type Verdict } from "./limiter.ts";
 import { MemoryLimits } from "./memory.ts";
 import { RedisMeters } from "./redis_meters.ts";
 import { openRedis, type RedisClient } from "./redis_client.ts";

@@ -1,7 +1,8 @@
 /** Translates the answers of rate-limiter-flexible. */
 
 import { type RateLimiterAbstract, RateLimiterRes } from "rate-limiter-flexible";
-import { type FailureCount, type FailureCounter, MINUTE_MS, type Verdict } from "./limiter.ts";
+import { MINUTE_MS } from "../base/clock.ts";
+import { type FailureCount, type FailureCounter, type Verdict } from "./limiter.ts";
 
 /** Counts one call with a limiter of `rpm` points. */
 export async function takeFrom(

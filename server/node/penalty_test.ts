@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { MINUTE_MS } from "../base/clock.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { type Fault, PenaltyBook } from "./penalty.ts";
-
-const MINUTE_MS = 60_000;
 
 function start({ penaltyMs = MINUTE_MS, penaltyMaxMs = 10 * MINUTE_MS } = {}) {
   const clock = new FakeClock();

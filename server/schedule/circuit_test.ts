@@ -1,10 +1,9 @@
+import { MINUTE_MS } from "../base/clock.ts";
 import type { Evidence } from "../node/blame.ts";
 import { describe, expect, test } from "bun:test";
 import { settle } from "../base/testing/fake_clock.ts";
 import type { Lease } from "./lease.ts";
 import { KeptAnswer, World } from "../call/testing/world.ts";
-
-const MINUTE_MS = 60_000;
 
 describe("a node that failed", () => {
   test("gets one call at a time when its penalty is over, until one succeeds; then all", async () => {

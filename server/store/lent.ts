@@ -1,6 +1,7 @@
 /** What nodes gave, by day: what they served, added up with the ledger, and what they report of themselves. */
 
 import type { Route } from "../../api/mod.ts";
+import { DAY_MS } from "../base/clock.ts";
 import { countable } from "./backend.ts";
 import type { Database } from "./database.ts";
 import { type LedgerEntry, lentSum, lentSumKey, lentUsageKey, lentUsageSums } from "./schema.ts";
@@ -15,8 +16,6 @@ export interface LentUsage {
   promptTokens: number;
   completionTokens: number;
 }
-
-const DAY_MS = 24 * 60 * 60_000;
 
 /** What nodes report: seconds for which they took calls, or took none for a reason; calls refused; energy. */
 export type LentSumName = "open_s" | "refused" | "energy_j" | `closed_s:${string}`;

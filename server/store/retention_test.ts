@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, DAY_MS, systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
 import { FakeClock, settle } from "../base/testing/fake_clock.ts";
 import { openStore } from "./open.ts";
@@ -12,7 +12,6 @@ import { Retention, type RetentionOptions } from "./retention.ts";
 import type { Store } from "./store.ts";
 import { anAccount, anEntry } from "./testing/store_suite.ts";
 
-const DAY_MS = 24 * 60 * 60_000;
 const NOW = Date.now();
 
 /** Pauses take no time on it. */

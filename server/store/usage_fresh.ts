@@ -5,6 +5,7 @@
  * that it ends up in.
  */
 
+import { MINUTE_MS } from "../base/clock.ts";
 import { isFailed } from "../base/outcome.ts";
 import { bucketOf } from "./histogram.ts";
 import { freshKey, type LedgerEntry, usageSums } from "./schema.ts";
@@ -13,8 +14,6 @@ export const freshColumns = { keyColumns: freshKey.names, sumColumns: usageSums.
 
 /** In no bucket: the call did not stream, or there was no answer. */
 export const NO_BUCKET = -1;
-
-const MINUTE_MS = 60_000;
 
 /** What a call adds to each sum. */
 const sums: Record<typeof usageSums.names[number], (entry: LedgerEntry) => number> = {

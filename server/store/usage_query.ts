@@ -1,7 +1,8 @@
 /** Adds up rollups and fresh cells in a single statement, so that a cell that is being folded counts once. */
 
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import { DAY_MS, type ZoneOffset } from "../base/time_zone.ts";
+import { DAY_MS } from "../base/clock.ts";
+import { type ZoneOffset } from "../base/time_zone.ts";
 import { histogramColumns, type Schema, type UsageSums } from "./schema.ts";
 import { storable } from "./text.ts";
 import {

@@ -1,5 +1,6 @@
 /** Rollups: calls added up by minute, hour and day. Decides which rows of `usage` a fresh cell is added to. */
 
+import { MINUTE_MS } from "../base/clock.ts";
 import { type FreshCell, histogramColumns, usageKey, usageSums } from "./schema.ts";
 import { NO_BUCKET } from "./usage_fresh.ts";
 
@@ -9,8 +10,6 @@ export type UsageSide = keyof typeof sides;
 
 /** The account id of everyone's rows. */
 export const EVERYONE = "";
-
-const MINUTE_MS = 60_000;
 
 /** Days are UTC's. */
 export const steps = {

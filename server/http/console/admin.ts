@@ -26,6 +26,7 @@ import {
   SettingsView,
 } from "../../../api/mod.ts";
 import { budgetText } from "../../account/budget_text.ts";
+import { DAY_MS, HOUR_MS } from "../../base/clock.ts";
 import { ColinkError } from "../../base/error.ts";
 import { defined } from "../../base/defined.ts";
 import type { AppEnv } from "../env.ts";
@@ -34,10 +35,8 @@ import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
 import { administrator, audit, limitRate } from "./visitor.ts";
 
-const DAY_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_INVITE_DAYS = 7;
 
-const HOUR_MS = 60 * 60 * 1000;
 const DEFAULT_RESET_HOURS = 24;
 /** Per administrator. */
 const RESETS_PER_MINUTE = 20;

@@ -1,9 +1,10 @@
 /** What the command line asks of an export, checked as the API checks it. */
 
 import { UsageExportFilter } from "../../../api/mod.ts";
+import { DAY_MS } from "../../base/clock.ts";
 import { UsageError } from "../../base/config.ts";
 import { t } from "../../texts.ts";
-import { DAY_MS, TimeZone } from "../../base/time_zone.ts";
+import { TimeZone } from "../../base/time_zone.ts";
 
 interface Input {
   by: string;

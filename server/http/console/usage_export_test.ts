@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { ErrorView } from "../../../api/mod.ts";
 import { UsageExport } from "../../account/usage_export.ts";
+import { HOUR_MS } from "../../base/clock.ts";
 import { anEntry } from "../../store/testing/store_suite.ts";
 import { type TestAccount, TestApp } from "../testing/test_app.ts";
 import { tableStream } from "./table_stream.ts";
@@ -13,7 +14,6 @@ let ann: TestAccount;
 let gone: TestAccount;
 
 const DAY = Date.UTC(2026, 9, 31);
-const HOUR_MS = 3_600_000;
 const range = `from=${DAY}&to=${DAY + 48 * HOUR_MS}`;
 
 beforeAll(async () => {

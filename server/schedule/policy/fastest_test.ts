@@ -1,9 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { MINUTE_MS } from "../../base/clock.ts";
 import type { Timing } from "./policy.ts";
 import { seeded } from "../../base/testing/random.ts";
 import { KeptAnswer, World } from "../../call/testing/world.ts";
-
-const MINUTE_MS = 60_000;
 
 /** By node name: how long an answer takes. */
 type Fleet = Record<string, Partial<Timing>>;

@@ -1,15 +1,13 @@
 /** What a store does for the console: store_test.ts runs this suite on SQLite and on PostgreSQL. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { HOUR_MS, MINUTE_MS } from "../../base/clock.ts";
 import type { IdentityRow } from "../identities.ts";
 import type { JoinRow } from "../joins.ts";
 import type { NodeSighting } from "../nodes.ts";
 import type { AccountRow, LedgerEntry, Store } from "../store.ts";
 import { positionIn, type UserPosition, type UserRow, type UserSort } from "../users.ts";
 import { aKey, anAccount, anEntry, type Subject } from "./store_suite.ts";
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 
 /** The start of a day, and so of an hour and of a minute. */
 const DAY = Date.UTC(2026, 9, 1);

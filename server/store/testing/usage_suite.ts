@@ -1,6 +1,7 @@
 /** What a store reports as usage: store_test.ts runs this suite on SQLite and on PostgreSQL. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { DAY_MS, MINUTE_MS } from "../../base/clock.ts";
 import { TimeZone } from "../../base/time_zone.ts";
 import { seeded } from "../../base/testing/random.ts";
 import { storable } from "../text.ts";
@@ -11,9 +12,6 @@ import type { UsageSum } from "../usage.ts";
 import type { ExportedUsage } from "../usage_export.ts";
 import type { UsageQuery } from "../usage_query.ts";
 import { EVERYONE, steps } from "../usage_rollup.ts";
-
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** The start of a day, and so of an hour and of a minute. */
 const DAY = Date.UTC(2026, 9, 1);
