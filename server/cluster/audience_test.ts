@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { ShareWith } from "../../protocol/mod.ts";
+import { outcomeOf } from "../call/testing/world.ts";
 import { type Route, routes } from "../node/audience.ts";
 import type { Lease } from "../schedule/lease.ts";
 import { startOn, type TestGateway, TestNetwork } from "./testing/network.ts";
@@ -21,17 +22,7 @@ beforeEach(async () => {
 
 /** The node that a call gets now, or why it gets none. */
 function outcome(gateway: TestGateway, account: string, route: Route = "any"): string {
-  try {
-    const lease = gateway.lease("m", null, { account, route });
-    if (lease instanceof Promise) {
-      void lease.catch(() => {});
-      return "waits";
-    }
-    lease.release();
-    return lease.node.who.publicId;
-  } catch (error) {
-    return (error as { code: string }).code;
-  }
+  return outcomeOf(() => gateway.lease("m", null, { account, route }));
 }
 
 describe("a node of ann's, who is in the lab with bob", () => {

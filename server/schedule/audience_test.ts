@@ -7,7 +7,7 @@ import { mayUse, type Route, routes, viewerOf } from "../node/audience.ts";
 import { Failure } from "../node/failure.ts";
 import type { Node } from "../node/node.ts";
 import type { Lease } from "./lease.ts";
-import { servedAt, World } from "../call/testing/world.ts";
+import { outcomeOf, servedAt, World } from "../call/testing/world.ts";
 import { seeded } from "../base/testing/random.ts";
 
 const accounts = ["ann", "bob", "eve"] as const;
@@ -21,17 +21,7 @@ const sharings: readonly ShareWith[] = [
 
 /** The error code of a call that gets no node; else the node's name. */
 function outcome(world: World, account: string, route: Route = "any"): string {
-  try {
-    const lease = world.lease(world.call({ account, route }));
-    if (lease instanceof Promise) {
-      void lease.catch(() => {});
-      return "waits";
-    }
-    lease.release();
-    return lease.node.who.publicId;
-  } catch (error) {
-    return (error as { code: string }).code;
-  }
+  return outcomeOf(() => world.lease(world.call({ account, route })));
 }
 
 describe("who may use a node", () => {

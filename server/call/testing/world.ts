@@ -308,6 +308,21 @@ export function servedAt(...endpoints: Endpoint[]): FactsByModel {
   return factsByModel({ m: { endpoints } }, ["m"]);
 }
 
+/** The id of the node that a call gets now; else "waits", or the error's code. The lease is released. */
+export function outcomeOf(leaseOf: () => Promise<Lease> | Lease): string {
+  try {
+    const lease = leaseOf();
+    if (lease instanceof Promise) {
+      void lease.catch(() => {});
+      return "waits";
+    }
+    lease.release();
+    return lease.node.who.publicId;
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
+
 /** A writer that keeps what is written to it. */
 export class KeptAnswer implements AnswerWriter {
   body: string | null = null;
