@@ -1,6 +1,6 @@
 /** The program of a thread that hashes passwords, one at a time, after everything else that the machine has to do. */
 
-import { constants, setPriority } from "node:os";
+import { constants, getPriority, setPriority } from "node:os";
 import type { Bcrypt } from "./bcrypt.ts";
 import type { HashJob, HashResult } from "./hash_threads.ts";
 
@@ -40,7 +40,9 @@ async function loadLibrary() {
 function yieldToOthers(): void {
   if (process.platform !== "linux") return;
   try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+    const { PRIORITY_BELOW_NORMAL } = constants.priority;
+    // A program whose own priority is as low is not to be overtaken by its passwords.
+    if (getPriority() < PRIORITY_BELOW_NORMAL) setPriority(PRIORITY_BELOW_NORMAL);
   } catch {
     // A sandbox may forbid it: then passwords are hashed as fast as everything else is done.
   }
