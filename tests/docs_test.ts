@@ -171,6 +171,28 @@ test("the settings in the READMEs have the defaults of the program", () => {
   }
 });
 
+test("the times that the READMEs promise are the program's", () => {
+  const promised = [
+    ["COLINK_DEADLINE_SECONDS", 30 * 60, /30 minutes|30 分钟/],
+    ["COLINK_RESUME_SECONDS", 30, /within 30 seconds|30 秒/],
+    ["COLINK_PENALTY_SECONDS", 60, /no calls for a minute|一分钟/],
+    ["COLINK_STORED_RESPONSES_SECONDS", 10 * 60, /ten(\.|\s)|十分钟|10 分钟/],
+  ] as const;
+  for (const [name, seconds, words] of promised) {
+    expect([name, Number(settings.find((one) => one.name === name)?.fallback)])
+      .toEqual([name, seconds]);
+    for (const { path } of [english, chinese]) {
+      expect(readFileSync(at(path), "utf8")).toMatch(words);
+    }
+  }
+});
+
+test("each attack that SECURITY.md names is tried by a test that exists", () => {
+  const tests = [...readFileSync(at("SECURITY.md"), "utf8").matchAll(/\]\((\S+_test\.ts)\)/g)];
+  expect(tests.length).toBeGreaterThan(10);
+  for (const [, path] of tests) expect([path, existsSync(at(path!))]).toEqual([path, true]);
+});
+
 test("what a client says when it cannot connect is told in its own words", () => {
   const dialled = ["200", "401", "404", "502"].map((status) => `status code: ${status}`);
   const broken = ["ECONNREFUSED", "WRONG_VERSION_NUMBER", "ECONNRESET", "self signed"];

@@ -196,12 +196,14 @@ test("the metrics that docs/deployment.md names exist", async () => {
   for (const name of names) expect(text).toContain(`# TYPE ${name} `);
 });
 
-test("docs/configuration.md names every budget that /metrics shows", async () => {
+test("docs/configuration.md and its translation name every budget that /metrics shows", async () => {
   const text = await (await fetch(`${gateway.url}/metrics`)).text();
   const shown = [...text.matchAll(/^colink_budget_limit\{budget="(\w+)"\}/gm)].map(([, name]) =>
     name
   );
-  const named = new Set(readMarkdown("docs/configuration.md").inlineCode);
   expect(shown.length).toBeGreaterThan(10);
-  expect(shown.filter((name) => !named.has(name!))).toEqual([]);
+  for (const page of ["docs/configuration.md", "docs/configuration.zh.md"]) {
+    const named = new Set(readMarkdown(page).inlineCode);
+    expect(shown.filter((name) => !named.has(name!))).toEqual([]);
+  }
 });

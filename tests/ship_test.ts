@@ -29,6 +29,22 @@ test("compose does not start without a secret of one's own", () => {
   );
 });
 
+test("packages are installed by exact version, no younger than a week, and run no script", () => {
+  const { install } = Bun.TOML.parse(readFileSync(at("bunfig.toml"), "utf8")) as {
+    install: { exact: boolean; minimumReleaseAge: number };
+  };
+  expect(install.exact).toBe(true);
+  expect(install.minimumReleaseAge).toBeGreaterThanOrEqual(7 * 24 * 60 * 60);
+  const { dependencies, devDependencies, trustedDependencies } = JSON.parse(
+    readFileSync(at("package.json"), "utf8"),
+  );
+  expect(trustedDependencies).toEqual([]);
+  const versions = Object.entries<string>({ ...dependencies, ...devDependencies });
+  expect(versions.length).toBeGreaterThan(10);
+  expect(versions.filter(([, version]) => !/^(npm:.+@)?\d+\.\d+\.\d+[\w.+-]*$/.test(version)))
+    .toEqual([]);
+});
+
 test("the example configuration is the one that the README explains", () => {
   expect(readYaml("config.example.yaml")).toEqual({
     client_token: "client-your-token-here",

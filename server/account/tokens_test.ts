@@ -6,6 +6,16 @@ import { isWellFormed, newToken, randomChars, tokenKind, TokenVault } from "./to
 
 const vault = new TokenVault("a secret of at least thirty-two bytes");
 
+test("a token has over 150 random bits before its checksum, which its other characters decide", () => {
+  const token = newToken("api").slice("sk-colink-".length);
+  const [random, checksum] = [token.slice(0, -4), token.slice(-4)];
+  expect(random.length * Math.log2(62)).toBeGreaterThan(150);
+  expect(isWellFormed(`sk-colink-${random}${checksum}`)).toBe(true);
+  for (const other of ["0000", "zzzz", checksum.split("").reverse().join("")]) {
+    if (other !== checksum) expect(isWellFormed(`sk-colink-${random}${other}`)).toBe(false);
+  }
+});
+
 test("a new token has its prefix, at least 128 random bits, and is never the same again", () => {
   expect(newToken("api")).toMatch(/^sk-colink-[0-9A-Za-z]{30}$/);
   expect(newToken("node")).toMatch(/^client-[0-9A-Za-z]{30}$/);

@@ -40,3 +40,9 @@ test("the events of the live stream are described by name, each with its data", 
   const { properties } = document.components.schemas.LiveEvents!;
   expect(Object.keys(properties!)).toContain("session_over");
 });
+
+test("the audit log can be read through the API, and not changed", () => {
+  const routes = Object.entries(document.paths).filter(([path]) => path.includes("audit"));
+  expect(routes.map(([path, operations]) => [path, Object.keys(operations)]))
+    .toEqual([["/admin/audit", ["get"]]]);
+});
