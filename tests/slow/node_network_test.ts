@@ -75,6 +75,7 @@ test("link and providers go through the proxy, each to its own, and what is on t
   const port = await startTlsFront(gateway, authority, { name });
   const provider = startProvider();
   const front = await startTlsFront(provider, authority, { name: "provider.example.test" });
+  const own = await startTlsFront(provider, authority, { name: "127.0.0.1" });
   const ofProvider = (host: string, model: string, more: object = {}) => ({
     type: "openai",
     base_url: `https://${host}:${front}/v1`,
@@ -88,11 +89,16 @@ test("link and providers go through the proxy, each to its own, and what is on t
       ofProvider("provider.example.test", "by-environment"),
       ofProvider("provider.example.test", "by-its-own", { proxy: other.url }),
       { type: "openai", base_url: provider.url, models: [{ local: "here" }] },
+      {
+        type: "openai",
+        base_url: `https://127.0.0.1:${own}/v1`,
+        models: [{ local: "here-encrypted" }],
+      },
     ],
   }, { HTTPS_PROXY: proxy.url, HTTP_PROXY: "http://127.0.0.1:1" });
   await says(node, '"connected"');
   expect(proxy.passed).toContain(`${name}:${port}`);
-  for (const model of ["by-environment", "by-its-own", "here"]) await expectServed(model);
+  for (const model of ["by-environment", "by-its-own", "here", "here-encrypted"]) await expectServed(model);
   expect(proxy.passed).toContain(`provider.example.test:${front}`);
   expect(new Set(other.passed)).toEqual(new Set([`provider.example.test:${front}`]));
   expect(node.lines.join("\n")).not.toContain("password");
