@@ -1,6 +1,6 @@
 /** The part of an HTTP response that the node reads. The runtime's own Response implements it. */
 
-import { Buffer } from "node:buffer";
+import { Pieces } from "./pieces.ts";
 
 /** A response's headers: names in any case. */
 export type HttpHeaders = Pick<Headers, "get" | "has"> & Iterable<[name: string, value: string]>;
@@ -31,11 +31,11 @@ export interface HttpResponse {
 
 /** Reads a body to its end, as UTF-8. */
 export async function wholeText(reader: BodyReader): Promise<string> {
-  const pieces: Uint8Array[] = [];
+  const pieces = new Pieces();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
     pieces.push(value);
   }
-  return new TextDecoder().decode(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
+  return new TextDecoder().decode(pieces.joined);
 }

@@ -1,6 +1,7 @@
 /** Reads an upstream's answer, as server-sent events or whole. */
 
 import type { BodyReader, HttpResponse } from "../../http/http_response.ts";
+import { Pieces } from "../../http/pieces.ts";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { UpstreamFailure } from "../adapter.ts";
 import type { EndWait } from "./end_wait.ts";
@@ -104,14 +105,14 @@ export async function beginWhole(
     return { text: await wholeText(response, signal), read: [], body: null };
   }
   const body = new ResponseBody(response, signal);
-  const read: Uint8Array[] = [];
+  const read = new Pieces();
   let size = 0;
   try {
     while (size <= maxBytes) {
       const { done, value } = await body.read();
       if (done) {
         body.release();
-        return { text: new TextDecoder().decode(concat(read, size)), read: [], body: null };
+        return { text: new TextDecoder().decode(read.joined), read: [], body: null };
       }
       read.push(value);
       size += value.byteLength;
@@ -120,17 +121,7 @@ export async function beginWhole(
     body.release();
     throw body.lossFrom(cause);
   }
-  return { text: null, read, body };
-}
-
-function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.byteLength;
-  }
-  return all;
+  return { text: null, read: read.all, body };
 }
 
 /** The body's length where the headers guarantee one of at most `maxBytes`; a compressed body's is unknown. */
