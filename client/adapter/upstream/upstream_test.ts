@@ -145,6 +145,18 @@ test("a retry time is read from either header, and never negative", () => {
   }
 });
 
+test("what answers, but not as a provider does, is named in words, and not called unreachable", async () => {
+  const words = { HPE_INVALID_RESPONSE: "not HTTP", EPROTO: "https", ERR_OTHER: "no connection" };
+  for (const [code, expected] of Object.entries(words)) {
+    const fetch = () => Promise.reject(Object.assign(new Error("at 10.0.0.1"), { code }));
+    const upstream = new Upstream({ baseUrl: new URL("http://h"), headers: {} }, { fetch });
+    const failure = await failureOf(upstream.read("a", signal));
+    expect([failure.code, failure.kind]).toEqual([502, undefined]);
+    expect(failure.message).toContain(expected);
+    expect(failure.message).not.toContain("10.0.0.1");
+  }
+});
+
 describe("a connection that its server closes before the first byte of an answer", () => {
   const post = (upstream: Upstream) => upstream.post("chat", "{}", { stream: false, signal });
 
