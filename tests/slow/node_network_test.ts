@@ -98,7 +98,9 @@ test("link and providers go through the proxy, each to its own, and what is on t
   }, { HTTPS_PROXY: proxy.url, HTTP_PROXY: "http://127.0.0.1:1" });
   await says(node, '"connected"');
   expect(proxy.passed).toContain(`${name}:${port}`);
-  for (const model of ["by-environment", "by-its-own", "here", "here-encrypted"]) await expectServed(model);
+  for (const model of ["by-environment", "by-its-own", "here", "here-encrypted"]) {
+    await expectServed(model);
+  }
   expect(proxy.passed).toContain(`provider.example.test:${front}`);
   expect(new Set(other.passed)).toEqual(new Set([`provider.example.test:${front}`]));
   expect(node.lines.join("\n")).not.toContain("password");
