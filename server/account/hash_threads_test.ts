@@ -39,7 +39,7 @@ test("a thread that has ended while it was idle is not asked again", async () =>
 });
 
 test("a thread that never answers is ended, and the password is hashed all the same", async () => {
-  const threads = new HashThreads(program("onmessage = () => {};"), 10);
+  const threads = new HashThreads(program("onmessage = () => {};"), 300);
   expect(await threads.hash(PASSWORD, 4)).toMatch(/^\$2[by]\$04\$/);
 });
 
