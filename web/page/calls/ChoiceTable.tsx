@@ -69,8 +69,8 @@ function Candidate({ candidate }: { candidate: CandidateView }) {
   return (
     <tr>
       <th scope="row">
-        {node === null ? t.hidden : <a href={nodePath(node)}>{node_name ?? goneNode}</a>}
-        {chosen && <span class={chipStyle.soft}>{t.chosen}</span>}
+        {node === null ? t.hidden : <a href={nodePath(node)}>{node_name ?? goneNode}</a>}{" "}
+        {chosen && <span class={chipStyle.soft}>{t.chosen}</span>}{" "}
         {!measured && <span class={chipStyle.soft}>{t.unmeasured}</span>}
       </th>
       <td class={tableStyle.number} data-label={t.first}>{first}</td>
