@@ -5,7 +5,9 @@ import { count, counted } from "./words.ts";
 export const node = {
   stateTitle: "State",
   earning: (share: number, max: number) =>
-    `Takes ${share} of ${max} calls at a time until it has earned more by its answers; more only while no other node is free.`,
+    `Takes ${share} of ${
+      count(max, "call", "calls")
+    } at a time until it has earned more by its answers; more only while no other node is free.`,
   facts: {
     connected: "Connected",
     lastSeen: "Last seen",
