@@ -125,6 +125,17 @@ test("timelines of nodes are kept for ninety days, whatever else is kept for eve
   expect(left.map(({ id }) => id)).toEqual(["evt-0", "evt-89"]);
 });
 
+/** What a node was seen with. */
+const offer = {
+  accountId: "owner",
+  keyId: "key",
+  name: "n",
+  agent: null,
+  machine: null,
+  models: ["m"],
+  maxParallel: 1,
+};
+
 /** Writes nodes down, each gone for so many days; null: connected. */
 async function writeNodes(accountId: string, goneDaysAgo: Record<string, number | null>) {
   const all = Object.entries(goneDaysAgo).map(([id, days]) => ({
@@ -132,17 +143,8 @@ async function writeNodes(accountId: string, goneDaysAgo: Record<string, number 
     at: NOW - (days ?? 0) * DAY_MS,
     isGone: days !== null,
   }));
-  const offer = {
-    accountId,
-    keyId: "key",
-    name: "n",
-    agent: null,
-    machine: null,
-    models: ["m"],
-    maxParallel: 1,
-  };
   await store.nodes.write({
-    sightings: all.map(({ id, at }) => ({ id, at, ...offer })),
+    sightings: all.map(({ id, at }) => ({ ...offer, id, at, accountId })),
     departures: all.filter(({ isGone }) => isGone)
       .map(({ id, at }) => ({ id, at, code: "lost", closeCode: 1006 })),
     events: [],
@@ -160,18 +162,10 @@ test("nodes that have been gone for ninety days are forgotten, but for paused on
 });
 
 test("nodes of a gateway that has crashed are gone three days after they were seen last, and forgotten in time", async () => {
-  const offer = {
-    accountId: "owner",
-    keyId: "key",
-    name: "n",
-    agent: null,
-    machine: null,
-    models: [],
-  };
   const seen = { "orphan": 4, "old orphan": 91, "elsewhere": 2, "here": 95, "back": 10 };
   await store.nodes.write({
     sightings: Object.entries(seen).map(([id, daysAgo]) => {
-      return { id, at: NOW - daysAgo * DAY_MS, maxParallel: 1, ...offer };
+      return { ...offer, id, at: NOW - daysAgo * DAY_MS };
     }),
     departures: [],
     events: [],
@@ -229,16 +223,8 @@ test("many nodes are forgotten in chunks, each with its timeline", async () => {
 
 test("of a node that offers names without end, only the first are stored", async () => {
   const models = Array.from({ length: 1000 }, (_, i) => `${i}-${"x".repeat(100)}`);
-  const offer = {
-    accountId: "owner",
-    keyId: "key",
-    name: "n",
-    agent: null,
-    machine: null,
-    maxParallel: 1,
-  };
   await store.nodes.write({
-    sightings: [{ id: "long", at: NOW, models, ...offer }],
+    sightings: [{ ...offer, id: "long", at: NOW, models }],
     departures: [],
     events: [],
   });

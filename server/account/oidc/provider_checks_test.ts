@@ -5,7 +5,7 @@ import type { IdentityRow } from "../../store/identities.ts";
 import { ProviderUnreachable } from "./bounded_fetch.ts";
 import { NOTHING_GIVEN } from "./entitlements.ts";
 import { GrantSeal } from "./grant_seal.ts";
-import { ProviderChecks } from "./provider_checks.ts";
+import { ProviderChecks, type ProviderChecksOptions } from "./provider_checks.ts";
 import { type Grant, InvalidProof } from "./sign_in_provider.ts";
 
 const jwtSecret = "a secret of the tests, long enough";
@@ -32,28 +32,19 @@ test("a person whose answers stay invalid is asked for less and less often, and 
   const person = personOf("broken");
   let isValid = false;
   let isAsked = 0;
-  const checks = new ProviderChecks({
-    provider: {
-      renewed: (subject) =>
-        isValid
-          ? Promise.resolve({ subject, claims: {}, sid: "", grant: GRANT })
-          : Promise.reject(new InvalidProof("an ID token of another person")),
-    },
-    config: { oidcIssuer: person.issuer, jwtSecret },
-    store: {
-      identities: {
-        claimDue: () => Promise.resolve(isAsked++ % 2 === 0 ? [person] : []),
-        checked(_: IdentityRow, { dueAt }: { dueAt: number }) {
-          dueAfterMs.push(dueAt - clock.now());
-          return Promise.resolve();
-        },
-      },
-    } as never,
-    entitlements: { apply: (_, given) => Promise.resolve(given) },
-    sessions: { ended: () => {} },
-    keyring: { revoked: () => {} },
-    audit: { write: () => Promise.resolve() },
+  const checks = checksWith({
     clock,
+    renewed: (subject) =>
+      isValid
+        ? Promise.resolve({ subject, claims: {}, sid: "", grant: GRANT })
+        : Promise.reject(new InvalidProof("an ID token of another person")),
+    identities: {
+      claimDue: () => Promise.resolve(isAsked++ % 2 === 0 ? [person] : []),
+      checked(_: IdentityRow, { dueAt }: { dueAt: number }) {
+        dueAfterMs.push(dueAt - clock.now());
+        return Promise.resolve();
+      },
+    },
     log: { ...silentLog, info: (_: unknown, line: string) => void lines.push(line) } as never,
   });
   for (let i = 0; i < 5; i++) await checks.run();
@@ -68,32 +59,44 @@ test("a person whose answers stay invalid is asked for less and less often, and 
   await checks.close();
 });
 
-/** Asks for the people of several batches, of whom the first answers with `failure`. Resolves with those who were asked. */
-async function asked(failure: Error): Promise<string[]> {
-  const clock = new FakeClock();
-  const batches = [[personOf("broken")], [personOf("next")], [personOf("last")]];
-  const subjects: string[] = [];
-  const checks = new ProviderChecks({
-    provider: {
-      renewed(subject: string) {
-        subjects.push(subject);
-        if (subject === "broken") return Promise.reject(failure);
-        return Promise.resolve({ subject, claims: {}, sid: "", grant: GRANT });
-      },
-    },
+interface World {
+  clock?: FakeClock;
+  renewed: ProviderChecksOptions["provider"]["renewed"];
+  identities: object;
+  log?: ProviderChecksOptions["log"];
+}
+
+/** Checks of people whose entitlements stay as they are. */
+function checksWith(
+  { clock = new FakeClock(), renewed, identities, log = silentLog }: World,
+): ProviderChecks {
+  return new ProviderChecks({
+    provider: { renewed },
     config: { oidcIssuer: "https://id.example", jwtSecret },
-    store: {
-      identities: {
-        claimDue: () => Promise.resolve(batches.shift() ?? []),
-        checked: () => Promise.resolve(),
-      },
-    } as never,
+    store: { identities } as never,
     entitlements: { apply: (_, given) => Promise.resolve(given) },
     sessions: { ended: () => {} },
     keyring: { revoked: () => {} },
     audit: { write: () => Promise.resolve() },
     clock,
-    log: silentLog,
+    log,
+  });
+}
+
+/** Asks for the people of several batches, of whom the first answers with `failure`. Resolves with those who were asked. */
+async function asked(failure: Error): Promise<string[]> {
+  const batches = [[personOf("broken")], [personOf("next")], [personOf("last")]];
+  const subjects: string[] = [];
+  const checks = checksWith({
+    renewed(subject) {
+      subjects.push(subject);
+      if (subject === "broken") return Promise.reject(failure);
+      return Promise.resolve({ subject, claims: {}, sid: "", grant: GRANT });
+    },
+    identities: {
+      claimDue: () => Promise.resolve(batches.shift() ?? []),
+      checked: () => Promise.resolve(),
+    },
   });
   await checks.run();
   await checks.close();
