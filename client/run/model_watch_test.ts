@@ -46,6 +46,8 @@ function nodeWith(
   const node: Node = createNode({
     client_token: "client-1",
     server_url,
+    // Its STATUS would come between those of the list.
+    report_machine: false,
     providers: [{ type: "openai", base_url: upstream.url, models }],
   }, {
     ...options,
