@@ -118,7 +118,7 @@ test(
   "callers who leave fill no more than their account's budget with bodies that v1 nodes do not read",
   async () => {
     const owner = await createAccount(gateway);
-    const models = Array.from({ length: 8 }, (_, i) => `unread-${i}`);
+    const models = Array.from({ length: 20 }, (_, i) => `unread-${i}`);
     const nodes = await Promise.all(
       models.map((model) => joinNode({ gateway, owner, models: [model], maxParallel: 10 })),
     );
@@ -142,8 +142,8 @@ test(
       expect(await gauge(USED)).toBeGreaterThan(16 * MIB);
     });
     expectServed(seen);
-    // The copies in the sockets, and the texts from which they were made.
-    expect(seen.grownMiB).toBeLessThan(160);
+    // The copies in the sockets, and the texts from which they were made, of two calls in twenty.
+    expect(seen.grownMiB).toBeLessThan(240);
     for (const { raw } of nodes) raw.terminate();
     await until("the budget is free", async () => await gauge(USED) < MIB);
   },
