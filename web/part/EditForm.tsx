@@ -5,15 +5,16 @@ import type { ReadonlySignal } from "@preact/signals";
 import type { ApiError } from "../api.ts";
 import { messages } from "../state/locale.ts";
 import { buttonClass } from "./button.ts";
-import { ErrorNotice } from "./Notice.tsx";
+import { FormFailure } from "./Notice.tsx";
 import * as buttonStyle from "./button.module.css";
 import * as formStyle from "./form.module.css";
 import * as pageStyle from "./Page.module.css";
 
 interface Props {
   isBusy: ReadonlySignal<boolean>;
-  /** What stands beside a field is not repeated above the form. */
   error: ApiError | null;
+  /** Members of the request that have a field: their problems are not repeated above the form. */
+  fields: readonly string[];
   /** Default: to save. */
   action?: string;
   isDanger?: boolean;
@@ -27,14 +28,15 @@ interface Props {
 }
 
 export function EditForm(props: Props) {
-  const { isBusy, error, action, isDanger = false, onSubmit, onCancel, aside, element } = props;
+  const { isBusy, error, fields, action, isDanger = false, onSubmit, onCancel, aside, element } =
+    props;
   const submit = (event: Event) => {
     event.preventDefault();
     onSubmit(event);
   };
   return (
     <form ref={element ?? null} class={formStyle.form} noValidate onSubmit={submit}>
-      {error && error.fields.length === 0 && <ErrorNotice error={error} />}
+      <FormFailure error={error} fields={fields} />
       {props.children}
       <div class={aside ? pageStyle.toolbar : buttonStyle.actionsEnd}>
         {aside}

@@ -1,6 +1,7 @@
 /** A highlighted message. */
 
 import type { ComponentChildren } from "preact";
+import type { FieldProblem } from "../../api/mod.ts";
 import { ApiError } from "../api.ts";
 import { serverNow } from "../state/clock.ts";
 import { manualPath } from "../route.ts";
@@ -32,14 +33,16 @@ export function Notice({ tone, children }: { tone: Tone; children: ComponentChil
 
 interface ErrorProps {
   error: ApiError;
+  /** Members of the request whose problems are shown beside their fields; default: none. */
+  fields?: readonly string[] | undefined;
   retry?: (() => void) | undefined;
 }
 
-/** An error of the gateway in the chosen language, with its code. */
-export function ErrorNotice({ error, retry }: ErrorProps) {
+/** An error of the gateway in the chosen language, with its code, and what of the request was refused. */
+export function ErrorNotice({ error, fields, retry }: ErrorProps) {
   return (
     <Notice tone="bad">
-      {errorText(error)} <Code code={error.code} />{" "}
+      {errorText(error)} <Code code={error.code} /> <Refused error={error} fields={fields} />
       {isForOperator(error) && (
         <CopyButton text={details(error)} label={messages.value.errorDetails} />
       )}
@@ -50,6 +53,38 @@ export function ErrorNotice({ error, retry }: ErrorProps) {
       )}
     </Notice>
   );
+}
+
+/** The code alone says only that something is wrong with the form. */
+function Refused({ error, fields = [] }: Pick<ErrorProps, "error" | "fields">) {
+  if (error.code !== "invalid_request") return null;
+  if (error.fields.length === 0) return <p lang="en">{error.message}</p>;
+  return (
+    <ul>
+      {unplaced(error, fields).map((problem) => (
+        <li key={problem.param}>
+          {problem.param !== "" && <code>{problem.param}</code>} {problemText(problem)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface FormFailureProps {
+  error: ApiError | null;
+  /** Members of the request whose problems are shown beside their fields. */
+  fields: readonly string[];
+}
+
+/** Why a form was refused; nothing where all of it stands beside the fields. */
+export function FormFailure({ error, fields }: FormFailureProps) {
+  if (error === null) return null;
+  if (error.fields.length > 0 && unplaced(error, fields).length === 0) return null;
+  return <ErrorNotice error={error} fields={fields} />;
+}
+
+function unplaced(error: ApiError, fields: readonly string[]): FieldProblem[] {
+  return error.fields.filter(({ param }) => !fields.includes(param));
 }
 
 /** With a link to the manual's entry where the code is one of the gateway's. */
@@ -98,8 +133,11 @@ export function errorText(error: ApiError): string {
 /** The gateway's problem with one field of a form, in the chosen language; undefined: none. */
 export function fieldProblem(error: ApiError | null, name: string): string | undefined {
   const problem = error?.fields.find(({ param }) => param === name);
-  if (!problem) return undefined;
+  return problem && problemText(problem);
+}
+
+function problemText({ code, message, limit }: FieldProblem): string {
   const { fieldFaults } = messages.value;
-  const words = has(fieldFaults, problem.code) ? fieldFaults[problem.code] : problem.message;
-  return typeof words === "string" ? words : words(problem.limit ?? 0);
+  const words = has(fieldFaults, code) ? fieldFaults[code] : message;
+  return typeof words === "string" ? words : words(limit ?? 0);
 }

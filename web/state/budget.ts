@@ -14,6 +14,11 @@ export const budgetNames: readonly BudgetName[] = [
 ];
 export const groupBudgetNames: readonly BudgetName[] = ["requests_per_minute", ...budgetNames];
 
+/** As requests with a budget name its members. */
+export function budgetMembers(names: readonly BudgetName[]): `budget.${BudgetName}`[] {
+  return names.map((name) => `budget.${name}` as const);
+}
+
 /** As typed; empty: no limit. */
 export type BudgetTexts = Readonly<Partial<Record<BudgetName, string>>>;
 

@@ -87,6 +87,7 @@ function NewAliasForm({ onChange }: { onChange: () => void }) {
   return (
     <CreateForm
       submit={submit}
+      fields={["name", "targets"]}
       action={t.saveAlias}
       onSubmit={save}
       after={<p class="hint">{t.aliasTargetsHint}</p>}

@@ -3,12 +3,14 @@
 import type { ComponentChildren } from "preact";
 import type { Submit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
-import { ErrorNotice } from "../../part/Notice.tsx";
+import { FormFailure } from "../../part/Notice.tsx";
 import * as panelStyle from "../../part/panel.module.css";
 import * as style from "./CreateForm.module.css";
 
 interface Props {
   submit: Submit;
+  /** Members of the request that have a field. */
+  fields: readonly string[];
   action: string;
   onSubmit: () => Promise<void>;
   /** Below the form. */
@@ -17,7 +19,7 @@ interface Props {
   children: ComponentChildren;
 }
 
-export function CreateForm({ submit, action, onSubmit, after, children }: Props) {
+export function CreateForm({ submit, fields, action, onSubmit, after, children }: Props) {
   const { isBusy, error, run } = submit;
   const create = (event: Event) => {
     event.preventDefault();
@@ -31,7 +33,7 @@ export function CreateForm({ submit, action, onSubmit, after, children }: Props)
           {action}
         </button>
       </form>
-      {error.value && error.value.fields.length === 0 && <ErrorNotice error={error.value} />}
+      <FormFailure error={error.value} fields={fields} />
       {after}
     </div>
   );

@@ -15,7 +15,7 @@ import { ErrorNotice, Failure, fieldProblem } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { Table } from "../../part/Table.tsx";
 import { buttonClass } from "../../part/button.ts";
-import { budgetIn, budgetTexts, groupBudgetNames } from "../../state/budget.ts";
+import { budgetIn, budgetMembers, budgetTexts, groupBudgetNames } from "../../state/budget.ts";
 import { useChanging } from "../../state/changing.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
@@ -86,7 +86,7 @@ function NewGroupForm({ onChange }: { onChange: () => void }) {
     onChange();
   };
   return (
-    <CreateForm submit={submit} action={t.createGroup} onSubmit={create}>
+    <CreateForm submit={submit} fields={["name"]} action={t.createGroup} onSubmit={create}>
       <Field
         label={t.groupColumns.name}
         name="name"
@@ -98,6 +98,13 @@ function NewGroupForm({ onChange }: { onChange: () => void }) {
     </CreateForm>
   );
 }
+
+const fields = [
+  "name",
+  "weight",
+  "budget.models",
+  ...budgetMembers(groupBudgetNames),
+] as const;
 
 interface GroupDialogProps {
   group: GroupView;
@@ -115,7 +122,7 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
   const seesNodes = useSignal(group.members_see_nodes);
   const isDeleting = useSignal(false);
   const { isBusy, error, run } = useSubmit();
-  const problem = (field: string) => fieldProblem(error.value, field);
+  const problem = (field: typeof fields[number]) => fieldProblem(error.value, field);
   const save = () =>
     void run(async () => {
       await api.changeGroup(group.id, {
@@ -132,6 +139,7 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
       <EditForm
         isBusy={isBusy}
         error={error.value}
+        fields={fields}
         onSubmit={save}
         onCancel={() => isOpen.value = false}
         aside={

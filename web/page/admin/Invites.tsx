@@ -55,6 +55,7 @@ function NewInvite({ onChange }: { onChange: () => void }) {
   return (
     <CreateForm
       submit={submit}
+      fields={["note"]}
       action={t.invite}
       onSubmit={create}
       after={created.value && <InviteLink code={created.value.code} />}

@@ -76,7 +76,7 @@ function Chooser({ onChoose }: { onChoose: (name: string) => void }) {
     return Promise.resolve();
   };
   return (
-    <CreateForm submit={useSubmit()} action={t.setModel} onSubmit={choose}>
+    <CreateForm submit={useSubmit()} fields={[]} action={t.setModel} onSubmit={choose}>
       <div class={formStyle.field}>
         <label for={id}>{t.modelName}</label>
         <input
@@ -145,6 +145,8 @@ function SettingsTable({ models, groups, onEdit }: TableProps) {
   );
 }
 
+const fields = ["note", "defaults.temperature", "defaults.max_tokens"] as const;
+
 interface DialogProps {
   before: Settings;
   /** Whether something is said about the model already. */
@@ -182,7 +184,7 @@ function SettingsDialog({ before, isKnown, groups, onChange, onClose }: DialogPr
       });
       done();
     });
-  const problem = (name: string) => fieldProblem(error.value, name);
+  const problem = (name: typeof fields[number]) => fieldProblem(error.value, name);
   const forget = () =>
     run(async () => {
       await api.removeModelSettings(before.name);
@@ -193,6 +195,7 @@ function SettingsDialog({ before, isKnown, groups, onChange, onClose }: DialogPr
       <EditForm
         isBusy={isBusy}
         error={error.value}
+        fields={fields}
         onSubmit={save}
         aside={isKnown && (
           <button

@@ -10,7 +10,7 @@ import { Field } from "../../part/Field.tsx";
 import { fieldProblem } from "../../part/Notice.tsx";
 import { ModelPicker } from "../../part/ModelPicker.tsx";
 import { SelectField } from "../../part/SelectField.tsx";
-import { budgetIn, budgetNames, budgetTexts } from "../../state/budget.ts";
+import { budgetIn, budgetMembers, budgetNames, budgetTexts } from "../../state/budget.ts";
 import { messages } from "../../state/locale.ts";
 import { session } from "../../state/session.ts";
 import { useSubmit } from "../../state/submit.ts";
@@ -25,6 +25,7 @@ interface Props {
 }
 
 const roles: readonly Role[] = ["user", "admin"];
+const fields = ["rpm", "weight", "models", ...budgetMembers(budgetNames)] as const;
 
 export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
   const t = messages.value.admin;
@@ -52,12 +53,13 @@ export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
       models: models.value === null ? null : [...models.value],
       budget: budgetIn(budget.value),
     });
-  const problem = (name: string) => fieldProblem(error.value, name);
+  const problem = (name: typeof fields[number]) => fieldProblem(error.value, name);
   return (
     <Dialog isOpen={isOpen} title={t.editUser(user.email)} onClose={onClose}>
       <EditForm
         isBusy={isBusy}
         error={error.value}
+        fields={fields}
         onSubmit={save}
         onCancel={() => isOpen.value = false}
         aside={!isSelf && (

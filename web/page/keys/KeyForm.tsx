@@ -7,7 +7,7 @@ import { serverNow } from "../../state/clock.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { LimitFields } from "./LimitFields.tsx";
-import { type Limits, problems, requested } from "./limits.ts";
+import { limitFields, type Limits, problems, requested } from "./limits.ts";
 
 interface Props {
   /** The key to change; null: a new one. */
@@ -32,6 +32,7 @@ export function KeyForm({ before, initial, action, onCancel, onSubmit }: Props) 
     <EditForm
       isBusy={isBusy}
       error={error.value}
+      fields={before?.kind === "client" ? ["name"] : limitFields}
       action={action}
       onSubmit={submit}
       onCancel={onCancel}

@@ -1,7 +1,13 @@
 /** A key's limits, in the form and as sent to the gateway. */
 
 import type { KeyView, Route } from "../../../api/mod.ts";
-import { budgetIn, type BudgetTexts, budgetTexts } from "../../state/budget.ts";
+import {
+  budgetIn,
+  budgetMembers,
+  budgetNames,
+  type BudgetTexts,
+  budgetTexts,
+} from "../../state/budget.ts";
 import { messages } from "../../state/locale.ts";
 
 export const lifetimes = ["never", "30", "90", "365", "kept"] as const;
@@ -19,6 +25,9 @@ export interface Limits {
   budget: BudgetTexts;
   lifetime: Lifetime;
 }
+
+/** Members of the request that have a field for a problem. */
+export const limitFields = ["name", "models", "rpm", ...budgetMembers(budgetNames)] as const;
 
 export const noLimits: Limits = {
   name: "",

@@ -41,6 +41,7 @@ export function PauseDialog({ isOpen, node, onChange }: Props) {
       <EditForm
         isBusy={isBusy}
         error={error.value}
+        fields={[]}
         action={messages.value.nodes.pause}
         onSubmit={pause}
         onCancel={close}

@@ -39,7 +39,13 @@ function Form({ isOpen, node, onChange }: Props) {
       onChange();
     });
   return (
-    <EditForm isBusy={isBusy} error={error.value} onSubmit={save} onCancel={close}>
+    <EditForm
+      isBusy={isBusy}
+      error={error.value}
+      fields={["label"]}
+      onSubmit={save}
+      onCancel={close}
+    >
       <Field
         label={t.name}
         name="label"

@@ -140,6 +140,7 @@ function OwnerForm<T extends { password: string }>(
       element={form.element}
       isBusy={form.isBusy}
       error={form.failure}
+      fields={[]}
       action={action}
       isDanger={isDanger}
       onSubmit={form.submit}
