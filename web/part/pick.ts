@@ -23,10 +23,10 @@ export function isChosen(inputType: string | undefined): boolean {
   return !/^(insert(Composition)?Text|delete)/.test(inputType ?? "");
 }
 
-/** The one whose name has the text; undefined: none, or more than one. */
-export function onlyMatch(options: readonly Option[], text: string): Option | undefined {
-  if (text === "") return undefined;
+/** The one of that name, otherwise all whose names have the text. */
+export function matches(options: readonly Option[], text: string): Option[] {
+  const same = options.find(({ name }) => name === text);
+  if (same) return [same];
   const wanted = text.toLowerCase();
-  const found = options.filter(({ name }) => name.toLowerCase().includes(wanted));
-  return found.length === 1 ? found[0] : undefined;
+  return options.filter(({ name }) => name.toLowerCase().includes(wanted));
 }

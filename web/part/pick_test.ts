@@ -1,6 +1,6 @@
 /// <reference types="bun" />
 import { expect, test } from "bun:test";
-import { distinct, isChosen, onlyMatch } from "./pick.ts";
+import { distinct, isChosen, matches } from "./pick.ts";
 
 const options = [
   { id: "node-aaaa1111", name: "studio" },
@@ -14,11 +14,12 @@ test("options of the same name, or without one, are told apart by their ids", ()
     .toEqual(["studio (1111)", "studio (2222)", "attic", "(4444)"]);
 });
 
-test("a part of a name finds its option where no other has it", () => {
-  const named = distinct(options);
-  expect(onlyMatch(named, "ATT")?.id).toBe("node-cccc3333");
-  expect(onlyMatch(named, "studio")).toBeUndefined();
-  expect(onlyMatch(named, "")).toBeUndefined();
+test("a part of a name finds every option that has it, and a whole name its own alone", () => {
+  const named = distinct([...options, { id: "node-eeee5555", name: "attic 2" }]);
+  const found = (text: string) => matches(named, text).map(({ name }) => name);
+  expect(found("ATT")).toEqual(["attic", "attic 2"]);
+  expect(found("attic")).toEqual(["attic"]);
+  expect(found("cellar")).toEqual([]);
 });
 
 test("a name that is typed, composed or left by deleting is not picked before Enter", () => {

@@ -24,6 +24,10 @@ export const common: Common = {
   hide: "隐藏",
   online: (nodes, models) =>
     `${number.format(nodes)} 个节点在线，${number.format(models)} 个模型可用`,
+  pick: (typed, n) =>
+    n === 0
+      ? `没有与“${typed}”匹配的项。请输入名称的一部分，或从列表中选择。`
+      : `“${typed}”匹配 ${number.format(n)} 项。请输入更多内容，或从列表中选择。`,
   fieldFaults: {
     required: "请填写此项。",
     too_short: (limit) => `太短：至少 ${number.format(limit)} 个字符。`,

@@ -197,19 +197,19 @@ function Narrowed({ choices }: { choices: UrlChoices }) {
 function useOptions(
   choices: UrlChoices,
   isNeeded: boolean,
-): Readonly<Record<Picked, readonly Option[]>> {
+): Readonly<Record<Picked, readonly Option[] | undefined>> {
   const everyMs = isNeeded ? OPTIONS_EVERY_MS : null;
-  const models = useLive(api.models, everyMs).value.data?.models ?? [];
-  const keys = useLive(api.keys, everyMs).value.data?.keys ?? [];
-  const nodes = useLive(api.nodes, everyMs).value.data?.nodes ?? [];
+  const models = useLive(api.models, everyMs).value.data?.models;
+  const keys = useLive(api.keys, everyMs).value.data?.keys;
+  const nodes = useLive(api.nodes, everyMs).value.data?.nodes;
   const isProvided = choices.get("side") === "provided";
   return {
-    model: models.map(({ id }) => ({ id, name: id })),
-    key: keys.filter(({ kind }) => kind === "api").map(({ id, name }) => ({
+    model: models?.map(({ id }) => ({ id, name: id })),
+    key: keys?.filter(({ kind }) => kind === "api").map(({ id, name }) => ({
       id,
       name: name || messages.value.keys.ownKey,
     })),
-    node: nodes.filter(({ mine }) => mine || !isProvided),
+    node: nodes?.filter(({ mine }) => mine || !isProvided),
   };
 }
 
