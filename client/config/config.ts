@@ -2,7 +2,7 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { isAlias, isNode, isScalar, LineCounter, parseDocument, visit } from "yaml";
+import { type Document, isAlias, isNode, isScalar, visit } from "yaml";
 import { noProviders, problemsOf, type ShapeProblem } from "./shape.ts";
 import type { ProviderOptions } from "../adapter/provider_options.ts";
 import type { ProviderType } from "../adapter/provider_types.ts";
@@ -10,6 +10,7 @@ import type { EndpointName } from "../../protocol/endpoint.ts";
 import { phrase } from "../../text/mod.ts";
 import type { ShareWith } from "../../protocol/mod.ts";
 import type { OfferPolicyConfig, PolicyConfig } from "./policy_shape.ts";
+import { parseYaml } from "./yaml_problems.ts";
 
 /** One model that a provider runs. */
 export interface ModelConfig {
@@ -110,14 +111,11 @@ function parseText(
   env: Env,
   path: string,
 ): Pick<LoadedConfig, "config" | "files"> {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
-  const at = (offset: number) => {
-    const { line, col } = lineCounter.linePos(offset);
-    return `${path}:${line}:${col}`;
-  };
-  const broken = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
-  if (broken.length > 0) throw new ConfigError(broken);
+  const { document, problems: broken, placeOf } = parseYaml(text);
+  const at = (offset: number) => `${path}:${placeOf(offset)}`;
+  if (broken.length > 0) {
+    throw new ConfigError(broken.map(({ offset, message }) => `${at(offset)}: ${message}`));
+  }
 
   const problems = new Map<number, string[]>();
   const addProblem = (offset: number, message: string) =>
@@ -267,7 +265,7 @@ function expand(text: string, env: Env, onUnset: (name: string) => void): string
 }
 
 /** The offset of a problem's value, or of its key; where neither is in the file, of the nearest value around it. */
-function offsetOf(document: ReturnType<typeof parseDocument>, problem: ShapeProblem): number {
+function offsetOf(document: Document, problem: ShapeProblem): number {
   for (let length = problem.path.length; length >= 0; length--) {
     const path = problem.path.slice(0, length);
     const found = path.length === 0 ? document.contents : document.getIn(path, true);

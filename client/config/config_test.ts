@@ -94,7 +94,7 @@ test("text that is not YAML is refused with its place", () => {
   expect(problemsIn("providers: [")[0]).toStartWith("config.yaml:1:13: ");
   expect(problemsIn("a: 1\na: 2")[0]).toStartWith("config.yaml:2:1: ");
   expect(problemsIn("")).toEqual([
-    "config.yaml:1:1: the configuration must be a group of keys, not nothing",
+    "config.yaml:1:1: the configuration must be keys, not nothing",
   ]);
 });
 

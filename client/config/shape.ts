@@ -140,6 +140,9 @@ function inWords(issue: z.core.$ZodIssue, value: unknown): ShapeProblem[] {
       return issue.keys.map((key) => ({ path, key, message: unknownKey(path, key) }));
     case "invalid_type": {
       const found = at(value, path);
+      if (path.length === 0) {
+        return [{ path, message: phrase`the configuration must be keys, not ${kindOf(found)}` }];
+      }
       const message = found === undefined
         ? `${name} ${phrase`is missing`}`
         : `${name} ${phrase`must be ${kindNames[issue.expected] ?? issue.expected}, not ${
@@ -263,6 +266,7 @@ function at(value: unknown, path: readonly (string | number)[]): unknown {
 
 function kindOf(value: unknown): string {
   if (value === null) return phrase`nothing`;
+  if (Number.isFinite(value) && !Number.isInteger(value)) return phrase`a fraction`;
   if (Array.isArray(value)) return phrase`a list`;
   return { string: phrase`text`, object: phrase`a group of keys`, boolean: phrase`true or false` }[
     typeof value as string

@@ -1,12 +1,13 @@
 /** A node's config.yaml as the setup commands change it: one key at a time, with its comments and its order kept. */
 
 import { chownSync, existsSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { type Document, isMap, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
+import { type Document, isMap, isSeq, type YAMLMap, type YAMLSeq } from "yaml";
 import type { ModelConfig, ProviderConfig } from "../config/config.ts";
+import { parseYaml } from "../config/yaml_problems.ts";
 import { CommandError } from "./command_error.ts";
 import { writePrivate } from "./folders.ts";
 import { programName } from "./program_name.ts";
-import { t } from "../texts.ts";
+import { shown, t } from "../texts.ts";
 
 /** The token lies beside config.yaml, in a file of its own. */
 const TOKEN_FILE = "token";
@@ -37,10 +38,12 @@ export class ConfigFile {
 
   private constructor(readonly path: string, text: string | null) {
     this.#before = text;
-    this.#document = parseDocument(text ?? TEMPLATE);
-    if (this.#document.errors.length === 0 && isMap(this.#document.contents)) return;
+    const { document, problems: [first], placeOf } = parseYaml(text ?? TEMPLATE);
+    this.#document = document;
+    if (first === undefined && isMap(document.contents)) return;
+    const place = first === undefined ? path : `${path}:${placeOf(first.offset)}`;
     throw new CommandError(
-      t`Cannot change ${path}: ${this.#document.errors[0]?.message ?? t`it has no keys`}`,
+      t`Cannot change ${place}: ${first === undefined ? t`it has no keys` : shown(first.message)}`,
       t`Fix it or move it away, and run this again.`,
     );
   }
