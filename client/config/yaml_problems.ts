@@ -3,7 +3,7 @@
 import { type Document, LineCounter, parseDocument, visit } from "yaml";
 import { phrase } from "../../text/mod.ts";
 
-export interface YamlProblem {
+interface YamlProblem {
   /** In the text, from 0. */
   offset: number;
   message: string;
