@@ -1,7 +1,7 @@
 /**
  * Campaigns that take longer than tests may: `bun run soak [NAME…] [--seed N] [--runs N]
- * [--minutes N | --seconds N] [--with EXTRA]…`; without a name all of them. Last line: `N passed, N failed, N skipped`. See
- * docs/soak.md.
+ * [--minutes N | --seconds N] [--with EXTRA]… [--only KIND,…]`; without a name all of them. Last line:
+ * `N passed, N failed, N skipped`. See docs/soak.md.
  */
 
 import { parseArgs } from "node:util";
@@ -41,6 +41,7 @@ interface Options {
   runs: number | undefined;
   minutes: number | undefined;
   extras: ReadonlySet<string>;
+  only: ReadonlySet<string>;
 }
 
 /** Progress is shown no more often than this. */
@@ -92,28 +93,44 @@ function readOptions(): Options {
       minutes: { type: "string" },
       seconds: { type: "string" },
       with: { type: "string", multiple: true },
+      only: { type: "string", multiple: true },
       help: { type: "boolean", short: "h" },
     },
   });
   if (values.help) {
-    steps.say(campaigns.map(({ name, about }) => `${name.padEnd(14)} ${about}`).join("\n"));
+    steps.say(campaigns.map(described).join("\n"));
     process.exit(0);
   }
   const seconds = positive("--seconds", values.seconds);
   const chosen = positionals.length === 0 ? campaigns : positionals.map(campaignNamed);
-  const known = chosen.flatMap(({ extras = [] }) => extras);
-  for (const extra of values.with ?? []) {
-    if (!known.includes(extra)) {
-      throw new Error(`--with ${extra}: choose among ${known.join(", ") || "none"}`);
-    }
-  }
+  const extras = chosen.flatMap(({ extras = [] }) => extras);
+  const kinds = chosen.flatMap(({ kinds = [] }) => kinds);
   return {
     chosen,
-    extras: new Set(values.with),
+    extras: someOf(extras, "--with", values.with),
+    only: someOf(kinds, "--only", values.only?.flatMap((list) => list.split(","))),
     seed: positive("--seed", values.seed) ?? Math.floor(Math.random() * 1_000_000),
     runs: positive("--runs", values.runs),
     minutes: positive("--minutes", values.minutes) ?? (seconds && seconds / 60),
   };
+}
+
+function described({ name, about, extras = [], kinds = [] }: Campaign): string {
+  const choices = [["--with", extras], ["--only", kinds]] as const;
+  const lines = choices.filter(([, all]) => all.length > 0).map(([flag, all]) =>
+    `${" ".repeat(15)}${flag} ${all.join(", ")}`
+  );
+  return [`${name.padEnd(14)} ${about}`, ...lines].join("\n");
+}
+
+function someOf(
+  known: readonly string[],
+  flag: string,
+  named: readonly string[] = [],
+): ReadonlySet<string> {
+  const unknown = named.find((one) => !known.includes(one));
+  if (unknown === undefined) return new Set(named);
+  throw new Error(`${flag} ${unknown}: choose among ${known.join(", ") || "none"}`);
 }
 
 function campaignNamed(name: string): Campaign {

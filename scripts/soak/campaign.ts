@@ -6,6 +6,8 @@ export interface Campaign {
   about: string;
   /** What it can do in addition, chosen by `--with`. */
   extras?: readonly string[];
+  /** Its parts, of which `--only` chooses some. */
+  kinds?: readonly string[];
   /** Resolves with what was found; rejects with what is wrong, or with Skipped. */
   run(options: CampaignOptions): Promise<string>;
 }
@@ -19,6 +21,8 @@ export interface CampaignOptions {
   minutes: number | undefined;
   /** What it does in addition, of its `extras`. */
   extras: ReadonlySet<string>;
+  /** Those of its `kinds` that it does; empty: all. */
+  only: ReadonlySet<string>;
   /** Shows how far it has come. */
   progress(state: string): void;
 }

@@ -3,9 +3,11 @@
 import { setPriority } from "node:os";
 import { createAccount } from "../../../tests/harness/account.ts";
 import { type Attack, type Attacker, ATTACKS, type Place } from "./attacks.ts";
+import type { Kind } from "./kinds.ts";
 
-/** Attack these. */
+/** Attack these, in these ways. */
 export interface AttackersOrder {
+  kinds: readonly Kind[];
   gateways: readonly Place[];
   /** The e-mail address of the account that is to be locked. */
   victim: string;
@@ -18,22 +20,22 @@ export interface AttackersReport {
   kinds: number;
   rounds: number;
   /** Attacks that never got through a round. */
-  idle: string[];
+  idle: Kind[];
 }
 
 const LOWEST_PRIORITY = 19;
 
 let isEnding = false;
 
-/** Rounds that were gone through, by attack. */
-const rounds = new Map<string, number>();
+/** Rounds that were gone through, of those that were ordered. */
+const rounds = new Map<Kind, number>();
 
 /** One attack on one gateway, until the end. What the gateway refuses is part of it. */
-async function attack({ name, everyMs, round }: Attack, attacker: Attacker): Promise<void> {
+async function attack({ kind, everyMs, round }: Attack, attacker: Attacker): Promise<void> {
   while (!isEnding) {
     try {
       await round(attacker);
-      rounds.set(name, (rounds.get(name) ?? 0) + 1);
+      rounds.set(kind, rounds.get(kind)! + 1);
     } catch {
       // Refused, cut off or too late.
     }
@@ -43,19 +45,21 @@ async function attack({ name, everyMs, round }: Attack, attacker: Attacker): Pro
 }
 
 function report(): AttackersReport {
-  const idle = ATTACKS.filter(({ name }) => !rounds.has(name)).map(({ name }) => name);
+  const idle = [...rounds].filter(([, count]) => count === 0).map(([kind]) => kind);
   const all = [...rounds.values()].reduce((sum, count) => sum + count, 0);
-  return { kinds: ATTACKS.length, rounds: all, idle };
+  return { kinds: rounds.size, rounds: all, idle };
 }
 
 /** Every attack goes against one of the gateways, from an account of its own. */
-async function begin({ gateways, victim, redisUrl }: AttackersOrder): Promise<AttackersReport> {
+async function begin({ kinds, gateways, victim, redisUrl }: AttackersOrder) {
+  const ordered = ATTACKS.map((attack, i) => ({ attack, place: gateways[i % gateways.length]! }))
+    .filter(({ attack }) => kinds.includes(attack.kind));
   const attackers: Attacker[] = [];
-  for (let i = 0; i < ATTACKS.length; i++) {
-    const place = gateways[i % gateways.length]!;
+  for (const { attack, place } of ordered) {
     attackers.push({ ...place, ...await createAccount(place), victim, redisUrl, round: 0 });
+    rounds.set(attack.kind, 0);
   }
-  ATTACKS.forEach((one, i) => void attack(one, attackers[i]!));
+  ordered.forEach((one, i) => void attack(one.attack, attackers[i]!));
   return report();
 }
 

@@ -8,6 +8,7 @@ import { hello } from "../../../tests/harness/api.ts";
 import { piece, whole } from "../../../tests/harness/chunks.ts";
 import { CHAT_PATH } from "../../bench/target.ts";
 import { forge } from "./forgeries.ts";
+import type { Kind } from "./kinds.ts";
 import { HONEST_MODEL, POISONS } from "./poisons.ts";
 
 export interface Place {
@@ -23,9 +24,9 @@ export interface Attacker extends Place, Account {
   round: number;
 }
 
-/** `everyMs`: between two rounds. */
 export interface Attack {
-  name: string;
+  kind: Kind;
+  /** Between two rounds. */
   everyMs: number;
   round(attacker: Attacker): Promise<void>;
 }
@@ -47,7 +48,7 @@ const UNKNOWNS = encodePack(Array.from({ length: 80_000 }, () => UNKNOWN))!;
 
 export const ATTACKS: readonly Attack[] = [
   {
-    name: "bodies that unpack to 10 MiB, for a node that never answers",
+    kind: "big-bodies",
     everyMs: 1000,
     async round(attacker) {
       await keep("mute", () => nodeV1(attacker, { models: ["mute"], max_parallel: 1000 }));
@@ -56,12 +57,12 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "bodies of a million members",
+    kind: "members",
     everyMs: 1000,
     round: (attacker) => call(attacker, MEMBERS, { "content-encoding": "zstd" }),
   },
   {
-    name: "prompts that a provider takes for its own failure",
+    kind: "poison",
     everyMs: 300,
     async round(attacker) {
       const { prompt, isStream } = POISONS[attacker.round % POISONS.length]!;
@@ -71,7 +72,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "a node that fails every call of others' model",
+    kind: "failing-node",
     everyMs: 2000,
     async round(attacker) {
       const register = { models: [HONEST_MODEL], max_parallel: 10_000, node_id: "failing" };
@@ -82,7 +83,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "packs of changes and of unknown frames",
+    kind: "packs",
     everyMs: 1500,
     async round(attacker) {
       const capabilities = { endpoints: [...everyEndpoint] };
@@ -96,7 +97,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "links that claim to be one node",
+    kind: "twins",
     everyMs: 1000,
     async round(attacker) {
       const register = { models: ["twin"], max_parallel: 1, node_id: "twin" };
@@ -107,7 +108,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "pieces of answers in messages of a megabyte",
+    kind: "pinning",
     everyMs: 3000,
     async round(attacker) {
       const socket = await nodeV2(attacker, { models: ["pinning"] });
@@ -126,7 +127,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "readers of the list of nodes who never read",
+    kind: "list-readers",
     everyMs: 1000,
     async round(attacker) {
       await keep("long names", () => nodeV1(attacker, { models: LONG_NAMES, max_parallel: 1 }));
@@ -140,7 +141,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "a node that reports absurd counts",
+    kind: "absurd-counts",
     everyMs: 1000,
     async round(attacker) {
       const usage = { prompt_tokens: 2 ** 53 - 1, completion_tokens: 2 ** 53 - 1 };
@@ -156,7 +157,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "sign-ins with made-up addresses and with somebody else's",
+    kind: "sign-ins",
     everyMs: 200,
     async round({ url, victim, round }) {
       const from = { "x-forwarded-for": "203.0.113.7" };
@@ -165,7 +166,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "new accounts",
+    kind: "accounts",
     everyMs: 500,
     async round({ url, round }) {
       const body = {
@@ -176,7 +177,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "guesses of keys, models and paths",
+    kind: "guesses",
     everyMs: 100,
     async round(attacker) {
       const { url, round } = attacker;
@@ -190,7 +191,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "good and malformed frames in turns",
+    kind: "malformed",
     everyMs: 500,
     async round(attacker) {
       const link = await keep("alternating", () => nodeV1(attacker, { models: ["alternating"] }));
@@ -201,7 +202,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "dials under ever new identities",
+    kind: "dials",
     everyMs: 200,
     async round(attacker) {
       const models = LONG_NAMES.map((name) => name.slice(-100));
@@ -210,12 +211,12 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "forged writes to Redis: addresses, penalties, old messages and garbage",
+    kind: "forged-redis",
     everyMs: 250,
     round: ({ redisUrl, round }) => forge(redisUrl, round),
   },
   {
-    name: "a thousand model names that no node has",
+    kind: "new-models",
     everyMs: 1000,
     async round(attacker) {
       const models = Array.from({ length: 1000 }, (_, i) => `new-${attacker.round}-${i}`);
@@ -226,7 +227,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "pages of the list of nodes after ever new places",
+    kind: "list-pages",
     everyMs: 100,
     async round({ url, round }) {
       for (let i = 0; i < 10; i++) {
@@ -236,7 +237,7 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
-    name: "callers who stop reading long streams",
+    kind: "stalled-streams",
     everyMs: 2000,
     async round(attacker) {
       const chunk = piece("x".repeat(8000));
