@@ -16,6 +16,7 @@ import {
 import { Lent } from "./policy/lent.ts";
 import type { Machine } from "./policy/machine.ts";
 import { machineFacts, policyFacts } from "./policy/machine_facts.ts";
+import { READ_AHEAD_BYTES } from "./link/read_ahead.ts";
 import { machineHere } from "./policy/machine_here.ts";
 import { ModelWatch } from "./run/model_watch.ts";
 import { modelScope } from "./run/provider.ts";
@@ -148,6 +149,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
     }),
     runner,
     world,
+    readAheadBytes: () => readAheadOf(current),
   });
   const lent = new Lent({
     world,
@@ -297,6 +299,10 @@ function targetOf(config: NodeConfig): SessionTarget {
 
 function shareWithOf({ share_with = "everyone" }: NodeConfig): ShareWith {
   return share_with;
+}
+
+function readAheadOf({ read_ahead_mib }: NodeConfig): number {
+  return read_ahead_mib === undefined ? READ_AHEAD_BYTES : read_ahead_mib * 1024 * 1024;
 }
 
 function reportsMachine({ report_machine = true }: NodeConfig): boolean {

@@ -333,6 +333,7 @@ export const phrases: Readonly<Record<string, string>> = {
   'must be "finish", "move" or "stop"': '应为 "finish"、"move" 或 "stop"',
   'must be "mains", or a charge such as "battery > 60%"':
     '应为 "mains"，或电量条件，例如 "battery > 60%"',
+  "must be 0 or more": "应不小于 0",
   "must be 1 or more": "应不小于 1",
   'must be a bound such as "< 70%"': '应为上限，例如 "< 70%"',
   'must be a count of 1 or more, such as 200 or "2M"': '应为不小于 1 的数量，例如 200 或 "2M"',

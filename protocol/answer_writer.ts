@@ -11,6 +11,7 @@ import {
   type Head,
   HEADER_BYTES,
   type StreamState,
+  WINDOW_BYTES,
 } from "./frame_v2.ts";
 import { SendBuffer } from "./send_buffer.ts";
 
@@ -23,6 +24,19 @@ export interface AnswerTerms {
   takesPacks: boolean;
   /** Whether a lost link may be resumed: what was not acknowledged is kept. Absent: it is not. */
   isResumable?: boolean;
+  /** Bounds what all answers of one sender keep together. Absent: each keeps as much as its window. */
+  readAhead?: ReadAheadBudget;
+}
+
+/**
+ * What answers may keep beyond a floor of their own. An answer that finds nothing left has a window as
+ * small as the floor, so that what all of them keep is at most the budget and a floor for each.
+ */
+export interface ReadAheadBudget {
+  /** May be negative after the budget was made smaller. */
+  readonly freeBytes: number;
+  /** Takes so many bytes of the budget; gives them back where they are negative. */
+  take(bytes: number): void;
 }
 
 export interface FrameSink {
@@ -32,6 +46,12 @@ export interface FrameSink {
 /** Larger frames leave as messages of their own: copying them into a PACK costs more than that saves. */
 const MAX_PACK_BYTES = 16 * 1024;
 
+/**
+ * A receiver grants what was taken once it is half of its window, which is half of the largest window
+ * at most: a sender that keeps less than this unacknowledged would wait for ever.
+ */
+const MIN_WINDOW_BYTES = WINDOW_BYTES / 2;
+
 export class AnswerWriter {
   #head: Head = DEFAULT_HEAD;
   #hasSentHead = false;
@@ -40,8 +60,13 @@ export class AnswerWriter {
   #lastFrame: Uint8Array<ArrayBuffer> | null = null;
   #isEnded = false;
   #isDiscarded = false;
-  /** STREAM bytes that may still be sent. */
+  /** STREAM bytes that the receiver's window still takes. */
   #credit: number;
+  /** With less credit than this, the answer needs some of the budget. */
+  readonly #freeOfBudgetCredit: number;
+  readonly #budget: ReadAheadBudget | null;
+  /** Bytes of the budget that it has. */
+  #budgetBytes = 0;
   readonly #maxDataBytes: number;
   /** Frames of one flush, where the receiver takes packs. */
   readonly #batch: Uint8Array<ArrayBuffer>[] = [];
@@ -62,6 +87,8 @@ export class AnswerWriter {
     private readonly onEnd: () => void,
   ) {
     this.#credit = terms.windowBytes;
+    this.#budget = terms.isResumable && terms.readAhead ? terms.readAhead : null;
+    this.#freeOfBudgetCredit = Math.max(0, terms.windowBytes - MIN_WINDOW_BYTES);
     this.#maxDataBytes = terms.maxFrameBytes - HEADER_BYTES;
   }
 
@@ -80,9 +107,16 @@ export class AnswerWriter {
     return this.#unsent.bytes + this.#sentBytes - this.#keptFromBytes;
   }
 
-  /** Whether more bytes wait than there is credit for. */
+  /** Whether more bytes wait than may be sent now. */
   get isHeldBack(): boolean {
-    return this.#unsent.bytes > this.#credit;
+    return this.#unsent.bytes > this.#sendableBytes;
+  }
+
+  /** STREAM bytes that may be sent now. */
+  get #sendableBytes(): number {
+    if (this.#budget === null) return this.#credit;
+    const floorBytes = this.#credit - this.#freeOfBudgetCredit + this.#budgetBytes;
+    return Math.min(this.#credit, Math.max(0, floorBytes + Math.max(0, this.#budget.freeBytes)));
   }
 
   /** Replaces the status and the headers that are sent before the first byte of the body; 200 and none otherwise. */
@@ -101,7 +135,7 @@ export class AnswerWriter {
   write(bytes: Uint8Array): void {
     const size = bytes.byteLength;
     if (size === 0 || this.#isClosed) return;
-    if (this.#unsent.bytes > 0 || size > Math.min(this.#credit, this.#maxDataBytes)) {
+    if (this.#unsent.bytes > 0 || size > Math.min(this.#sendableBytes, this.#maxDataBytes)) {
       this.#unsent.add(bytes);
       return this.flush();
     }
@@ -116,8 +150,9 @@ export class AnswerWriter {
 
   /** Sends what is kept, as far as credit goes. */
   flush(): void {
-    while (this.#unsent.bytes > 0 && this.#credit > 0) {
-      const size = Math.min(this.#unsent.bytes, this.#credit, this.#maxDataBytes);
+    while (this.#unsent.bytes > 0) {
+      const size = Math.min(this.#unsent.bytes, this.#sendableBytes, this.#maxDataBytes);
+      if (size <= 0) break;
       this.#addData(this.#unsent.take(size));
     }
     const last = this.#lastFrame;
@@ -137,6 +172,7 @@ export class AnswerWriter {
     this.#credit += bytes;
     this.#grantedBytes += bytes;
     this.#forgetBefore(this.#grantedBytes);
+    this.#settleBudget();
     this.flush();
   }
 
@@ -152,6 +188,7 @@ export class AnswerWriter {
     this.#forgetBefore(receivedBytes);
     this.#grantedBytes = grantedBytes;
     this.#credit = this.terms.windowBytes + grantedBytes - this.#sentBytes;
+    this.#settleBudget();
     const hadHead = this.#hasSentHead;
     this.#hasSentHead = hasHead;
     if (hadHead) this.#addHead();
@@ -166,8 +203,15 @@ export class AnswerWriter {
     this.#isEnded = this.#isDiscarded = true;
     this.#lastFrame = this.#sentLast = null;
     this.#unsent.clear();
+    this.forget();
+  }
+
+  /** Keeps nothing any more: the receiver has the whole answer, or will not ask for it again. */
+  forget(): void {
     this.#kept = [];
     this.#keptFromBytes = this.#sentBytes;
+    this.#budget?.take(-this.#budgetBytes);
+    this.#budgetBytes = 0;
   }
 
   /** The receiver wants no more of the body: drops what was not sent and what is still written. */
@@ -201,12 +245,26 @@ export class AnswerWriter {
   #addData(bytes: Uint8Array): void {
     this.#addHead();
     this.#credit -= bytes.byteLength;
+    if (this.#credit < this.#freeOfBudgetCredit) this.#settleBudget();
     const frame = encodeStreamV2(this.stream, bytes);
-    if (this.terms.isResumable) {
-      this.#kept.push(frame);
-      this.#sentBytes += bytes.byteLength;
-    }
+    if (this.terms.isResumable) this.#keep(frame, bytes.byteLength);
     this.#add(frame);
+  }
+
+  /** Credit that was granted before it was used acknowledges what is sent with it. */
+  #keep(frame: Uint8Array<ArrayBuffer>, bytes: number): void {
+    this.#sentBytes += bytes;
+    if (this.#sentBytes <= this.#grantedBytes) this.#keptFromBytes = this.#sentBytes;
+    else this.#kept.push(frame);
+  }
+
+  /** Takes as much of the budget as the answer has sent beyond its floor. */
+  #settleBudget(): void {
+    if (this.#budget === null) return;
+    const neededBytes = Math.max(0, this.#freeOfBudgetCredit - this.#credit);
+    if (neededBytes === this.#budgetBytes) return;
+    this.#budget.take(neededBytes - this.#budgetBytes);
+    this.#budgetBytes = neededBytes;
   }
 
   /** The frames that are kept, from this byte of the body on. */

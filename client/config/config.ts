@@ -65,6 +65,8 @@ export interface NodeConfig {
   share_with?: ShareWith | undefined;
   /** Whether to tell the gateway the system, the processor and the graphics processors. Default: yes. */
   report_machine?: boolean | undefined;
+  /** MiB that answers may keep until the gateway has them, beyond 128 KiB for each. Default: 16. */
+  read_ahead_mib?: number | undefined;
   /** Whether to look once a day for a newer program at the gateway. Default: yes. */
   check_updates?: boolean | undefined;
   /** Certificate authorities (PEM) that are trusted besides the system's: for the link and for providers. */

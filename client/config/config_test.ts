@@ -410,6 +410,9 @@ test("what is counted has bounds: models, addresses, calls at a time, the length
   expect(checked(1, { name: "pc\u202egnp" })).toEqual([`name must be ${VISIBLE_NAME_RULE}`]);
   for (const max_parallel of [1, 10_000]) expect(checked(1, { max_parallel })).toEqual([]);
   expect(checked(1, { max_parallel: 0 })).toEqual(["max_parallel must be 1 or more"]);
+  expect(checked(1, { read_ahead_mib: 0 })).toEqual([]);
+  expect(checked(1, { read_ahead_mib: -1 })).toEqual(["read_ahead_mib must be 0 or more"]);
+  expect(checked(1, { read_ahead_mib: 5000 })).toEqual(["read_ahead_mib must be at most 4096"]);
   expect(checked(1, { max_parallel: 10_001 })).toEqual(["max_parallel must be at most 10000"]);
 });
 

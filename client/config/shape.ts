@@ -76,6 +76,9 @@ const serverUrl = z.string().refine(hasNoCredentials, {
 
 const MAX_SERVER_URLS = 100;
 
+/** 10,000 calls need no more than 1,250. */
+const MAX_READ_AHEAD_MIB = 4096;
+
 const shareWithShape = z.custom<ShareWith>().superRefine((value, context) => {
   for (const { index, message } of shareWithProblems(value)) {
     context.addIssue({ code: "custom", message, path: index === null ? [] : [index] });
@@ -107,6 +110,8 @@ const shape = z.strictObject({
   policy: policyShape.optional(),
   share_with: shareWithShape.optional(),
   report_machine: z.boolean().optional(),
+  read_ahead_mib: z.int().min(0, { error: phrase`must be 0 or more` })
+    .max(MAX_READ_AHEAD_MIB, { error: phrase`must be at most ${MAX_READ_AHEAD_MIB}` }).optional(),
   check_updates: z.boolean().optional(),
   ca_file: z.string().optional(),
   client_cert_file: z.string().optional(),

@@ -139,6 +139,11 @@ export class AnswerStream implements Reply {
     this.#wake();
   }
 
+  /** The gateway has the end of the answer, or will not ask for it again. */
+  forget(): void {
+    this.#writer.forget();
+  }
+
   /** The caller is gone: drops what was not sent yet. */
   discard(): void {
     this.#isDiscarded = true;

@@ -49,6 +49,8 @@ export interface ConnectionOptions {
   register: () => RegisterV2;
   runner: Runner;
   world: World;
+  /** What the link's answers may keep for the gateway together, beyond a floor for each. Default: 16 MiB. */
+  readAheadBytes?: (() => number) | undefined;
   /** Whether the node offers to speak wire v2. */
   asksForV2: boolean;
   /** The session of a lost link that may go on over this one; null: there is none. */
@@ -211,13 +213,18 @@ export class Connection implements FrameSink {
     this.#openedMs = this.options.world.nowMs();
     this.#watchdog.start();
     if (this.#socket.protocol === SUBPROTOCOL_V2) {
-      this.#session = new WireSessionV2(this, this.options.world);
+      this.#session = this.#newSession();
       if (this.#lost === null) {
         this.#enter("awaiting hello", HELLO_WITHIN_MS, () => this.#speakV1());
       } else this.#enter("awaiting hello", RESUME_WITHIN_MS, () => this.#cut(UNANSWERED));
     } else {
       this.#register();
     }
+  }
+
+  #newSession(): WireSessionV2 {
+    const { world, readAheadBytes } = this.options;
+    return new WireSessionV2(this, world, readAheadBytes);
   }
 
   #speakV1(): void {
@@ -301,7 +308,7 @@ export class Connection implements FrameSink {
     this.#enter("registered");
     (this.#session as WireSessionV2).suspend();
     this.options.runner.cancelAll(this.#session);
-    this.#session = new WireSessionV2(this, this.options.world);
+    this.#session = this.#newSession();
     this.options.onLostSettled?.();
     this.#session.read(welcome);
   }

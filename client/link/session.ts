@@ -42,6 +42,8 @@ export interface SessionOptions extends SessionTarget {
   register: () => RegisterV2;
   runner: Runner;
   world: World;
+  /** What the answers of a link may keep for the gateway together, beyond a floor for each. Default: 16 MiB. */
+  readAheadBytes?: () => number;
 }
 
 export class Session {

@@ -27,6 +27,7 @@ import {
 } from "../../protocol/mod.ts";
 import { type FrameSink, readBody, type WireEvent, type WireSession } from "./wire_session.ts";
 import { type AnswerSink, AnswerStream, type KnownCallHead } from "./answer_stream.ts";
+import { READ_AHEAD_BYTES, ReadAhead } from "./read_ahead.ts";
 import type { World } from "../world.ts";
 
 /** Bounds on what a gateway can make the node hold: of one body, and of all that are on their way. */
@@ -70,12 +71,18 @@ export class WireSessionV2 implements WireSession, AnswerSink {
     takesPacks: false,
     isResumable: false,
   };
+  readonly #readAhead: ReadAhead;
   #isWelcomed = false;
   /** What changed before WELCOME; sent once it has come. */
   #changed: Status | null = null;
 
-  constructor(frames: FrameSink, private readonly world: Pick<World, "nowMs" | "soon">) {
+  constructor(
+    frames: FrameSink,
+    private readonly world: Pick<World, "nowMs" | "soon">,
+    readAheadBytes: () => number = () => READ_AHEAD_BYTES,
+  ) {
     this.#frames = frames;
+    this.#readAhead = new ReadAhead(readAheadBytes);
   }
 
   /** For how long after its link is lost the session can be resumed, in milliseconds; 0: it cannot. */
@@ -169,7 +176,7 @@ export class WireSessionV2 implements WireSession, AnswerSink {
       case "resume":
         return this.#resume(frame.stream, frame.state);
       case "ended":
-        for (const stream of frame.streams) this.#ended.delete(stream);
+        for (const stream of frame.streams) this.#forgetEnded(stream);
         return ignored;
       case "goaway":
         return {
@@ -197,6 +204,7 @@ export class WireSessionV2 implements WireSession, AnswerSink {
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, welcome.max_frame_bytes),
       takesPacks: welcome.takes_packs === true,
       isResumable: this.#resumeMs > 0,
+      readAhead: this.#readAhead,
     };
     this.#announceChanged();
     return ignored;
@@ -218,7 +226,7 @@ export class WireSessionV2 implements WireSession, AnswerSink {
       this.#replies.delete(stream);
       unwanted.push(reply.callId);
     }
-    for (const stream of this.#ended.keys()) if (!wanted.has(stream)) this.#ended.delete(stream);
+    for (const stream of this.#ended.keys()) if (!wanted.has(stream)) this.#forgetEnded(stream);
     this.#announceChanged();
     return { kind: "resumed", unwanted };
   }
@@ -318,8 +326,13 @@ export class WireSessionV2 implements WireSession, AnswerSink {
     // Only a gateway that does not acknowledge makes a node keep so much.
     while (this.#ended.size > MAX_ENDED_STREAMS || this.#endedBytes() > MAX_KEPT_PER_STREAM) {
       const [oldest] = this.#ended.keys();
-      this.#ended.delete(oldest!);
+      this.#forgetEnded(oldest!);
     }
+  }
+
+  #forgetEnded(stream: number): void {
+    this.#ended.get(stream)?.forget();
+    this.#ended.delete(stream);
   }
 
   #endedBytes(): number {

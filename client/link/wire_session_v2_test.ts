@@ -4,6 +4,7 @@ import {
   encodeCallV2,
   encodeCancel,
   encodeCredit,
+  encodeEnded,
   encodeJson,
   encodeStreamV2,
   Endpoint,
@@ -11,9 +12,13 @@ import {
   HEADER_BYTES,
   MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
+  type Welcome,
+  WINDOW_BYTES,
 } from "../../protocol/mod.ts";
 import golden from "../../protocol/golden/v2.json" with { type: "json" };
 import type { WireEvent } from "./wire_session.ts";
+import type { AnswerStream } from "./answer_stream.ts";
+import { READ_AHEAD_BYTES } from "./read_ahead.ts";
 import { WireSessionV2 } from "./wire_session_v2.ts";
 import { usageMeter } from "../adapter/usage_meter.ts";
 import { isSettled, RecordedFrames } from "../testing/recorded_frames.ts";
@@ -29,7 +34,12 @@ const head: Omit<CallHead, "body_bytes"> = {
 /** The node's end of a link, and the frames of its gateway. */
 class Wire {
   readonly line = new RecordedFrames();
-  readonly session = new WireSessionV2(this.line, this.line.world);
+  readonly session: WireSessionV2;
+
+  constructor(readAheadBytes?: number) {
+    const budget = readAheadBytes === undefined ? undefined : () => readAheadBytes;
+    this.session = new WireSessionV2(this.line, this.line.world, budget);
+  }
 
   /** What the last of the frames means. */
   receive(...frames: Uint8Array[]): WireEvent {
@@ -37,7 +47,17 @@ class Wire {
     return events.at(-1)!;
   }
 
-  welcome(windowBytes = 1000, maxFrameBytes = MAX_FRAME_BYTES, takesPacks = false): this {
+  /** WELCOME to a session that can be resumed, as every gateway gives one. */
+  welcomeBack(windowBytes = WINDOW_BYTES): this {
+    return this.welcome(windowBytes, MAX_FRAME_BYTES, false, { secret: "x", resume_ms: 60_000 });
+  }
+
+  welcome(
+    windowBytes = 1000,
+    maxFrameBytes = MAX_FRAME_BYTES,
+    takesPacks = false,
+    more: Partial<Welcome> = {},
+  ): this {
     this.receive(encodeJson("welcome", 0, {
       session: "s",
       node: "n",
@@ -46,6 +66,7 @@ class Wire {
       window_bytes: windowBytes,
       max_frame_bytes: maxFrameBytes,
       ...(takesPacks ? { takes_packs: true } : {}),
+      ...more,
     }));
     return this;
   }
@@ -234,6 +255,100 @@ describe("a call in wire v2", () => {
     expect(wire.receive(encodeCredit(1, 5))).toEqual({ kind: "ignored" });
     expect(wire.receive(encodeCancel(1))).toEqual({ kind: "ignored" });
     expect(wire.line.frames()).toEqual([]);
+  });
+});
+
+describe("what answers keep for a gateway whose callers do not read", () => {
+  const FLOOR_BYTES = WINDOW_BYTES / 2;
+  const piece = { bytes: new Uint8Array(16 * 1024), tokenEvents: 1 };
+
+  /** A stream that is read from its provider until it is held back: how many bytes it keeps. */
+  function stalled(wire: Wire, stream: number) {
+    const { reply } = wire.call("{}", { id: `req-${stream}` }, stream);
+    const answer = reply as AnswerStream;
+    while (answer.ready(never) === null) answer.piece(piece);
+    return answer;
+  }
+
+  function keptBytes(answers: readonly AnswerStream[]): number {
+    return answers.reduce((sum, answer) => sum + answer.keptBytes, 0);
+  }
+
+  test("is a whole window for one alone, and bounded for a thousand of them", () => {
+    const wire = new Wire().welcomeBack();
+    const answers = Array.from({ length: 1_000 }, (_, at) => stalled(wire, at + 1));
+    // Each has read one piece more than it may send.
+    expect(answers[0]!.keptBytes).toBe(WINDOW_BYTES + piece.bytes.length);
+    expect(answers.at(-1)!.keptBytes).toBe(FLOOR_BYTES + piece.bytes.length);
+    const mostBytes = READ_AHEAD_BYTES + 1_000 * (FLOOR_BYTES + piece.bytes.length);
+    expect(keptBytes(answers)).toBe(mostBytes);
+  });
+
+  test("is bounded too where the gateway says that its window is as large as can be", () => {
+    const wire = new Wire().welcomeBack(2 ** 31);
+    const answers = Array.from({ length: 10 }, (_, at) => stalled(wire, at + 1));
+    expect(keptBytes(answers)).toBeLessThan(READ_AHEAD_BYTES + 10 * 256 * 1024);
+  });
+
+  test("is nothing where the gateway has granted more than was sent", () => {
+    const wire = new Wire().welcomeBack();
+    const { reply } = wire.call("{}");
+    const answer = reply as AnswerStream;
+    wire.receive(encodeCredit(1, 2 ** 31));
+    for (let pieces = 0; pieces < 100; pieces++) answer.piece(piece);
+    expect(answer.keptBytes).toBe(0);
+  });
+
+  const ends: readonly [string, (wire: Wire, answer: AnswerStream) => void][] = [
+    ["grants what it has", (wire) => wire.receive(encodeCredit(1, WINDOW_BYTES))],
+    ["acknowledges its end", (wire, answer) => {
+      wire.receive(encodeCancel(1));
+      answer.finish(usageMeter(Endpoint.chat));
+      wire.receive(encodeEnded([1]));
+    }],
+    ["does not want it after a lost link", (wire) => {
+      wire.session.suspend();
+      wire.session.attach(wire.line);
+      wire.welcome(WINDOW_BYTES, MAX_FRAME_BYTES, false, { resumed: true });
+    }],
+  ];
+  for (const [what, end] of ends) {
+    test(`makes room for another one when the gateway ${what}`, () => {
+      const wire = new Wire(FLOOR_BYTES).welcomeBack();
+      const first = stalled(wire, 1);
+      expect(first.keptBytes).toBe(WINDOW_BYTES + piece.bytes.length);
+      expect(stalled(wire, 2).keptBytes).toBe(FLOOR_BYTES + piece.bytes.length);
+      end(wire, first);
+      expect(stalled(wire, 3).keptBytes).toBe(WINDOW_BYTES + piece.bytes.length);
+    });
+  }
+
+  test("is never so little that a gateway that grants half windows has nothing to grant", () => {
+    for (
+      const windowBytes of [1, 1_000, FLOOR_BYTES, FLOOR_BYTES + 1, WINDOW_BYTES - 1, WINDOW_BYTES]
+    ) {
+      const wire = new Wire(0).welcomeBack(windowBytes);
+      const { reply } = wire.call("{}");
+      const answer = reply as AnswerStream;
+      let arrivedBytes = 0;
+      let ungrantedBytes = 0;
+      for (
+        let writtenBytes = 0;
+        writtenBytes < 3 * windowBytes;
+        writtenBytes += piece.bytes.length
+      ) {
+        answer.piece(piece);
+        let bytes: number;
+        while ((bytes = sentBytes(wire)) > 0) {
+          arrivedBytes += bytes;
+          ungrantedBytes += bytes;
+          if (ungrantedBytes < windowBytes / 2) continue;
+          wire.receive(encodeCredit(1, ungrantedBytes));
+          ungrantedBytes = 0;
+        }
+        expect(arrivedBytes).toBe(writtenBytes + piece.bytes.length);
+      }
+    }
   });
 });
 
