@@ -30,8 +30,8 @@ const LONG = { chunks: 20_000, paceMs: 0 };
 /** What the gateway may hold for a reader: its window, and as much again for what Bun keeps beside it. */
 const MAX_KIB_PER_READER = 512;
 
-/** What the node may hold for a reader: its window, what it read last, and as much again for what Bun keeps beside it. */
-const MAX_NODE_KIB_PER_READER = 768;
+/** What the node may hold for a reader: half a window, what it read last, and as much again for what Bun keeps beside it. */
+const MAX_NODE_KIB_PER_READER = 512;
 
 /** How much later than without them the healthy streams' late pieces may come. */
 const MAX_SLOWDOWN = 2;
