@@ -1,6 +1,6 @@
 /** Every node that was ever connected: what it announced, what was decided about it, and its timeline. */
 
-import { type ExpressionBuilder, type Kysely, sql } from "kysely";
+import { type Expression, type ExpressionBuilder, type Kysely, sql, type SqlBool } from "kysely";
 import type { RowOf } from "./columns.ts";
 import type { Changes } from "./change_poll.ts";
 import type { Database } from "./database.ts";
@@ -291,7 +291,7 @@ export class NodeTable {
 
   /** Deletes up to `limit` nodes that have been gone since before that time; resolves with their number. */
   pruneGone(before: number, limit: number): Promise<number> {
-    return this.#forget((db) => forgettable(db).where("gone_at", "<", before).limit(limit));
+    return this.#forget(limit, (row) => row.and([row("gone_at", "<", before), isUnpaused(row)]));
   }
 
   /** The accounts that have more than so many nodes, with their number. */
@@ -306,35 +306,34 @@ export class NodeTable {
 
   /** Deletes up to `limit` of an account's nodes, those first that have been gone for longest. */
   pruneOf(accountId: string, limit: number): Promise<number> {
-    return this.#forget((db) =>
-      forgettable(db).where("account_id", "=", accountId).where("gone_at", "is not", null)
-        .limit(limit)
-    );
+    return this.#forget(limit, (row) =>
+      row.and([
+        row("account_id", "=", accountId),
+        row("gone_at", "is not", null),
+        isUnpaused(row),
+      ]));
   }
 
   /** Deletes up to `limit` nodes of accounts that were deleted; resolves with their number. */
   pruneOwnerless(limit: number): Promise<number> {
-    return this.database.transaction(async (db) => {
-      const found = await db.selectFrom("nodes")
-        .innerJoin("accounts", "accounts.id", "nodes.account_id").select("nodes.id")
-        .where("accounts.deleted_at", "is not", null).orderBy("nodes.id").limit(limit).execute();
-      const ids = found.map(({ id }) => id);
-      if (ids.length === 0) return 0;
-      for (const table of ["node_events", "lent_usage", "lent_sums"] as const) {
-        await db.deleteFrom(table).where("node_id", "in", ids).execute();
-      }
-      await db.deleteFrom("nodes").where("id", "in", ids).execute();
-      return ids.length;
-    });
+    return this.#forget(limit, isOwnerless, ["node_events", "lent_usage", "lent_sums"]);
   }
 
-  #forget(choose: (db: Kysely<Schema>) => ReturnType<typeof forgettable>): Promise<number> {
+  /** Deletes the nodes that have been gone for longest first; one that has come back meanwhile stays. */
+  #forget(
+    limit: number,
+    which: (row: NodeExpression) => Expression<SqlBool>,
+    tables: readonly ("node_events" | "lent_usage" | "lent_sums")[] = ["node_events"],
+  ): Promise<number> {
     return this.database.transaction(async (db) => {
-      const ids = (await choose(db).execute()).map(({ id }) => id);
+      const found = await db.selectFrom("nodes").select("id").where(which).orderBy("gone_at")
+        .limit(limit).execute();
+      const ids = found.map(({ id }) => id);
       if (ids.length === 0) return 0;
-      await db.deleteFrom("node_events").where("node_id", "in", ids).execute();
-      await db.deleteFrom("nodes").where("id", "in", ids).where("gone_at", "is not", null)
-        .execute();
+      for (const table of tables) {
+        await db.deleteFrom(table).where("node_id", "in", ids).execute();
+      }
+      await db.deleteFrom("nodes").where("id", "in", ids).where(which).execute();
       return ids.length;
     });
   }
@@ -349,13 +348,20 @@ export class NodeTable {
   }
 }
 
-function isRemembered(row: ExpressionBuilder<Schema, "nodes">) {
+type NodeExpression = ExpressionBuilder<Schema, "nodes">;
+
+function isRemembered(row: NodeExpression) {
   return row.or([row("nodes.gone_at", "is", null), row("nodes.gone_at", ">", FORGOTTEN)]);
 }
 
-/** Longest gone first. A paused node stays: if it were forgotten, it would come back unpaused. */
-function forgettable(db: Kysely<Schema>) {
-  return db.selectFrom("nodes").select("id").where("paused_at", "is", null).orderBy("gone_at");
+/** A paused node stays: if it were forgotten, it would come back unpaused. */
+function isUnpaused(row: NodeExpression) {
+  return row("paused_at", "is", null);
+}
+
+function isOwnerless(row: NodeExpression) {
+  const deleted = row.selectFrom("accounts").select("id").where("deleted_at", "is not", null);
+  return row("account_id", "in", deleted);
 }
 
 /** Each node's last announcement, because one statement may touch a row once. */
