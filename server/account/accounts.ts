@@ -187,18 +187,14 @@ export class Accounts {
     { accountId, sessionId }: Visitor,
     { current, next, address }: { current: string; next: string; address: string },
   ): Promise<void> {
-    const verified = await this.#verified(accountId, current, address);
-    const isChanged = verified !== null && await this.#setPasswordHash(accountId, {
+    const param = "current_password";
+    const verified = await this.#verified(accountId, { password: current, param, address });
+    const isChanged = await this.#setPasswordHash(accountId, {
       hash: await this.#passwords.hash(next, verified.order, "new_password"),
       replacing: verified.passwordHash,
       exceptSession: sessionId,
     });
-    if (isChanged) return;
-    throw new ColinkError(
-      "invalid_credentials",
-      "Cannot change the password: the current one is wrong; check it and try again",
-      { param: "current_password" },
-    );
+    if (!isChanged) throw wrongPassword(param);
   }
 
   /**
@@ -209,29 +205,27 @@ export class Accounts {
     { accountId, sessionId }: Visitor,
     { password, address }: { password: string | undefined; address: string },
   ): Promise<void> {
-    if (password === undefined) {
-      if (await this.#options.sessions.isFresh(sessionId)) return;
+    if (password !== undefined) {
+      await this.#verified(accountId, { password, param: "password", address });
+    } else if (!await this.#options.sessions.isFresh(sessionId)) {
       throw new ColinkError(
         "invalid_credentials",
         "Cannot do this with the session alone: send the password, or sign in again just before",
         { param: "password" },
       );
     }
-    if (await this.#verified(accountId, password, address) !== null) return;
-    throw new ColinkError(
-      "invalid_credentials",
-      "Cannot do this: the password is wrong; check it and try again",
-      { param: "password" },
-    );
   }
 
-  /** Null: the password is wrong, which counts as a failed login. Throws `login_throttled`. */
-  async #verified(accountId: string, password: string, address: string) {
+  /** Throws `invalid_credentials` for a wrong password, which counts as a failed login, or `login_throttled`. */
+  async #verified(
+    accountId: string,
+    { password, param, address }: { password: string; param: string; address: string },
+  ) {
     const order = { network: networkOf(address) };
     this.#passwords.expectRoom(order);
     const { email, passwordHash } = await this.#existing(accountId);
     const clear = await this.#countTry(`${email}\0${order.network}`);
-    if (!await this.#passwords.verify(password, passwordHash, order)) return null;
+    if (!await this.#passwords.verify(password, passwordHash, order)) throw wrongPassword(param);
     await clear();
     return { passwordHash, order };
   }
@@ -395,6 +389,11 @@ function gone(): ColinkError {
 }
 
 const tokenField = { api: "api_token", node: "client_token" } as const;
+
+function wrongPassword(param: string): ColinkError {
+  const message = "Cannot do this: the password is wrong; check it and try again";
+  return new ColinkError("invalid_credentials", message, { param });
+}
 
 function throttled(resetMs: number): ColinkError {
   const minutes = Math.max(1, Math.ceil(resetMs / 60_000));
