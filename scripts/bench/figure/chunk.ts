@@ -1,9 +1,10 @@
 /** Processor time per streamed chunk: at the pace of models, and in bursts. */
 
 import { RELAYED_MODEL, type Streaming } from "../chat.ts";
+import { costRows } from "../cost_rows.ts";
 import { type Cost, metered } from "../meter.ts";
-import { interleaved, over } from "../rounds.ts";
-import { atMost, type Row } from "../row.ts";
+import { interleaved } from "../rounds.ts";
+import type { Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 import { loadWithStreams, type StreamLoadResult } from "../stream_load.ts";
 import type { Target } from "../target.ts";
@@ -58,45 +59,12 @@ async function measure(stage: Stage, { label, streams, paceMs, limit }: Kind): P
     { nginx: load(nginx), floor: load(floor), gateway: load(gateway) },
     size,
   );
-  const { conditions } = measured;
-  return [
-    {
-      figure: `CPU per chunk, ${label}`,
-      unit: "µs",
-      nginx: over(measured, (r) => cpuPerChunk(r.nginx, "nginx")),
-      gateway: over(measured, (r) => cpuPerChunk(r.gateway, "gateway")),
-      node: over(measured, (r) => cpuPerChunk(r.gateway, "node")),
-      compared: over(
-        measured,
-        (r) => cpuPerChunk(r.gateway, "gateway") / cpuPerChunk(r.nginx, "nginx"),
-      ),
-      goal: atMost(limit, "× nginx"),
-      conditions,
-    },
-    {
-      figure: `Against the floor: CPU per chunk, ${label}`,
-      unit: "µs",
-      floor: over(measured, (r) => cpuPerChunk(r.floor, "floor")),
-      gateway: over(measured, (r) => cpuPerChunk(r.gateway, "gateway")),
-      compared: over(
-        measured,
-        (r) => cpuPerChunk(r.gateway, "gateway") / cpuPerChunk(r.floor, "floor"),
-      ),
-      ...(paceMs === 0 ? {} : { goal: atMost(1.1, "× floor") }),
-      conditions,
-    },
-    {
-      figure: `Node: CPU per chunk, ${label}`,
-      unit: "µs",
-      node: over(measured, (r) => cpuPerChunk(r.gateway, "node")),
-      compared: over(
-        measured,
-        (r) => cpuPerChunk(r.gateway, "node") / cpuPerChunk(r.gateway, "gateway"),
-      ),
-      goal: atMost(1, "× gateway"),
-      conditions,
-    },
-  ];
+  return costRows({
+    figure: `CPU per chunk, ${label}`,
+    measured,
+    cost: cpuPerChunk,
+    limits: paceMs === 0 ? { nginx: limit } : { nginx: limit, floor: 1.1 },
+  });
 }
 
 function cpuPerChunk({ cpuMs, chunks }: ChunkSample, name: string): number {

@@ -1,8 +1,9 @@
 /** Calls that do not stream, 50 at a time: processor time and number a second. */
 
 import { chatBody, RELAYED_MODEL } from "../chat.ts";
+import { costRows } from "../cost_rows.ts";
 import { interleaved, over } from "../rounds.ts";
-import { atMost, type Row } from "../row.ts";
+import type { Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 import type { Target } from "../target.ts";
 import { cpuPerCall, wrkSample } from "../wrk_sample.ts";
@@ -33,44 +34,13 @@ async function measure(stage: Stage): Promise<Row[]> {
     floor: load(floor),
     gateway: load(gateway),
   }, size);
-  const { conditions } = measured;
   return [
-    {
+    ...costRows({
       figure: `CPU per non-streaming request, ${CONNECTIONS} connections`,
-      unit: "µs",
-      nginx: over(measured, (r) => cpuPerCall(r.nginx, "nginx")),
-      gateway: over(measured, (r) => cpuPerCall(r.gateway, "gateway")),
-      node: over(measured, (r) => cpuPerCall(r.gateway, "node")),
-      compared: over(
-        measured,
-        (r) => cpuPerCall(r.gateway, "gateway") / cpuPerCall(r.nginx, "nginx"),
-      ),
-      goal: atMost(2, "× nginx"),
-      conditions,
-    },
-    {
-      figure: "Against the floor: CPU per non-streaming request",
-      unit: "µs",
-      floor: over(measured, (r) => cpuPerCall(r.floor, "floor")),
-      gateway: over(measured, (r) => cpuPerCall(r.gateway, "gateway")),
-      compared: over(
-        measured,
-        (r) => cpuPerCall(r.gateway, "gateway") / cpuPerCall(r.floor, "floor"),
-      ),
-      goal: atMost(1.5, "× floor"),
-      conditions,
-    },
-    {
-      figure: "Node: CPU per non-streaming request",
-      unit: "µs",
-      node: over(measured, (r) => cpuPerCall(r.gateway, "node")),
-      compared: over(
-        measured,
-        (r) => cpuPerCall(r.gateway, "node") / cpuPerCall(r.gateway, "gateway"),
-      ),
-      goal: atMost(1, "× gateway"),
-      conditions,
-    },
+      measured,
+      cost: cpuPerCall,
+      limits: { nginx: 2, floor: 1.5 },
+    }),
     {
       figure: "Requests per second, upstream, node and load on the other cores",
       unit: "1/s",
@@ -78,7 +48,7 @@ async function measure(stage: Stage): Promise<Row[]> {
       nginx: over(measured, (r) => r.nginx.perSecond),
       floor: over(measured, (r) => r.floor.perSecond),
       gateway: over(measured, (r) => r.gateway.perSecond),
-      conditions,
+      conditions: measured.conditions,
       note: "Bounded by the cores that upstream, node and load share, not by the gateway's.",
     },
   ];
