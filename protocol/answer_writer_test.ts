@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type AnswerTerms, AnswerWriter } from "./answer_writer.ts";
-import { decodeV2, type FrameV2 } from "./codec_v2.ts";
 import { type Finish, HEADER_BYTES, MAX_FRAME_BYTES } from "./frame_v2.ts";
+import { framesOf, inShort } from "./testing/frames.ts";
 
 const STREAM = 7;
 const tally: Finish = {
@@ -40,20 +40,6 @@ function start(change: Partial<AnswerTerms> = {}) {
     frames: () => sent.splice(0).flatMap((message) => framesOf(message)),
     ends: () => ends,
   };
-}
-
-function framesOf(message: Uint8Array, start = 0, end = message.byteLength): FrameV2[] {
-  const decoded = decodeV2(message, start, end);
-  if (decoded.kind !== "frame") throw new Error(`Sent ${JSON.stringify(decoded)}`);
-  const { frame } = decoded;
-  return frame.type === "pack"
-    ? frame.frames.flatMap(({ start, end }) => framesOf(message, start, end))
-    : [frame];
-}
-
-/** STREAM by its text, other frames by their type. */
-function inShort(frame: FrameV2): string {
-  return frame.type === "stream" ? decoder.decode(frame.bytes) : frame.type;
 }
 
 describe("an answer's frames", () => {

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ServiceError } from "./service_error.ts";
 import type { Manager, ServiceSpec, ServiceWorld } from "./spec.ts";
-import { removeUnit, writeUnit } from "./unit_file.ts";
+import { removeUnit, writeUnit, xml } from "./unit_file.ts";
 import { t } from "./texts.ts";
 
 const HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n';
@@ -110,8 +110,4 @@ ${
 </dict>
 </plist>
 `;
-}
-
-function xml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { ServiceError } from "./service_error.ts";
 import type { Manager, ServiceSpec, ServiceWorld } from "./spec.ts";
 import { t } from "./texts.ts";
+import { xml } from "./unit_file.ts";
 
 export class ScheduledTask implements Manager {
   constructor(private readonly world: ServiceWorld) {}
@@ -84,8 +85,4 @@ export function taskOf(spec: ServiceSpec, log: string): string {
   </Exec></Actions>
 </Task>
 `;
-}
-
-function xml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

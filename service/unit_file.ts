@@ -43,3 +43,8 @@ export function removeUnit(file: Pick<UnitFile, "path" | "head">): boolean {
   rmSync(file.path, { force: true });
   return true;
 }
+
+/** The text as XML's, such as launchd's, has it between two tags. */
+export function xml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

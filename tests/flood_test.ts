@@ -3,10 +3,11 @@
 import { beforeAll, expect, test } from "bun:test";
 import { CloseCode } from "../protocol/close_codes.ts";
 import { type Account, createAccount } from "./harness/account.ts";
-import { ask, chat, hello, stream } from "./harness/api.ts";
+import { chat, hello, stream } from "./harness/api.ts";
 import { piece } from "./harness/chunks.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { type JoinedNode, joinNode } from "./harness/joined_node.ts";
+import { memoryOf } from "./harness/metrics.ts";
 import { until } from "./harness/wait.ts";
 
 const MIB = 1024 * 1024;
@@ -22,11 +23,6 @@ beforeAll(async () => {
   owner = await createAccount(gateway);
   good = await joinNode({ gateway, owner, models: ["good-model"], maxParallel: 10 });
 }, 60_000);
-
-async function gatewayMemory(): Promise<number> {
-  const { text } = await ask(`${gateway.url}/metrics`);
-  return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
-}
 
 interface Flood {
   /** By how much the gateway's memory grew at most. */
@@ -51,7 +47,7 @@ async function flood({ raw: { socket } }: JoinedNode, text: string): Promise<Flo
     }, 60_000);
   // A gateway that has just begun grows by itself.
   await send(FLOOD_BYTES / 8);
-  const before = await gatewayMemory();
+  const before = await memoryOf(gateway);
   let most = before;
   let served = 0;
   let isOver = false;
@@ -60,7 +56,7 @@ async function flood({ raw: { socket } }: JoinedNode, text: string): Promise<Flo
       const answer = chat(gateway, owner.apiToken, hello("good-model"));
       good.answer(await good.called(), "undisturbed");
       expect((await answer).text).toContain("undisturbed");
-      most = Math.max(most, await gatewayMemory());
+      most = Math.max(most, await memoryOf(gateway));
       served++;
     }
   })();

@@ -1,6 +1,7 @@
 /** A link that keeps what is sent on it, and a loop whose turns a test makes. */
 
-import { decodeV2, type FrameV2 } from "../../protocol/mod.ts";
+import type { FrameV2 } from "../../protocol/mod.ts";
+import { framesOf, inShort } from "../../protocol/testing/frames.ts";
 import type { FrameSink } from "../link/wire_session.ts";
 
 export class RecordedFrames implements FrameSink {
@@ -46,19 +47,6 @@ export class RecordedFrames implements FrameSink {
   messages(): string[][] {
     return this.#sent.splice(0).map((message) => framesOf(message as Uint8Array).map(inShort));
   }
-}
-
-function framesOf(message: Uint8Array, start = 0, end = message.byteLength): FrameV2[] {
-  const decoded = decodeV2(message, start, end);
-  if (decoded.kind !== "frame") throw new Error(`Sent ${JSON.stringify(decoded)}`);
-  const { frame } = decoded;
-  return frame.type === "pack"
-    ? frame.frames.flatMap(({ start, end }) => framesOf(message, start, end))
-    : [frame];
-}
-
-function inShort(frame: FrameV2): string {
-  return frame.type === "stream" ? new TextDecoder().decode(frame.bytes) : frame.type;
 }
 
 /** Resolves with whether the promise has settled once everything that is ready has run. */

@@ -1,14 +1,7 @@
 /** This gateway's calls on a peer's nodes: what the peer is sent, how failures are judged, and how bodies share the link. */
 
 import { beforeEach, describe, expect, test } from "bun:test";
-import {
-  decodeV2,
-  encodeJson,
-  encodeStreamV2,
-  Endpoint,
-  type FrameV2,
-  WINDOW_BYTES,
-} from "../../protocol/mod.ts";
+import { encodeJson, encodeStreamV2, Endpoint, WINDOW_BYTES } from "../../protocol/mod.ts";
 import type { AttemptFailure, AttemptSink, Order } from "../node/attempt.ts";
 import type { LinkOwner } from "../node/link.ts";
 import { OutboundCalls, type PeerFailure } from "./outbound_calls.ts";
@@ -58,15 +51,8 @@ function start(bodyBytes = 0, grant: number | null = null, order: Partial<Order>
   return calls.startOn("node", grant, { ...chat, body, ...order }, sink);
 }
 
-function sent(): FrameV2[] {
-  return socket.sent.flatMap((bytes) => {
-    const decoded = decodeV2(bytes);
-    return decoded.kind === "frame" ? [decoded.frame] : [];
-  });
-}
-
 function sentBytes(): number {
-  return sent().reduce((sum, frame) => {
+  return socket.frames().reduce((sum, frame) => {
     return frame.type === "call" || frame.type === "body" ? sum + frame.bytes.byteLength : sum;
   }, 0);
 }
@@ -80,7 +66,7 @@ describe("a call on a peer's node", () => {
     start();
     start(0, 7, { streamOptions: { include_usage: true }, headers: { a: "b" }, wantsUsage: false });
     const common = { id: "try", endpoint: Endpoint.chat, model: "m", stream: true, node: "node" };
-    expect(sent().map((frame) => frame.type === "call" && frame.data)).toEqual([
+    expect(socket.frames().map((frame) => frame.type === "call" && frame.data)).toEqual([
       { ...common, hide_usage: false, window_bytes: WINDOW_BYTES, body_bytes: 0 },
       {
         ...common,
@@ -97,7 +83,7 @@ describe("a call on a peer's node", () => {
   test("has a window no larger than what this gateway keeps for a caller", () => {
     calls = new OutboundCalls(socket, owner, () => 0, { maxBufferedBytes: 1_000 });
     start();
-    expect(sent()).toMatchObject([{ data: { window_bytes: 1_000 } }]);
+    expect(socket.frames()).toMatchObject([{ data: { window_bytes: 1_000 } }]);
   });
 
   test("shows headers under the names that the peer has given them", () => {
@@ -155,9 +141,9 @@ test("a long body is sent piece by piece, and later frames do not wait for all o
   const running = start(20 * MIB);
   expect(sentBytes()).toBeLessThan(3 * MIB);
   start(10);
-  expect(sent().at(-1)).toMatchObject({ type: "call" });
+  expect(socket.frames().at(-1)).toMatchObject({ type: "call" });
   running?.cancel();
-  expect(sent().at(-1)).toMatchObject({ type: "cancel" });
+  expect(socket.frames().at(-1)).toMatchObject({ type: "cancel" });
   const before = sentBytes();
   calls.ponged(socket.pings.at(-1)!);
   // The other call is the only one that still has a body.

@@ -2,14 +2,12 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import {
-  decodeV2,
   encodeCallStart,
   encodeCancel,
   encodeCredit,
   encodeJson,
   encodeStreamV2,
   Endpoint,
-  type FrameV2,
 } from "../../protocol/mod.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
@@ -90,13 +88,6 @@ function start(bodyBytes = 0) {
   return { failures, ofLink, text: () => text };
 }
 
-function sentFrames(): FrameV2[] {
-  return socket.sent.flatMap((bytes) => {
-    const decoded = decodeV2(bytes);
-    return decoded.kind === "frame" ? [decoded.frame] : [];
-  });
-}
-
 const decline = (grant: number) => encodePeerMessage({ is: "decline", grant });
 
 describe("a link", () => {
@@ -111,7 +102,7 @@ describe("a link", () => {
     link.receive(encodeJson("head", 1, { status: 200, headers: {} }));
     link.receive(encodeStreamV2(1, Buffer.from("hello")));
     expect(leased).toEqual(["gw-1 n"]);
-    expect(sentFrames().map(({ type }) => type)).toEqual(["call", "error"]);
+    expect(socket.frames().map(({ type }) => type)).toEqual(["call", "error"]);
     expect(text()).toBe("hello");
   });
 
@@ -135,7 +126,7 @@ describe("a link", () => {
     link.receive(encodeCredit(1, 5));
     link.receive(encodeCancel(1));
     expect(link.inboundCalls).toBe(0);
-    expect(sentFrames()).toMatchObject([{ type: "error", stream: 1, data: { code: 499 } }]);
+    expect(socket.frames()).toMatchObject([{ type: "error", stream: 1, data: { code: 499 } }]);
   });
 
   test("ends where the peer breaks the protocol, which is logged", () => {

@@ -2,12 +2,12 @@ import { describe, expect, test } from "bun:test";
 import {
   encodeCredit,
   encodeJson,
-  encodeStreamV2,
   type FrameV2,
   HEADER_BYTES,
   type RegisterV2,
   type Welcome,
 } from "../../protocol/mod.ts";
+import { finish, head, text } from "../../protocol/testing/frames.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import { call, type FakeSocket, LinkHarness } from "../node/testing/link_harness.ts";
 import { type TunnelMessage, Tunnels } from "./tunnels.ts";
@@ -16,18 +16,6 @@ import { type TunnelMessage, Tunnels } from "./tunnels.ts";
 const LATENCY_MS = 1;
 const SETTLED_MS = 10;
 const stream = { stream: true, wantsUsage: true };
-const text = (stream: number, content: string) =>
-  encodeStreamV2(stream, new TextEncoder().encode(content));
-const head = (stream: number) => encodeJson("head", stream, { status: 200, headers: {} });
-const finish = (stream: number) =>
-  encodeJson("finish", stream, {
-    prompt_tokens: 1,
-    completion_tokens: 1,
-    estimated: false,
-    finish_reason: "stop",
-    first_byte_ms: 1,
-    total_ms: 2,
-  });
 
 interface Gateway {
   id: string;

@@ -2,27 +2,15 @@ import { describe, expect, test } from "bun:test";
 import {
   encodeJson,
   encodeMissing,
-  encodeStreamV2,
   type FrameV2,
   MAX_KEPT_PER_STREAM,
   type RegisterV2,
   type Welcome,
 } from "../../protocol/mod.ts";
+import { finish, head, text } from "../../protocol/testing/frames.ts";
 import { bodyOf, call, type FakeSocket, LinkHarness } from "./testing/link_harness.ts";
 
 const RESUME_MS = 30_000;
-const text = (stream: number, content: string) =>
-  encodeStreamV2(stream, new TextEncoder().encode(content));
-const head = (stream: number) => encodeJson("head", stream, { status: 200, headers: {} });
-const finish = (stream: number) =>
-  encodeJson("finish", stream, {
-    prompt_tokens: 1,
-    completion_tokens: 1,
-    estimated: false,
-    finish_reason: "stop",
-    first_byte_ms: 1,
-    total_ms: 2,
-  });
 
 /** A node whose session can be resumed, over one socket after the other. */
 class Node {

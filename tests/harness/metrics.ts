@@ -26,6 +26,11 @@ export class Reading {
   }
 }
 
+/** Bytes of memory that a gateway uses now. */
+export async function memoryOf(gateway: { url: string }): Promise<number> {
+  return (await Reading.of(gateway)).value("process_resident_memory_bytes");
+}
+
 /** The limit within which lay such a share of the values that came between the readings: 0.99, or 1 for all of them. */
 export function limitOf(before: Buckets, after: Buckets, share: number): number {
   const grown = [...after].map(([limit, value]) => ({

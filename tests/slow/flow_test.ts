@@ -7,6 +7,7 @@ import { ask, chat, hello, stream } from "../harness/api.ts";
 import { joinBystander, whileWatched } from "../harness/bystander.ts";
 import { ending, piece, whole } from "../harness/chunks.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
+import { memoryOf } from "../harness/metrics.ts";
 import { ledgerRows } from "../harness/ledger.ts";
 import { listNodes, startNode } from "../harness/node.ts";
 import { dial, type RawHttp, wholeCall } from "../harness/raw_http.ts";
@@ -113,11 +114,6 @@ function saidIn(received: string): string[] {
     .map((event) => JSON.parse(event.slice("data: ".length)).choices[0].delta.content ?? "");
 }
 
-async function gatewayMemory(): Promise<number> {
-  const { text } = await ask(`${gateway.url}/metrics`);
-  return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
-}
-
 describe("a caller that stops reading", () => {
   const PIECES = 64 * MIB / PADDING.length;
 
@@ -153,7 +149,7 @@ describe("a caller that stops reading", () => {
       { flood: behaviour, paced: echo({ chunks: 50, delayMs: 10 }) },
       STALLED_CALLERS + others,
     );
-    const before = await gatewayMemory();
+    const before = await memoryOf(gateway);
     const stalled = await Promise.all(
       Array.from({ length: STALLED_CALLERS }, () => stalledCaller("flood")),
     );
@@ -167,7 +163,7 @@ describe("a caller that stops reading", () => {
         .toBe(Array.from({ length: 50 }, (_, i) => `hello${i} `).join(""));
     }
     // A stalled call may hold its window, beside what Bun has not yet collected.
-    const grownBytes = await gatewayMemory() - before;
+    const grownBytes = await memoryOf(gateway) - before;
     expect(grownBytes / STALLED_CALLERS).toBeLessThan(3 * WINDOW_BYTES);
     expect(stalled.every(({ received }) => !received.includes("[DONE]"))).toBe(true);
   }, 120_000);
@@ -176,7 +172,7 @@ describe("a caller that stops reading", () => {
 describe("a v2 node that ignores its credit", () => {
   /** Sends 512 MiB as fast as they are read, or until the link ends; resolves with the growth of the gateway's memory. */
   async function flood(node: RawNodeV2, send: () => void): Promise<number> {
-    const before = await gatewayMemory();
+    const before = await memoryOf(gateway);
     let most = before;
     for (let sent = 0; sent < 512 && node.socket.readyState === WebSocket.OPEN; sent++) {
       send();
@@ -184,9 +180,9 @@ describe("a v2 node that ignores its credit", () => {
       const isRead = () =>
         node.socket.bufferedAmount < 4 * MIB || node.socket.readyState !== WebSocket.OPEN;
       await until("the frame is read, or the link ends", isRead);
-      if (sent % 32 === 0) most = Math.max(most, await gatewayMemory());
+      if (sent % 32 === 0) most = Math.max(most, await memoryOf(gateway));
     }
-    return Math.max(most, await gatewayMemory()) - before;
+    return Math.max(most, await memoryOf(gateway)) - before;
   }
 
   const mebibyte = new Uint8Array(MIB - 8).fill(0x20);
@@ -238,7 +234,7 @@ describe("a v2 node that ignores its credit", () => {
     const answer = chat(gateway, owner.apiToken, hello("crumbs"));
     const { stream: id } = await node.nextCall();
     node.head(id);
-    const before = await gatewayMemory();
+    const before = await memoryOf(gateway);
     const crumb = new Uint8Array([0x20]);
     const crumbs = 1_000_000;
     let sent = 0;
@@ -251,7 +247,7 @@ describe("a v2 node that ignores its credit", () => {
     }, 60_000);
     node.data(id, "{}");
     // Kept one by one, each would take over 200 bytes.
-    expect(await gatewayMemory() - before).toBeLessThan(96 * MIB);
+    expect(await memoryOf(gateway) - before).toBeLessThan(96 * MIB);
     node.finish(id);
     expect((await answer).text === " ".repeat(crumbs) + "{}").toBe(true);
   });

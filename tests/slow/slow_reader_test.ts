@@ -2,10 +2,11 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { type Account, createAccount } from "../harness/account.ts";
-import { ask, hello, stream } from "../harness/api.ts";
+import { hello, stream } from "../harness/api.ts";
 import { ending, piece } from "../harness/chunks.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { idle, type JoinedNode, joinNode } from "../harness/joined_node.ts";
+import { memoryOf } from "../harness/metrics.ts";
 import { ledgerRows } from "../harness/ledger.ts";
 import { listNodes, startNode } from "../harness/node.ts";
 import { dial, wholeCall } from "../harness/raw_http.ts";
@@ -58,11 +59,6 @@ async function flood(node: JoinedNode, id: string): Promise<number> {
     return isStopped();
   });
   return said;
-}
-
-async function gatewayMemory(): Promise<number> {
-  const { text } = await ask(`${gateway.url}/metrics`);
-  return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
 }
 
 describe("a caller that stops reading", () => {
@@ -129,7 +125,7 @@ describe("a caller that stops reading", () => {
         const { id } = await stalledCaller(node, "crowd");
         said += await flood(node, id);
         node.finish(id);
-        most = Math.max(most, await gatewayMemory());
+        most = Math.max(most, await memoryOf(gateway));
       }
     };
     // The first ones warm the gateway up.

@@ -1,5 +1,6 @@
 /** A socket without another end: keeps what is done to it. */
 
+import { decodeV2, type FrameV2 } from "../../../protocol/mod.ts";
 import type { Socket } from "../../node/link.ts";
 
 export class TestSocket implements Socket {
@@ -25,6 +26,14 @@ export class TestSocket implements Socket {
 
   terminate(): void {
     this.terminated++;
+  }
+
+  /** What was sent that is a frame of wire v2. */
+  frames(): FrameV2[] {
+    return this.sent.flatMap((bytes) => {
+      const decoded = decodeV2(bytes);
+      return decoded.kind === "frame" ? [decoded.frame] : [];
+    });
   }
 
   getBufferedAmount(): number {
