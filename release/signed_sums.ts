@@ -31,7 +31,7 @@ export class SignedSums {
     if (keys.length === 0) {
       throw new ReleaseError(
         "Cannot verify the release: this program was built without a release key; " +
-          "install one that was made with `bun run release`",
+          "install one that was made with `npx bun@1.4.5 run release`",
       );
     }
     if (sums.length > MAX_SUMS_BYTES) {

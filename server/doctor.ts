@@ -113,7 +113,7 @@ async function database({ databaseUrl, dataDir }: Config): Promise<Finding> {
     const { message, cause } = error as Error;
     const why = cause instanceof Error ? ` (${cause.message})` : "";
     return failed(
-      `${name}: ${message}${why}`,
+      `${name}: ${message.replace("; try again in a few seconds", "")}${why}`,
       databaseUrl === null
         ? t`look at the folder's owner and the disk; a gateway that never started has made no tables yet`
         : t`check DATABASE_URL, that the server runs, and that this machine may connect; a gateway that never started has made no tables yet`,
@@ -241,7 +241,7 @@ function downloads(config: Config): Finding {
     t`no node programs in ${
       folders.join(t` or `)
     }: the command of "Add a node" finds nothing to install`,
-    t`copy a release there, made by: bun run release`,
+    t`copy bin/downloads there, which this makes: npx bun@1.4.5 run release`,
   );
 }
 

@@ -229,20 +229,30 @@ function explain(error: unknown): number {
   }
   const { code, syscall } = error as { code?: string; syscall?: string };
   if (syscall === "listen") {
+    const problem = listenProblems[code ?? ""] ?? t`${code}; set PORT, COLINK_HOST`;
+    // The runtime's error names the port in its text only.
+    const port = /\bport (\d+)/.exec((error as Error).message)?.[1];
     console.error(
-      t`Cannot listen: ${listenProblems[code ?? ""] ?? t`${code}; set PORT, COLINK_HOST`}`,
+      port === undefined
+        ? t`Cannot listen: ${problem}`
+        : t`Cannot listen on port ${port}: ${problem}`,
     );
   } else if (
     error instanceof ColinkError || error instanceof NewerSchemaError || isBackupError(error)
   ) {
     console.error(withCause(error));
+    if (error instanceof ColinkError && error.code === "store_unavailable") {
+      console.error(t`What to check: ${programName} doctor`);
+    }
   } else console.error(error);
   return EXIT_FAILED;
 }
 
 /** The operator, unlike a caller, may read the cause: the address that did not answer, or the user that was rejected. */
 function withCause({ message, cause }: Error): string {
-  return cause instanceof Error ? `${message} (${cause.message})` : message;
+  // What callers are asked to do helps no operator.
+  const text = message.replace("; try again in a few seconds", "");
+  return cause instanceof Error ? `${text} (${cause.message})` : text;
 }
 
 const listenProblems: Record<string, string> = {

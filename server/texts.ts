@@ -189,7 +189,8 @@ export const chinese: Readonly<Record<string, string>> = {
   "{0} has a release for new machines": "{0} 中有供新机器下载的程序",
   'no node programs in {0}: the command of "Add a node" finds nothing to install':
     "{0} 中没有节点程序：“添加节点”的命令将无法安装",
-  "copy a release there, made by: bun run release": "请把 bun run release 生成的发布文件复制到那里",
+  "copy bin/downloads there, which this makes: npx bun@1.4.5 run release":
+    "请把下面的命令生成的 bin/downloads 复制到那里：npx bun@1.4.5 run release",
   "Keep the gateway running over logouts and reboots": "让网关在退出登录和重启后继续运行",
   "For the whole machine, started at boot, under a user of its own; needs root":
     "为整台机器安装，开机启动，使用单独的用户；需要 root",
@@ -208,7 +209,9 @@ export const chinese: Readonly<Record<string, string>> = {
   '"{0}": no such command or flag; --help lists all': "“{0}”：没有这个命令或选项；--help 列出全部",
   "Cannot start:": "无法启动：",
   "{0} --help lists all": "{0} --help 列出全部",
+  "What to check: {0} doctor": "需要检查的内容：{0} doctor",
   "Cannot listen: {0}": "无法监听：{0}",
+  "Cannot listen on port {0}: {1}": "无法监听端口 {0}：{1}",
   "{0}; set PORT, COLINK_HOST": "{0}；请设置 PORT、COLINK_HOST",
   "the port is taken; set PORT to another one, or 0 for a free one":
     "端口已被占用；请把 PORT 设为其他端口，或设为 0 使用空闲端口",
@@ -288,9 +291,12 @@ export const chinese: Readonly<Record<string, string>> = {
   "Cannot restore: its tokens are sealed under another secret; set JWT_SECRET to that of the gateway that was backed up":
     "无法恢复：其中的密钥用另一个签名密钥加密；请把 JWT_SECRET 设为被备份网关的值",
   "Cannot start: {0}": "无法启动：{0}",
-  "Cannot write beside {0} ({1})": "无法在 {0} 所在目录写入（{1}）",
+  "Cannot write {0}: make the folder {1} first": "无法写入 {0}：请先创建目录 {1}",
+  "Cannot write to the folder {0} ({1}): see that it may be written to and has room":
+    "无法写入目录 {0}（{1}）：请确认该目录可写且有剩余空间",
   "Cannot write {0} ({1})": "无法写入 {0}（{1}）",
-  "Cannot write {0}: it exists already": "无法写入 {0}：文件已存在",
+  "Cannot write {0}: it exists already; name a new file":
+    "无法写入 {0}：文件已存在；请换一个新的文件名",
   "Comment sent into silent streams this often": "流式响应没有输出时，发送注释行的间隔",
   "Copy everything from SQLite to an empty PostgreSQL, also while the gateway runs":
     "把全部数据从 SQLite 复制到空的 PostgreSQL，网关运行时也可以",
@@ -501,6 +507,8 @@ export const chinese: Readonly<Record<string, string>> = {
   "{0}: fetches a certificate; set either it or {1}":
     "{0}：会自动获取证书；请在它与 {1} 中只设置一个",
   "{0}: needs {1} too": "{0}：还需要设置 {1}",
+  "{0}: no such setting; perhaps {1}? --help lists all":
+    "{0}：没有这个设置；是否应为 {1}？--help 列出全部",
   "{0}: no such setting; --help lists all": "{0}：没有这个设置；--help 列出所有设置",
   "{0}: redirects to HTTPS; set {1} or {2} too, or PORT alone":
     "{0}：用于重定向到 HTTPS；请同时设置 {1} 或 {2}，或只设置 PORT",

@@ -96,7 +96,7 @@ test("a gateway offers the script that makes a node, and says what it lacks", as
   const missing = await fetch(`${gateway.url}/download/`);
   expect(missing.status).toBe(404);
   expect((await missing.json() as { error: { message: string } }).error.message).toContain(
-    "`bun run release`",
+    "`npx bun@1.4.5 run release`",
   );
 });
 

@@ -1,6 +1,7 @@
 /** Environment → Config, checked once. The only server file that reads the environment. */
 
 import { readFileSync } from "node:fs";
+import { closest, distance } from "fastest-levenshtein";
 import { databaseUrl } from "./database_url.ts";
 import { keptSecret, SECRET_REQUIRED, secretProblem } from "./kept_secret.ts";
 import { redisUrl } from "./redis_url.ts";
@@ -826,8 +827,16 @@ function unknownNames(env: Readonly<Record<string, string | undefined>>): string
   const known = new Set<string>(Object.values(settings).map((setting) => setting.env));
   return Object.keys(env)
     .filter((name) => name.startsWith("COLINK_") && !known.has(name) && !OTHERS.test(name))
-    .map((name) => t`${name}: no such setting; --help lists all`);
+    .map((name) => {
+      const near = closest(name, [...known]);
+      return distance(name, near) <= MAX_EDITS
+        ? t`${name}: no such setting; perhaps ${near}? --help lists all`
+        : t`${name}: no such setting; --help lists all`;
+    });
 }
+
+/** A name further away from an unknown one is no misspelling of it. */
+const MAX_EDITS = 4;
 
 /** Variables that other parts of the product read: the tests, the scripts, a build and the client. */
 const OTHERS = /^COLINK_(TEST_.*|CLIENT_.*|RELEASE_.*|BUILD_.*|API_KEY)$/;

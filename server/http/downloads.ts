@@ -135,9 +135,9 @@ export class Downloads {
 }
 
 const MISSING =
-  "this gateway has no copy of it. Its operator makes one with `bun run release`, and " +
+  "this gateway has no copy of it. Its operator makes one with `npx bun@1.4.5 run release`, and " +
   "puts what is then in bin/downloads/ into the folder that COLINK_DOWNLOADS_DIR names; or build " +
-  "it yourself with `bun run build`: docs/deployment.md, Releases";
+  "it yourself with `npx bun@1.4.5 run build`: docs/deployment.md, Releases";
 
 function isArchive(name: string): boolean {
   return /\.(tar\.gz|zip)$/.test(name);

@@ -114,7 +114,7 @@ describe("files", () => {
   test("a file that is not there is refused with what the operator can do", async () => {
     const answer = await get("/download/co-link-client-darwin-x64.tar.gz");
     expect(answer.status).toBe(404);
-    expect(await messageOf(answer)).toContain("`bun run release`");
+    expect(await messageOf(answer)).toContain("`npx bun@1.4.5 run release`");
     const none = serve({ dirs: [join(folder, "nowhere")] });
     for (const path of ["/download/", "/download/SHA256SUMS"]) {
       const missing = await none(path);

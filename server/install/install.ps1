@@ -42,7 +42,7 @@ function Install-CoLink {
     try {
       Invoke-WebRequest -UseBasicParsing -Uri "$gateway/download/$name" -OutFile $path
     } catch {
-      throw "Cannot download $gateway/download/${name}: $($_.Exception.Message). See that the gateway can be reached, that it offers this file (its operator makes the programs with bun run release: docs/deployment.md, Releases), and that there is room on the disk; then run this again"
+      throw "Cannot download $gateway/download/${name}: $($_.Exception.Message). See that the gateway can be reached, that it offers this file (its operator makes the programs with npx bun@1.4.5 run release: docs/deployment.md, Releases), and that there is room on the disk; then run this again"
     }
     return $path
   }

@@ -199,7 +199,7 @@ fetch() {
   case $status in
     0) ;;
     # What curl and wget end with where the gateway has answered with an error.
-    22 | 8) fail "Cannot download $GATEWAY/download/$1: the gateway does not offer it. Its operator makes the programs for nodes with \"bun run release\" and copies bin/downloads/ beside the gateway's program (docs/deployment.md, Releases); then run this again" ;;
+    22 | 8) fail "Cannot download $GATEWAY/download/$1: the gateway does not offer it. Its operator makes the programs for nodes with \"npx bun@1.4.5 run release\" and copies bin/downloads/ beside the gateway's program (docs/deployment.md, Releases); then run this again" ;;
     *) fail "Cannot download $GATEWAY/download/$1. See that the gateway can be reached, and that there is room on the disk of $dir; then run this again" ;;
   esac
 }

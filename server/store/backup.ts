@@ -55,7 +55,9 @@ export async function backUp(
   file: string,
   facts: BackupFacts,
 ): Promise<RowCounts> {
-  if (existsSync(file)) throw new BackupError(t`Cannot write ${file}: it exists already`);
+  if (existsSync(file)) {
+    throw new BackupError(t`Cannot write ${file}: it exists already; name a new file`);
+  }
   return await inFolderBeside(file, async (folder) => {
     const draft = join(folder, DATABASE_FILE);
     if (source.databaseUrl === null) copyFile(source.dataDir, draft);
@@ -106,7 +108,14 @@ async function inFolderBeside<T>(file: string, work: (folder: string) => Promise
   try {
     folder = mkdtempSync(join(dirname(resolve(file)), ".co-link-"));
   } catch (error) {
-    throw new BackupError(t`Cannot write beside ${file} (${(error as { code?: string }).code})`);
+    const { code } = error as { code?: string };
+    throw new BackupError(
+      code === "ENOENT"
+        ? t`Cannot write ${file}: make the folder ${dirname(resolve(file))} first`
+        : t`Cannot write to the folder ${
+          dirname(resolve(file))
+        } (${code}): see that it may be written to and has room`,
+    );
   }
   try {
     return await work(folder);

@@ -54,6 +54,14 @@ export class SharedItemTable {
     return row !== undefined;
   }
 
+  /** Puts off the end of an item that still has this value. */
+  renew({ name, value, expiresAt }: SharedItem): Promise<void> {
+    return this.database.write((db) =>
+      db.updateTable("shared_items").set({ expires_at: expiresAt })
+        .where("name", "=", name).where("value", "=", value).execute()
+    );
+  }
+
   /** Removes an item that still has this value. */
   release({ name, value }: Omit<SharedItem, "expiresAt">): Promise<void> {
     return this.database.write((db) =>

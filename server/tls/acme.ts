@@ -23,8 +23,12 @@ const WAIT_FOR_OTHER_MS = 3_000;
 const RETRY_MS = 2 * 60_000;
 const MAX_RETRY_MS = 6 * 60 * 60_000;
 
-/** One gateway may take this long to order. */
-const ORDER_WITHIN_MS = 10 * 60_000;
+/** A challenge is answered this long at most. */
+const CHALLENGE_MS = 10 * 60_000;
+
+/** The lock of a gateway that orders; renewed until it is done, so that one that died blocks nobody for long. */
+const LOCK_MS = 60_000;
+const RENEW_LOCK_EVERY_MS = 20_000;
 
 /** How often the authority is asked whether it is done. */
 const POLL_MS = 1_000;
@@ -63,6 +67,7 @@ export class AcmeCertificates implements Certificates {
   #current: { pair: KeyPair; validity: Validity } | null = null;
   #onChange: (pair: KeyPair) => void = () => {};
   #failures = 0;
+  #isWaiting = false;
   #trouble: string | null = null;
   /** Answers by token, of the order that this gateway makes. */
   readonly #ownChallenges = new Map<string, string>();
@@ -153,10 +158,12 @@ export class AcmeCertificates implements Certificates {
     if (this.#dueInMs > 0) return this.#untilNextCheckMs;
     const { store, clock } = this.#options;
     const lock = { name: this.#named("lock"), value: this.#id };
-    const expiresAt = clock.now() + ORDER_WITHIN_MS;
-    if (!await store.sharedItems.claim({ ...lock, expiresAt }, clock.now())) {
+    if (!await store.sharedItems.claim(this.#expiring(lock), clock.now())) {
+      this.#noteWaiting();
       return WAIT_FOR_OTHER_MS;
     }
+    this.#isWaiting = false;
+    const stopRenewing = this.#renewing(lock);
     try {
       // Another gateway may have been done just before.
       await this.#takeStored();
@@ -166,9 +173,37 @@ export class AcmeCertificates implements Certificates {
       if (/account/i.test(String(error))) await this.#keep("account", null, clock.now());
       throw error;
     } finally {
+      stopRenewing();
       await store.sharedItems.release(lock);
     }
     return this.#untilNextCheckMs;
+  }
+
+  #expiring<T>(lock: T): T & { expiresAt: number } {
+    return { ...lock, expiresAt: this.#options.clock.now() + LOCK_MS };
+  }
+
+  /** Keeps the lock until the function that it returns is called. A renewal that fails is made up for by the next. */
+  #renewing(lock: { name: string; value: string }): () => void {
+    const { store, clock } = this.#options;
+    const renewLater = () =>
+      clock.after(RENEW_LOCK_EVERY_MS, () => {
+        cancel = renewLater();
+        store.sharedItems.renew(this.#expiring(lock)).catch(() => {});
+      });
+    let cancel = renewLater();
+    return () => cancel();
+  }
+
+  /** Once: a gateway without a certificate must not be silent while it waits. */
+  #noteWaiting(): void {
+    if (this.#isWaiting || this.#current !== null) return;
+    this.#isWaiting = true;
+    const { domains, log } = this.#options;
+    log.info(
+      { domains, at_most_seconds: LOCK_MS / 1000 },
+      "another gateway orders the certificate, or was stopped while it did; this one waits for it",
+    );
   }
 
   get #dueInMs(): number {
@@ -226,7 +261,7 @@ export class AcmeCertificates implements Certificates {
       challengePriority: ["http-01"],
       challengeCreateFn: async (_order, { token }, answer) => {
         this.#ownChallenges.set(token, answer);
-        const expiresAt = clock.now() + ORDER_WITHIN_MS;
+        const expiresAt = clock.now() + CHALLENGE_MS;
         await store.sharedItems.put({ name: CHALLENGES + token, value: answer, expiresAt });
       },
       challengeRemoveFn: async (_order, { token }, value) => {

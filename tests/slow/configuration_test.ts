@@ -41,7 +41,7 @@ describe("a start with settings that are wrong", () => {
       `  COLINK_REGISTRATION="sometimes": expected one of open, invite, closed`,
       `  COLINK_DEFAULT_RPM="-1": expected a number from 0 to 1000000`,
       `  COLINK_DRAIN_SECONDS="soon": expected a number from 0 to 3600`,
-      "  COLINK_LOG_LEVLE: no such setting; --help lists all",
+      "  COLINK_LOG_LEVLE: no such setting; perhaps COLINK_LOG_LEVEL? --help lists all",
       expect.stringMatching(/^ {2}JWT_SECRET: shorter than 32 bytes/),
     ]);
     expect(output).not.toContain("canary");
@@ -81,7 +81,7 @@ describe("a start that cannot be", () => {
     const { port } = new URL(gateway.url);
     const { code, output } = await runGateway([], { env: { PORT: port } });
     expect(output).toBe(
-      "Cannot listen: the port is taken; set PORT to another one, or 0 for a free one",
+      `Cannot listen on port ${port}: the port is taken; set PORT to another one, or 0 for a free one`,
     );
     expect(code).toBe(1);
   });
@@ -101,7 +101,9 @@ describe("a start that cannot be", () => {
         JWT_SECRET: "0123456789abcdef".repeat(4),
       },
     });
-    expect(output).toMatch(/^Cannot reach the account database: .*127\.0\.0\.1:1\)$/);
+    expect(output).toMatch(
+      /^Cannot reach the account database: .*127\.0\.0\.1:1\)\nWhat to check: .* doctor$/,
+    );
     expect(output).not.toContain("canary");
     expect(code).toBe(1);
   });

@@ -1087,7 +1087,11 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       expect(await items.find(lock, 10)).toBeNull();
       expect(await items.claim(second, 10)).toBe(true);
       await items.release(first);
-      expect(await items.find(lock, 10)).toBe("second");
+      await items.renew({ ...first, expiresAt: 40 });
+      expect(await items.find(lock, 19)).toBe("second");
+      expect(await items.find(lock, 20)).toBeNull();
+      await items.renew({ ...second, expiresAt: 30 });
+      expect(await items.find(lock, 29)).toBe("second");
       await items.release(second);
       expect(await items.find(lock, 10)).toBeNull();
 
