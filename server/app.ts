@@ -1,6 +1,6 @@
 /** Every route of the gateway, on one screen. */
 
-import { Hono } from "hono";
+import { type Context, Hono, type Next } from "hono";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Router } from "hono/router";
 import type { H, Handler, RouterRoute } from "hono/types";
@@ -56,9 +56,9 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
 
   app.get("/livez", commonHeaders, livez);
   app.get("/readyz", commonHeaders, readyz(parts));
-  app.get("/metrics", commonHeaders, metrics(parts));
+  app.get("/metrics", commonHeaders, onlyAsSpelt, metrics(parts));
   app.get("/ws", commonHeaders, upgrade(parts));
-  app.get(PEER_PATH, commonHeaders, peerUpgrade(parts));
+  app.get(PEER_PATH, commonHeaders, onlyAsSpelt, peerUpgrade(parts));
   const { downloads } = parts;
   app.get("/download", commonHeaders, (c) => downloads.list(c));
   app.get("/download/", commonHeaders, (c) => downloads.list(c));
@@ -88,6 +88,14 @@ function withoutContext(
     return handle ? handle(request, env as AppEnv["Bindings"]) : fetch(request, env, execution);
   };
   return app;
+}
+
+/**
+ * For paths that proxies keep from the world: some proxies compare a path as it was sent, and would
+ * let `/%6detrics` through.
+ */
+async function onlyAsSpelt(c: Context<AppEnv>, next: Next): Promise<Response | void> {
+  return new URL(c.req.url).pathname.includes("%") ? await c.notFound() : await next();
 }
 
 /** A path, and the one that Anthropic's clients ask for where their base URL ends in /v1 already. */

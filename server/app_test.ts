@@ -34,6 +34,7 @@ const paths: [method: string, path: string, status: number][] = [
   ["GET", "/livez", 200],
   ["HEAD", "/livez", 200],
   ["GET", "/metrics", 200],
+  ["GET", "/%6detrics", 404],
   ["GET", "/cluster", 404],
   ["GET", "/", 200],
   ["POST", "/", 404],
