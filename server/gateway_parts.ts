@@ -217,11 +217,12 @@ export async function createParts(config: Config, world: PartsWorld) {
     heldAnswerBytes: config.maxBufferedBytes,
     heldNodeBytes: FRAMES_PER_NODE * config.maxFrameBytes,
   });
-  const isPublic = (model: string) => services.names.isListed(model, []);
+  const isListed = (model: string, groups: readonly string[]) =>
+    services.names.isListed(model, groups);
   const live = new Live({
     hub,
     penalties,
-    isPublic,
+    isListed,
     clock,
     log,
     running: () => calls.size,
@@ -235,8 +236,13 @@ export async function createParts(config: Config, world: PartsWorld) {
   const liveNode = (nodeId: string, onlooker: Onlooker) => {
     const node = hub.findPublic(nodeId);
     if (node === undefined || !maySee(node, onlooker)) return null;
-    const { accountId, isAdmin } = onlooker;
-    return node.view(penalties.of(node.who.nodeKey), accountId, isAdmin, isPublic);
+    const { accountId, groups, isAdmin } = onlooker;
+    return node.view(
+      penalties.of(node.who.nodeKey),
+      accountId,
+      isAdmin,
+      (model) => isListed(model, groups),
+    );
   };
   const measured = (nodeId: string) => {
     const node = hub.findPublic(nodeId);

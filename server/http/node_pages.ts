@@ -79,10 +79,10 @@ export class NodePages {
 
   #textOf(node: Node, onlooker: Onlooker | null): string {
     const { penalties, names } = this.#parts;
-    const { accountId = null, isAdmin = false } = onlooker ?? {};
-    const isPublic = (model: string) => names.isListed(model, []);
+    const { accountId = null, groups = [], isAdmin = false } = onlooker ?? {};
+    const isListed = (model: string) => names.isListed(model, groups);
     return JSON.stringify(
-      node.view(penalties.of(node.who.nodeKey), accountId, isAdmin, isPublic),
+      node.view(penalties.of(node.who.nodeKey), accountId, isAdmin, isListed),
     );
   }
 }

@@ -26,7 +26,10 @@ function world(nodes: Node[]) {
       return [];
     },
   };
-  const names = { isListed: (model: string) => !model.startsWith("hidden") };
+  const names = {
+    isListed: (model: string, groups: readonly string[]) =>
+      model.startsWith("lab-") ? groups.includes("lab") : !model.startsWith("hidden"),
+  };
   const pages = new NodePages({ hub: { nodes: () => nodes }, penalties, names, clock });
   const read = (after = "", viewerId: string | null = null) =>
     JSON.parse(Buffer.from(pages.page(after, onlooker(viewerId))).toString()) as NodePage;
@@ -93,6 +96,17 @@ test("a node that is not for everyone is listed for its owner, for those whom it
   expect(nodesFor({ ...bob, groups: ["lab"] })[0]!.machine).toBeNull();
   expect(nodesFor({ ...bob, accountId: "alice" })[0]!.machine).toEqual(machine);
   expect(nodesFor({ ...bob, isAdmin: true })[0]!.machine).toEqual(machine);
+});
+
+test("a group's model is listed for the group's members, and for no other", () => {
+  const { pages } = world([node("open", ["m", "lab-1", "hidden"])]);
+  const modelsFor = (viewer: Onlooker | null) =>
+    (JSON.parse(Buffer.from(pages.page("", viewer)).toString()) as NodePage)
+      .nodes[0]!.supported_models;
+  const bob = { accountId: "bob", groups: [], isAdmin: false };
+  expect(modelsFor(null)).toEqual(["m"]);
+  expect(modelsFor(bob)).toEqual(["m"]);
+  expect(modelsFor({ ...bob, groups: ["lab"] })).toEqual(["m", "lab-1"]);
 });
 
 test("a page after a place that nobody has asked for is fresh, as long as that costs little", () => {

@@ -202,16 +202,16 @@ export class Node {
 
   /**
    * `all` penalties include those that are over; `viewerId` is the account that the view is for. Only
-   * the node's owner and administrators see for whom it is, and the models that are not public.
+   * the node's owner and administrators see for whom it is, and models that are not listed for the viewer.
    */
   view(
     all: readonly Penalty[],
     viewerId: string | null = null,
     isAdmin = false,
-    isPublic: (model: string) => boolean = () => true,
+    isListed: (model: string) => boolean = () => true,
   ): NodeView {
     const isConfided = isAdmin || this.who.accountId === viewerId;
-    const shows = (model: string) => isConfided || isPublic(model);
+    const shows = (model: string) => isConfided || isListed(model);
     const models = this.offer.models.filter(shows);
     const penalties = all.filter(({ model }) => model === null || shows(model));
     const bar = barOf(models, penalties.filter(({ isOver }) => !isOver));

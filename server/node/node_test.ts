@@ -39,9 +39,9 @@ describe("the public view of a node", () => {
   });
 
   test("judges it by the models that it shows", () => {
-    const isPublic = (model: string) => model !== "hidden";
+    const isListed = (model: string) => model !== "hidden";
     const view = (penalties: Penalty[]) =>
-      node(["m", "hidden"]).view(penalties, "other", false, isPublic);
+      node(["m", "hidden"]).view(penalties, "other", false, isListed);
     expect(view([penalty("m", 5)])).toMatchObject({ state: "penalized", penalized_until: 5 });
     expect(view([penalty("m", 5, true)]).state).toBe("probing");
     expect(view([penalty("hidden", 5)])).toMatchObject({ state: "ready", penalties: [] });

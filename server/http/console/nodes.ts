@@ -152,7 +152,8 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const { accountId, role } = await signedIn(c, parts);
     const { id } = c.req.valid("param");
     const found = await nodes.find(id);
-    const live = parts.liveNode(id, onlookerOf({ accountId, role }, parts.memberships));
+    const onlooker = onlookerOf({ accountId, role }, parts.memberships);
+    const live = parts.liveNode(id, onlooker);
     const ownerId = found?.ownerId ?? null;
     const isOwn = ownerId === accountId || role === "admin";
     if (live === null && (found === null || !isOwn)) throw unknownNode();
@@ -162,7 +163,8 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     ]);
     const own = isOwn ? found?.own ?? null : null;
     const measured = live === null ? [] : parts.measured(id);
-    const shows = ({ model }: { model: string }) => isOwn || parts.names.isListed(model, []);
+    const shows = ({ model }: { model: string }) =>
+      isOwn || parts.names.isListed(model, onlooker.groups);
     return c.json(
       { live, own, timeline, speed: speed.filter(shows), measured: measured.filter(shows) },
       200,

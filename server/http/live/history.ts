@@ -19,6 +19,8 @@ export interface LiveEvent {
   own: { accountId: string; data: string } | null;
   /** What administrators receive instead of `data`; absent: the same. */
   forAdmins?: string;
+  /** What the members of groups receive instead of `data`; absent: the same. */
+  forMembers?: (visitor: Pick<Visitor, "accountId" | "role">) => string;
 }
 
 const MAX_EVENTS = 2_000;
@@ -94,7 +96,8 @@ export function dataFor(
   if (event.isForAdmins && role !== "admin") return null;
   if (event.onlyFor !== null && event.onlyFor !== accountId) return null;
   if (event.own?.accountId === accountId) return event.own.data;
-  return role === "admin" ? event.forAdmins ?? event.data : event.data;
+  if (role === "admin") return event.forAdmins ?? event.data;
+  return event.forMembers?.(visitor) ?? event.data;
 }
 
 function newEpoch(): string {

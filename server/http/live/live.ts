@@ -29,8 +29,8 @@ export interface LiveParts {
   hub: Hub;
   penalties: PenaltyBook;
   memberships: Memberships;
-  /** Whether lists name the model to everybody. */
-  isPublic: (model: string) => boolean;
+  /** Whether lists name the model to members of the groups. */
+  isListed: (model: string, groups: readonly string[]) => boolean;
   clock: Clock;
   log: Log;
   /** Calls on this gateway; `running` includes those that wait. */
@@ -97,6 +97,8 @@ interface Watcher {
   body: SseBody;
 }
 
+const NOT_SIGNED_IN: Onlooker = { accountId: "", groups: [], isAdmin: false };
+
 export class Live {
   readonly #watchers = new Set<Watcher>();
   /** Streams by account; 0 for IDLE_TICKS after the last one has ended. */
@@ -109,6 +111,8 @@ export class Live {
   readonly #auditEvents: AuditFeed;
   /** Nodes that have changed since they were sent. */
   readonly #changed = new Set<Node>();
+  /** Of the node that is being sent: its text by the groups of those who see it. */
+  #memberTexts = new Map<string, string>();
   readonly #callsSent = new Map<string, number>();
   #network = "";
   #ticks = 0;
@@ -118,7 +122,7 @@ export class Live {
   #cancelTick: () => void = () => {};
 
   constructor(private readonly parts: LiveParts) {
-    this.#nodes = new NodeWatch(parts.hub, parts.penalties, parts.isPublic);
+    this.#nodes = new NodeWatch(parts.hub, parts.penalties, parts.isListed);
     this.#auditEvents = new AuditFeed(parts.auditEvents);
   }
 
@@ -290,15 +294,43 @@ export class Live {
       if (node.isConnected && chars >= MAX_NODE_CHARS_PER_TICK) continue;
       this.#changed.delete(node);
       if (!node.isConnected) continue;
-      const data = JSON.stringify(this.#nodes.view(node, null));
-      const own = { accountId, data: JSON.stringify(this.#nodes.view(node, accountId)) };
-      const forAdmins = JSON.stringify(this.#nodes.view(node, null, true));
+      const write = (onlooker: Partial<Onlooker>) =>
+        JSON.stringify(this.#nodes.view(node, { ...NOT_SIGNED_IN, ...onlooker }));
+      const data = write({});
+      const own = { accountId, data: write({ accountId }) };
+      const forAdmins = write({ isAdmin: true });
       const { who, audience } = node;
       const isFor = this.#isFor((visitor) => maySee({ who, audience }, visitor));
-      this.#publish({ topic: "nodes", name: "node", data, onlyFor: null, own, forAdmins, isFor });
+      this.#publish({
+        topic: "nodes",
+        name: "node",
+        data,
+        onlyFor: null,
+        own,
+        forAdmins,
+        isFor,
+        ...(this.#nodes.isPartlyListed(node) && { forMembers: this.#forMembers(write) }),
+      });
+      this.#memberTexts = new Map();
       // The longest of the three.
       sentChars.set(accountId, chars + own.data.length);
     }
+  }
+
+  /** What members of groups see of a changed node. While it is being sent, all of the same groups share a text. */
+  #forMembers(
+    write: (onlooker: Pick<Onlooker, "groups">) => string,
+  ): NonNullable<LiveEvent["forMembers"]> {
+    const texts = this.#memberTexts = new Map();
+    return ({ accountId }) => {
+      const groups = this.parts.memberships.groupsOf(accountId);
+      // Later, to a browser that has missed it, it is written anew: the history counts no such text.
+      if (texts !== this.#memberTexts) return write({ groups });
+      const key = groups.join();
+      const text = texts.get(key) ?? write({ groups });
+      texts.set(key, text);
+      return text;
+    };
   }
 
   #sendNetwork(): void {

@@ -44,7 +44,8 @@ beforeEach(() => {
   const read = <T>(rows: T) =>
     isStoreUp ? Promise.resolve(rows) : Promise.reject(new Error("away"));
   live = new Live({
-    isPublic: (model) => !model.startsWith("hidden"),
+    isListed: (model, groups) =>
+      model.startsWith("lab-") ? groups.includes("lab") : !model.startsWith("hidden"),
     hub,
     penalties,
     memberships: groups,
@@ -176,6 +177,25 @@ test("changes of a node name models that lists leave out to its owner and to adm
   });
   const both = ["m", "hidden"];
   expect(models).toEqual([[both, both], [both, both], [["m"], ["m"]]]);
+});
+
+test("changes of a node name a group's model to the group's members, also to one who missed them", async () => {
+  groups.put("member", "lab");
+  groups.put("neighbour", "library");
+  const node = join("n", "owner", ["m", "lab-1", "hidden"]);
+  const [member, ...others] = ["member", "neighbour", "other"].map((name) => listen(name));
+  await tick();
+  const lastEventId = member!.received.at(-1)!.id!;
+  holds.set("n", "paused");
+  hub.review(node);
+  await tick();
+  const models = ({ received }: typeof member & object) =>
+    (received.at(-1)!.data as { supported_models: string[] }).supported_models;
+  expect(models(member!)).toEqual(["m", "lab-1"]);
+  expect(others.map(models)).toEqual([["m"], ["m"]]);
+  const late = listen("member", { lastEventId });
+  await tick();
+  expect(models(late)).toEqual(["m", "lab-1"]);
 });
 
 test("calls of a busy account are sent at twenty a second, and all of them counted", async () => {

@@ -34,11 +34,11 @@ export interface NodeChanges {
 export class NodeWatch {
   #looks = new Map<string, Look>();
 
-  /** `isPublic`: whether others than the node's owner and administrators see the model. */
+  /** `isListed`: whether members of the groups see the model on a node of others. */
   constructor(
     private readonly hub: Hub,
     private readonly penalties: PenaltyBook,
-    private readonly isPublic: (model: string) => boolean = () => true,
+    private readonly isListed: (model: string, groups: readonly string[]) => boolean = () => true,
   ) {}
 
   look(): NodeChanges {
@@ -71,8 +71,14 @@ export class NodeWatch {
     return changes;
   }
 
-  view(node: Node, viewerId: string | null, isAdmin = false): NodeView {
-    return node.view(this.penalties.of(node.who.nodeKey), viewerId, isAdmin, this.isPublic);
+  view(node: Node, { accountId, groups, isAdmin }: Onlooker): NodeView {
+    const shows = (model: string) => this.isListed(model, groups);
+    return node.view(this.penalties.of(node.who.nodeKey), accountId, isAdmin, shows);
+  }
+
+  /** Whether the node has models that not everyone sees. */
+  isPartlyListed({ offer }: Node): boolean {
+    return offer.models.some((model) => !this.isListed(model, []));
   }
 
   /** All nodes that show; null: they would take more than so many characters as JSON. */
@@ -81,8 +87,7 @@ export class NodeWatch {
     let chars = 0;
     for (const node of this.hub.nodes()) {
       if (!maySee(node, onlooker)) continue;
-      const { accountId, isAdmin } = onlooker;
-      const view = this.view(node, accountId, isAdmin);
+      const view = this.view(node, onlooker);
       chars += JSON.stringify(view).length;
       if (chars > maxChars) return null;
       views.push(view);
