@@ -228,6 +228,7 @@ test("the doctors name cause and cure, and say nothing that is secret", async ()
   const well = await machine.run(["doctor", "--report"]);
   expect(well.output).toContain("✓ WebSocket and token: accepted");
   expect(well.output).toMatch(/✓ node: connected, 1 model$/m);
+  expect(well.output).toContain("✓ approval: the node gets calls");
   await node.stop();
   const path = join(machine.home, "config.yaml");
   const broken = readFileSync(path, "utf8")

@@ -3,6 +3,7 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
+import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { decodeV2, SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
@@ -365,12 +366,28 @@ async function approval(
   const status = await askControl<DaemonStatus>({ configPath: path, as }, "status", {}, env)
     .catch(() => null);
   if (status?.state !== "connected") return skipped(t`the node is not connected`);
-  const { nodes } = await gatewayAt(url).ask<{ nodes: { name: string; state: string }[] }>(
-    "GET",
-    "/api/nodes",
-  );
-  const name = as ?? config.name;
-  const own = nodes.filter((node) => name === undefined || node.name === name);
+  return approvalAt(gatewayAt(url), as ?? config.name ?? hostname());
+}
+
+interface NodePage {
+  nodes: { name: string; state: string }[];
+  next?: string | null;
+}
+
+/** Whether nodes of that name get calls, by the gateway's public list. */
+export async function approvalAt(
+  gateway: Pick<Gateway, "ask">,
+  name: string,
+): Promise<Finding> {
+  const own: NodePage["nodes"] = [];
+  for (let after: string | null = ""; after !== null;) {
+    const page: NodePage = await gateway.ask(
+      "GET",
+      `/api/nodes?after=${encodeURIComponent(after)}`,
+    );
+    own.push(...page.nodes.filter((node) => node.name === name));
+    after = page.next ?? null;
+  }
   if (own.length === 0) return skipped(t`the public list of nodes does not have it`);
   return own.every(({ state }) => state === "unapproved")
     ? warning(t`the node waits for an administrator's approval`, t`ask who runs the gateway`)
