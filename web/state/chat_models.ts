@@ -58,6 +58,20 @@ export function firstChoice(
     .toSorted((a, b) => waitOf(a) - waitOf(b) || (a.id < b.id ? -1 : 1))[0]?.id ?? "";
 }
 
+/**
+ * The columns with a model in each: `first` in an empty first one, in an empty other one a model that
+ * is compared with the first, where there is one more.
+ */
+export function withModels(
+  columns: readonly string[],
+  first: string,
+  names: readonly string[],
+): string[] {
+  const begin = columns[0] || first;
+  const other = names.find((one) => one !== begin) ?? begin;
+  return columns.map((model, column) => model || (column === 0 ? begin : other));
+}
+
 function ofNow(models: readonly ModelView[]): ModelView[] {
   return models.filter((model) => canChat(model) && model.state !== "unavailable");
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ModelView } from "../../api/mod.ts";
-import { chatModels, chatModelsByState, firstChoice } from "./chat_models.ts";
+import { chatModels, chatModelsByState, firstChoice, withModels } from "./chat_models.ts";
 
 function model(id: string, change: {
   endpoint?: string;
@@ -59,4 +59,11 @@ test("models are grouped by whether they would take a call at once", () => {
     { state: "busy", names: ["c"] },
   ]);
   expect(chatModelsByState([busy])).toEqual([{ state: "busy", names: ["c"] }]);
+});
+
+test("a column that was opened before models were known gets one, the second another than the first", () => {
+  expect(withModels(["", ""], "qwen", ["llama", "qwen"])).toEqual(["qwen", "llama"]);
+  expect(withModels(["llama", ""], "qwen", ["llama", "qwen"])).toEqual(["llama", "qwen"]);
+  expect(withModels(["", ""], "qwen", ["qwen"])).toEqual(["qwen", "qwen"]);
+  expect(withModels(["gone"], "qwen", ["qwen"])).toEqual(["gone"]);
 });

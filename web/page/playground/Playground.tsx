@@ -8,7 +8,7 @@ import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { useTitle } from "../../part/Page.tsx";
-import { chatModels, chatModelsByState, firstChoice } from "../../state/chat_models.ts";
+import { chatModels, chatModelsByState, firstChoice, withModels } from "../../state/chat_models.ts";
 import { kept } from "../../state/kept.ts";
 import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
@@ -50,10 +50,10 @@ function Chat({ user }: { user: UserView }) {
   useEffect(() => belongTo(user.id), [user.id]);
   useEffect(() => () => conversation.peek().stop(), []);
   useEffect(() => {
-    const [first] = current.models.value;
-    if (first || !offered || !models?.length) return;
-    const choice = firstChoice(offered, [query.model, lastModel.value]);
-    current.models.value = [choice, ...current.models.value.slice(1)];
+    const columns = current.models.value;
+    if (!columns.includes("") || !offered || !models?.length) return;
+    const first = firstChoice(offered, [query.model, lastModel.value]);
+    current.models.value = withModels(columns, first, models);
   }, [models?.join("\n"), current, query.model]);
 
   /** Stores the conversation while it is answered, so that a reload can go on, and when it was. */

@@ -2,7 +2,7 @@
 
 import type { Signal } from "@preact/signals";
 import { Icon, type IconName } from "../../part/Icon.tsx";
-import type { ChatModels } from "../../state/chat_models.ts";
+import { type ChatModels, withModels } from "../../state/chat_models.ts";
 import { messages } from "../../state/locale.ts";
 import type { Conversation } from "./conversation.ts";
 import { buttonClass } from "../../part/button.ts";
@@ -27,8 +27,11 @@ export function Toolbar({ conversation, models, areSettingsOpen, ...on }: Props)
     conversation.models.value = chosen.map((one, i) => (i === column ? model : one));
   const compare = () => {
     const [first = ""] = chosen;
-    const other = namesIn(models)?.find((one) => one !== first) ?? first;
-    conversation.models.value = isComparing ? [first] : [first, other];
+    const names = namesIn(models);
+    const both = [first, ""];
+    // Before models are known, the second stays empty until they are.
+    const compared = names ? withModels(both, first, names) : both;
+    conversation.models.value = isComparing ? [first] : compared;
   };
   return (
     <div class={style.bar}>
