@@ -402,10 +402,14 @@ const problems: Record<JsonType, (data: Fields) => string | null> = {
 function resumeProblem(resume: unknown): string | null {
   if (resume === undefined) return null;
   if (!isObject(resume)) return "resume must be an object";
-  const { session, secret } = resume;
-  return [session, secret].every((text) => text === undefined || isText(text))
-    ? null
-    : "resume must hold the session and the secret of a WELCOME";
+  const { session, secret, after_goaway: afterGoaway, or_close: orClose } = resume;
+  if (![session, secret].every((text) => text === undefined || isText(text))) {
+    return "resume must hold the session and the secret of a WELCOME";
+  }
+  const areFlags = [afterGoaway, orClose].every((flag) =>
+    ["undefined", "boolean"].includes(typeof flag)
+  );
+  return areFlags ? null : "after_goaway and or_close of resume must be true or false";
 }
 
 const states = new Set<unknown>(["serving", "draining", "paused", undefined]);

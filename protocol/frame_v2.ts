@@ -113,6 +113,10 @@ export interface RegisterV2 extends RegisterData {
 export interface ResumeRequest {
   session?: string;
   secret?: string;
+  /** Whether the node can go on with a session that it was asked to leave, over a link for that alone. Absent: it cannot. */
+  after_goaway?: boolean;
+  /** Whether the link is to be closed where the session does not go on. Absent: the node then gets a new one. */
+  or_close?: boolean;
 }
 
 /** The gateway's answer to a REGISTER. */
@@ -133,6 +137,8 @@ export interface Welcome {
   secret?: string;
   /** For how long after its link was lost a session can be resumed, in milliseconds. */
   resume_ms?: number;
+  /** Whether the session can be resumed after GOAWAY, too. Absent: it cannot. */
+  after_goaway?: boolean;
   /** Whether the session that the node asked for goes on. Absent: this is a new one, and the streams of the other are lost. */
   resumed?: boolean;
 }

@@ -304,6 +304,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     answerBudget: new AnswerBudget(config, budgets),
     origin,
     isDraining,
+    mayResume: (dialer) => links.mayResumeFor(dialer),
     cluster,
     certificates,
     console: consoleDir === null ? null : assets(consoleDir, pageHeaders, config.basePath),

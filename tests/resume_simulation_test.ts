@@ -40,6 +40,8 @@ function faultsOf(seed: number): Fault[] {
 const networks: [what: string, options: Partial<CutLinkOptions>, share: number][] = [
   ["to its gateway", {}, 1],
   ["to any of three gateways", { gateways: 3 }, 0.4],
+  ["to a gateway that leaves meanwhile", { restarts: 2 }, 0.2],
+  ["to any of three gateways, of which some leave", { gateways: 3, restarts: 3 }, 0.3],
 ];
 
 for (const [where, options, share] of networks) {

@@ -27,6 +27,8 @@ const HELLO_WITHIN_MS = 1_500;
 const RESUME_WITHIN_MS = 5_000;
 /** Calls that a gateway has sent before it reads that the node has moved arrive within this time. */
 const CROSSING_MS = 1_000;
+/** How often it is looked whether the gateway has acknowledged all answers. */
+const DELIVERY_POLL_MS = 250;
 /** How long the gateway may take to answer a close. */
 const CLOSE_WITHIN_MS = 2_000;
 /** Above this many unsent bytes upstreams are not read, until no more than the second are left. */
@@ -57,7 +59,7 @@ export interface ConnectionOptions {
   lostSession?: () => WireSessionV2 | null;
   /** How long the gateway may take to accept the connection. Default: 20 s. */
   openWithinMs?: number | undefined;
-  /** Called when REGISTER was sent. */
+  /** Called when the gateway has taken the node in. */
   onRegistered(): void;
   /** Called when the gateway has agreed to go on with the lost session, or has not. */
   onLostSettled?: () => void;
@@ -91,7 +93,7 @@ export class Connection implements FrameSink {
   #malformedInARow = 0;
   /** Calls that have come since the gateway has stopped reading. */
   #unreadCalls = 0;
-  /** Whether the gateway has asked to be left: a session that it holds is not resumed. */
+  /** Whether the gateway has asked to be left: only some resume a session then. */
   #isLeft = false;
   #lastError: unknown = null;
   #probedMs: number | null = null;
@@ -167,7 +169,16 @@ export class Connection implements FrameSink {
     this.announceStatus({ state: "draining", reason });
     await pause(world, CROSSING_MS, new AbortController().signal);
     await runner.idle(this.#session);
+    await this.#delivered();
     this.close(CloseCode.normal, reason);
+  }
+
+  /** Resolves when the gateway has all ends, or does not get them over this link. */
+  async #delivered(): Promise<void> {
+    const isDue = () => this.#stage === "registered" && resumable(this.#session, true)?.isBusy;
+    while (isDue()) {
+      await pause(this.options.world, DELIVERY_POLL_MS, new AbortController().signal);
+    }
   }
 
   /** Closes the link; cuts it if the gateway does not answer, or has not accepted it yet. */
@@ -238,7 +249,8 @@ export class Connection implements FrameSink {
       this.#enter("registered", RESUME_WITHIN_MS, () => this.#cut(UNANSWERED, true));
     }
     this.#session.register(this.#offer());
-    this.options.onRegistered();
+    // In v1, no answer comes.
+    if (this.#session instanceof WireSessionV1) this.options.onRegistered();
     // Its answer shows at once how far away the gateway is.
     if (this.#socket.ping) this.#probe();
   }
@@ -278,8 +290,11 @@ export class Connection implements FrameSink {
         this.#takesShareWith = event.takesShareWith;
         this.#offerLost();
         return this.#register();
+      case "welcomed":
+        return this.options.onRegistered();
       case "resumed":
         this.#enter("registered");
+        this.options.onRegistered();
         this.options.onLostSettled?.();
         for (const id of event.unwanted) runner.cancel(id);
         return world.log.info({}, "the lost link is back: its calls go on");
@@ -310,7 +325,7 @@ export class Connection implements FrameSink {
     this.options.runner.cancelAll(this.#session);
     this.#session = this.#newSession();
     this.options.onLostSettled?.();
-    this.#session.read(welcome);
+    this.#handle(this.#session.read(welcome));
   }
 
   #countUnread(): void {
@@ -342,7 +357,7 @@ export class Connection implements FrameSink {
   /** The one ending. The calls of this link are stopped, unless its session may go on over another one. */
   #end(error: LinkError, isLost: boolean): void {
     if (this.#stage === "ended") return;
-    const mayGoOn = isLost && this.#stage === "registered" && !this.#isLeft;
+    const mayGoOn = isLost && this.#stage === "registered";
     this.#enter("ended");
     this.#watchdog.stop();
     const livedMs = this.#openedMs === null ? 0 : this.options.world.nowMs() - this.#openedMs;
@@ -350,7 +365,7 @@ export class Connection implements FrameSink {
   }
 
   #kept(mayGoOn: boolean): WireSessionV2 | null {
-    const session = mayGoOn ? resumable(this.#session) : null;
+    const session = mayGoOn ? resumable(this.#session, this.#isLeft) : null;
     if (session === null) this.options.runner.cancelAll(this.#session);
     else session.suspend();
     return session;
@@ -358,8 +373,9 @@ export class Connection implements FrameSink {
 }
 
 /** The session, if it can go on over another link. */
-function resumable(session: WireSession): WireSessionV2 | null {
-  return session instanceof WireSessionV2 && session.resumeMs > 0 ? session : null;
+function resumable(session: WireSession, isLeft = false): WireSessionV2 | null {
+  if (!(session instanceof WireSessionV2) || session.resumeMs === 0) return null;
+  return !isLeft || session.resumesAfterGoaway ? session : null;
 }
 
 function printable(text: string): string {

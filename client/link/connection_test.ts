@@ -11,7 +11,7 @@ import type { Adapter } from "../adapter/adapter.ts";
 import { Connection } from "./connection.ts";
 import { Runner } from "../run/runner.ts";
 import { fixedCatalogue } from "../testing/fixed_catalogue.ts";
-import { FakeSocket, FakeWorld, settled } from "../testing/fake_world.ts";
+import { FakeSocket, FakeWorld, settled, welcomeV2 } from "../testing/fake_world.ts";
 
 /** What a node waits for HELLO, once a server has agreed to v2. */
 const HELLO_WITHIN_MS = 1_500;
@@ -70,6 +70,8 @@ describe("which version of the wire a node speaks", () => {
     expect(registered()).toBe(0);
     socket.receive(hello);
     expect(socket.sent).toEqual(["v2 register"]);
+    expect(registered()).toBe(0);
+    socket.receive(welcomeV2());
     expect(registered()).toBe(1);
   });
 

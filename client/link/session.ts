@@ -10,6 +10,7 @@ import {
 import { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import type { Pause } from "../policy/gate.ts";
+import { dialLastLink } from "./last_link.ts";
 import type { Runner } from "../run/runner.ts";
 import { type CancelTimer, pause, type World } from "../world.ts";
 import type { WireSessionV2 } from "./wire_session_v2.ts";
@@ -60,6 +61,8 @@ export class Session {
   #connection: Connection | null = null;
   /** Links to gateways that leave: calls over them finish there. */
   readonly #leaving = new Set<Connection>();
+  /** Such links that were lost and are dialled again: what ends each attempt. */
+  readonly #returning = new Set<AbortController>();
   /** The time within which the last gateway that leaves asked its nodes to reconnect. */
   #redialWithinMs = 0;
   #urlIndex = 0;
@@ -146,6 +149,7 @@ export class Session {
     this.#target = target;
     this.#urlIndex = 0;
     this.#dropLost();
+    this.#dropReturning();
     if (this.#state === "connected") {
       this.#isMoving = true;
       void this.#connection?.retire();
@@ -162,6 +166,7 @@ export class Session {
     for (const link of this.#links()) link.announceStatus({ state: "draining", reason });
     this.#stopping.abort();
     this.#dropLost();
+    this.#dropReturning();
     await this.#finishCalls(graceMs);
     runner.cancelAll();
     await this.#finishCalls(CANCEL_WITHIN_MS);
@@ -227,8 +232,40 @@ export class Session {
   /** Running calls stay on the link; new ones come through the next gateway. */
   #leave(link: Connection, redialWithinMs: number): void {
     this.#redialWithinMs = redialWithinMs;
+    this.#keepLeaving(link);
+  }
+
+  #keepLeaving(link: Connection): void {
     this.#leaving.add(link);
-    void link.ended.then(() => this.#leaving.delete(link));
+    void link.ended.then(({ session }) => {
+      this.#leaving.delete(link);
+      if (session !== null) void this.#returnTo(session);
+    });
+  }
+
+  /** The link to a gateway that leaves is lost: its calls end over another one, which serves for nothing else. */
+  async #returnTo(session: WireSessionV2): Promise<void> {
+    const { world, runner } = this.options;
+    const giveUp = new AbortController();
+    if (this.#stopping.signal.aborted) return runner.cancelAll(session);
+    this.#returning.add(giveUp);
+    const cancel = world.after(session.resumeMs, () => giveUp.abort());
+    const link = await dialLastLink(session, {
+      ...this.options,
+      ...this.#target,
+      urlIndex: this.#urlIndex,
+      backoff: this.#backoff,
+      signal: giveUp.signal,
+    });
+    cancel();
+    this.#returning.delete(giveUp);
+    if (link === null) return runner.cancelAll(session);
+    this.#keepLeaving(link);
+    if (this.#state === "connected") void link.retire();
+  }
+
+  #dropReturning(): void {
+    for (const giveUp of this.#returning) giveUp.abort();
   }
 
   /** The link is lost: its calls run on, and their answers wait for the next link. */
@@ -261,7 +298,9 @@ export class Session {
     if (this.#lost?.session.isBusy) {
       return this.#backoff.withinMs(livedMs > 0 ? RESUME_FIRST_WITHIN_MS : RESUME_WITHIN_MS);
     }
-    if (this.#leaving.size > 0) return this.#backoff.withinMs(this.#redialWithinMs);
+    if (this.#leaving.size + this.#returning.size > 0) {
+      return this.#backoff.withinMs(this.#redialWithinMs);
+    }
     const delayMs = this.#backoff.afterMs(livedMs, needsOwner);
     return this.#lost === null
       ? delayMs

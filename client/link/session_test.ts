@@ -1,15 +1,23 @@
 import { describe, expect, test } from "bun:test";
-import { encodeCallV2, encodeCancel, encodeJson } from "../../protocol/mod.ts";
+import {
+  encodeCallV2,
+  encodeCancel,
+  encodeEnded,
+  encodeJson,
+  encodeResume,
+} from "../../protocol/mod.ts";
 import type { Adapter } from "../adapter/adapter.ts";
 import { Runner } from "../run/runner.ts";
 import { fixedCatalogue } from "../testing/fixed_catalogue.ts";
-import { type FakeSocket, FakeWorld, settled } from "../testing/fake_world.ts";
+import { type FakeSocket, FakeWorld, settled, welcomeV2 } from "../testing/fake_world.ts";
 import { DEFAULT_ENDPOINTS } from "../../protocol/mod.ts";
 import { BACKOFF_LAST_MS } from "./backoff.ts";
 import { Session } from "./session.ts";
 
 /** What a node waits before it closes a link that it moved away from: calls may be on their way. */
 const CROSSING_MS = 1_000;
+const CANCELLED_WITHIN_MS = 100;
+const resumable = { secret: "secret", resume_ms: 30_000, after_goaway: true };
 const A = "ws://a.example/ws";
 const B = "ws://b.example/ws";
 
@@ -104,6 +112,94 @@ describe("a gateway that leaves", () => {
       reason: "this node has moved to another gateway",
     });
     expect(socket(1).closed).toBeNull();
+  });
+
+  test("whose link is lost gets its calls over one that serves for nothing else, whichever gateway is reached", async () => {
+    const { world, runner, session, socket, dialled, answer } = start();
+    socket(0).openV2(resumable).receive(callFrame());
+    socket(0).goAway(0);
+    await world.pass(0);
+    socket(1).openV2();
+    expect(dialled()).toEqual([A, B]);
+    await lose(socket(0));
+    expect([runner.active, session.state]).toEqual([1, "connected"]);
+    await world.pass(200);
+    expect(dialled()).toEqual([A, B, B]);
+    await lose(socket(2));
+    await world.pass(500);
+    expect(dialled()).toEqual([A, B, B, A]);
+    const last = socket(3).openHello();
+    expect(last.data).toMatchObject([{
+      resume: { session: "s", secret: "secret", or_close: true },
+    }]);
+    last.receive(encodeResume(1, {
+      receivedBytes: 0,
+      grantedBytes: 0,
+      hasHead: false,
+      isCancelled: false,
+    }));
+    last.receive(welcomeV2({ ...resumable, resumed: true }));
+    await answer();
+    expect(last.sent).toContain("v2 finish");
+    expect(last.closed).toBeNull();
+    last.receive(encodeEnded([1]));
+    await world.pass(CROSSING_MS + 500);
+    expect(last.closed?.code).toBe(1000);
+    expect([session.state, socket(1).closed, dialled().length]).toEqual(["connected", null, 4]);
+  });
+
+  for (
+    const [what, refuse] of [
+      ["by a close", (last: FakeSocket) => lose(last, 4002)],
+      ["by another session", async (last: FakeSocket) => {
+        last.receive(welcomeV2(resumable));
+        await settled();
+        expect(last.closed?.code).toBe(1000);
+      }],
+    ] as const
+  ) {
+    test(`whose link is lost and which refuses the session, ${what}, loses its calls, and is not asked again`, async () => {
+      const { world, runner, socket, dialled } = start();
+      socket(0).openV2(resumable).receive(callFrame());
+      socket(0).goAway(0);
+      await world.pass(0);
+      socket(1).openV2();
+      await lose(socket(0));
+      await world.pass(200);
+      await refuse(socket(2).openHello());
+      await world.pass(CANCELLED_WITHIN_MS);
+      expect(runner.active).toBe(0);
+      await world.pass(60_000);
+      expect(dialled()).toHaveLength(3);
+    });
+  }
+
+  test("whose link is lost and which never agrees loses its calls when its time is over, or the node stops", async () => {
+    for (const stops of [false, true]) {
+      const { world, runner, session, socket } = start();
+      socket(0).openV2(resumable).receive(callFrame());
+      socket(0).goAway(0);
+      await world.pass(0);
+      socket(1).openV2();
+      await lose(socket(0));
+      await world.pass(29_000);
+      expect(runner.active).toBe(1);
+      if (stops) void session.stop(60_000);
+      await world.pass(stops ? 10 : 1_000);
+      expect(runner.active).toBe(0);
+    }
+  });
+
+  test("and does not say that it resumes sessions then is not dialled for them", async () => {
+    const { world, runner, socket, dialled } = start();
+    const { after_goaway: _, ...older } = resumable;
+    socket(0).openV2(older).receive(callFrame());
+    socket(0).goAway(0);
+    await world.pass(0);
+    socket(1).openV2();
+    await lose(socket(0));
+    await world.pass(10_000);
+    expect([runner.active, dialled()]).toEqual([0, [A, B]]);
   });
 
   test("may send calls that cross the node's notice: the link is not closed before they can have come", async () => {
@@ -269,7 +365,7 @@ describe("a link that fails", () => {
 });
 
 describe("a session", () => {
-  test("is connected once REGISTER was sent, and says to whom and as what", async () => {
+  test("is connected once the gateway has taken it in, and says to whom and as what", async () => {
     const { world, session, socket } = start({ starts: false });
     const connected: unknown[] = [];
     world.log.info = (fields, message) => void connected.push(message, fields);

@@ -19,6 +19,8 @@ export type WireEvent =
   | { kind: "refused" }
   | { kind: "cancel"; id: string }
   /** The gateway will end the link; the next one is dialled after a random part of this time. */
+  /** The gateway has taken the node in. */
+  | { kind: "welcomed" }
   | { kind: "goaway"; reason: string; redialWithinMs: number }
   /** A message about the connection, for the log. */
   | { kind: "notice"; code: number; message: string }

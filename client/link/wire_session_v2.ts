@@ -59,8 +59,9 @@ export class WireSessionV2 implements WireSession, AnswerSink {
   /** Answers whose ends the gateway has not acknowledged. */
   readonly #ended = new Map<number, AnswerStream>();
   /** What the session is resumed with; null: the gateway gives none. */
-  #ticket: Required<ResumeRequest> | null = null;
+  #ticket: Required<Pick<ResumeRequest, "session" | "secret">> | null = null;
   #resumeMs = 0;
+  #resumesAfterGoaway = false;
   /** While it is being resumed, the streams that the gateway still wants. */
   #wanted: Set<number> | null = null;
   /** Null: the link is lost. */
@@ -88,6 +89,11 @@ export class WireSessionV2 implements WireSession, AnswerSink {
   /** For how long after its link is lost the session can be resumed, in milliseconds; 0: it cannot. */
   get resumeMs(): number {
     return this.#resumeMs;
+  }
+
+  /** Whether the session can be resumed at a gateway that has asked the node to leave. */
+  get resumesAfterGoaway(): boolean {
+    return this.#resumesAfterGoaway;
   }
 
   /** Whether calls come or run, or their ends may not have arrived. */
@@ -134,7 +140,8 @@ export class WireSessionV2 implements WireSession, AnswerSink {
   }
 
   register(data: RegisterV2): void {
-    this.#frames?.send(encodeJson("register", 0, { ...data, resume: this.#ticket ?? {} }));
+    const resume = { ...data.resume, ...this.#ticket, after_goaway: true };
+    this.#frames?.send(encodeJson("register", 0, { ...data, resume }));
   }
 
   announceOffer({ models, capabilities = {}, max_parallel, share_with }: RegisterV2): void {
@@ -199,6 +206,7 @@ export class WireSessionV2 implements WireSession, AnswerSink {
     const { session, secret, resume_ms = 0 } = welcome;
     this.#ticket = secret === undefined ? null : { session, secret };
     this.#resumeMs = secret === undefined ? 0 : resume_ms;
+    this.#resumesAfterGoaway = welcome.after_goaway === true;
     this.#terms = {
       windowBytes: welcome.window_bytes,
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, welcome.max_frame_bytes),
@@ -207,7 +215,7 @@ export class WireSessionV2 implements WireSession, AnswerSink {
       readAhead: this.#readAhead,
     };
     this.#announceChanged();
-    return ignored;
+    return { kind: "welcomed" };
   }
 
   #announceChanged(): void {

@@ -98,9 +98,9 @@ describe("the beginning of wire v2", () => {
     });
     const data = { max_parallel: 2, models: ["pro"], node_id: "n1", name: "studio", agent: "a/1" };
     session.register(data);
-    // An empty `resume` asks for a session that can be resumed.
+    // `resume` asks for a session that can be resumed.
     expect(line.frames()).toEqual([
-      { type: "register", stream: 0, data: { ...data, resume: {} } },
+      { type: "register", stream: 0, data: { ...data, resume: { after_goaway: true } } },
     ]);
   });
 

@@ -133,18 +133,15 @@ export class FakeSocket implements ClientSocket {
 
   /** The gateway accepts the connection, and speaks v2. `more`: further members of its WELCOME. */
   openV2(more: Record<string, unknown> = {}): this {
+    this.openHello().receive(welcomeV2(more));
+    return this;
+  }
+
+  /** The same, as far as the node's REGISTER. */
+  openHello(): this {
     this.protocol = SUBPROTOCOL_V2;
     this.emit("open");
     this.receive(encodeJson("hello", 0, { versions: [1, 2] }));
-    this.receive(encodeJson("welcome", 0, {
-      session: "s",
-      node: "n",
-      ping_ms: 1,
-      silence_ms: 2,
-      window_bytes: 1 << 18,
-      max_frame_bytes: 1 << 20,
-      ...more,
-    }));
     return this;
   }
 
@@ -152,4 +149,17 @@ export class FakeSocket implements ClientSocket {
   goAway(redialWithinMs: number): void {
     this.receive(encodeJson("goaway", 0, { reason: "restart", redial_within_ms: redialWithinMs }));
   }
+}
+
+/** `more`: further members. */
+export function welcomeV2(more: Record<string, unknown> = {}): Uint8Array {
+  return encodeJson("welcome", 0, {
+    session: "s",
+    node: "n",
+    ping_ms: 1,
+    silence_ms: 2,
+    window_bytes: 1 << 18,
+    max_frame_bytes: 1 << 20,
+    ...more,
+  });
 }

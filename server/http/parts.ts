@@ -36,6 +36,7 @@ import type { Limiter } from "../limit/limiter.ts";
 import type { Log } from "../base/log.ts";
 import type { Memberships, Onlooker } from "../node/audience.ts";
 import type { Hub } from "../node/hub.ts";
+import type { Dialer } from "../node/link.ts";
 import type { PenaltyBook } from "../node/penalty.ts";
 import type { LedgerWriter } from "../store/ledger_writer.ts";
 import type { Store } from "../store/store.ts";
@@ -113,6 +114,8 @@ export interface AppParts {
   refusals: RefusalLimit;
   origin: (c: AppContext) => Origin;
   isDraining: () => boolean;
+  /** Whether the dialer's link could go on with the session of a lost one here. */
+  mayResume: (dialer: Dialer) => boolean;
   /** Null: this gateway is not part of a cluster. */
   cluster: ClusterGate | null;
   /** The certificate in use; null: the gateway speaks plain HTTP. */

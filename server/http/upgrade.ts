@@ -15,24 +15,22 @@ export function upgrade(parts: AppParts) {
     if (c.req.header("origin") !== undefined) {
       throw new ColinkError("origin_refused", "Cannot connect: browsers are not nodes");
     }
-    if (parts.isDraining()) {
-      throw new ColinkError(
-        "shutting_down",
-        "Cannot connect: this gateway is restarting; connect again",
-        {
-          retryAfterMs: 2000,
-        },
-      );
-    }
-    const { address } = parts.origin(c);
     const wire = asksForV2(c) ? 2 : 1;
+    const { address } = parts.origin(c);
     const dialer = { ...await authenticated(c, parts, address), address, wire } as const;
+    // A node whose link was lost may come back for the calls that end here.
+    if (parts.isDraining() && !(wire === 2 && parts.mayResume(dialer))) throw restarting();
     const data: SocketData = { dialer, link: null };
     const headers = new Headers();
     if (wire === 2) headers.set("sec-websocket-protocol", SUBPROTOCOL_V2);
     if (c.env.server.upgrade(c.req.raw, { data, headers })) return new Response(null);
     throw new ColinkError("upgrade_required", "Cannot connect: this path speaks WebSocket");
   };
+}
+
+function restarting(): ColinkError {
+  const message = "Cannot connect: this gateway is restarting; connect again";
+  return new ColinkError("shutting_down", message, { retryAfterMs: 2000 });
 }
 
 function asksForV2(c: AppContext): boolean {

@@ -78,6 +78,24 @@ describe("a node", () => {
     expect(opened).toEqual([]);
   });
 
+  test("while the gateway drains is taken where it could go on with a session in wire v2, and its token is right", async () => {
+    app.isDraining = true;
+    const asked: unknown[] = [];
+    const mayResume = (dialer: unknown) => asked.push(dialer) > 0;
+    const { parts } = app;
+    const headers = { "client-token": owner.client_token };
+    const v2 = { ...headers, "sec-websocket-protocol": SUBPROTOCOL_V2 };
+    expect((await dial(upgrade({ ...parts, mayResume }), headers)).code).toBe("shutting_down");
+    expect(
+      (await dial(upgrade({ ...parts, mayResume }), { ...v2, "client-token": "client-none" })).code,
+    )
+      .toMatch(/token/);
+    expect(asked).toEqual([]);
+    expect((await dial(upgrade({ ...parts, mayResume }), v2)).code).toBeNull();
+    expect(asked).toMatchObject([{ accountId: owner.id }]);
+    expect(opened).toHaveLength(1);
+  });
+
   test("without a valid token is refused, and throttled after sixty times in a minute", async () => {
     for (const token of ["", owner.api_token, "client-none"]) {
       expect((await connect({ "client-token": token })).code).toMatch(/token/);

@@ -4,6 +4,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import {
   BUSY,
   type CallHead,
+  CloseCode,
   decodeV2,
   encodeCallStart,
   encodeCancel,
@@ -139,10 +140,12 @@ export class LinkV2 extends Link<number, OpenStream> {
   #isSuspended = false;
   /** Whether a frame has arrived from the node since its WELCOME, which proves that the WELCOME arrived. */
   #isConfirmed = false;
-  /** Whether the node was asked to leave: it keeps the link for its running calls, and does not come back to it. */
+  /** Asks the node to leave; null: it is not to leave. */
+  #leave: (() => void) | null = null;
+  /** Whether the node was asked to leave: it keeps the link for its running calls alone. */
   #isLeft = false;
-  /** Asks the node to leave, once its link is back; null: it is not to leave. */
-  #whenBack: (() => void) | null = null;
+  /** Whether the node comes back to a session that it was asked to leave. */
+  #returnsAfterGoaway = false;
   #unacknowledged: number[] = [];
   #unacknowledgedBytes = 0;
   protected readonly outbox = new Outbox({
@@ -212,13 +215,12 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   override goAway(reason: string, redialWithinMs: number): void {
-    const leave = () => {
+    this.#leave = () => {
       this.#isLeft = true;
       this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
     };
     // A node whose connection is lost has calls to come back for, and is asked then.
-    if (this.#isSuspended) this.#whenBack = leave;
-    else leave();
+    if (!this.#isSuspended) this.#leave();
   }
 
   notify(message: string): void {
@@ -232,7 +234,8 @@ export class LinkV2 extends Link<number, OpenStream> {
 
   /** Whether the session can outlast its link. */
   get isResumable(): boolean {
-    return this.isOpen && this.#secret !== null && !this.#isLeft;
+    const isWanted = !this.#isLeft || this.#returnsAfterGoaway;
+    return this.isOpen && this.#secret !== null && isWanted;
   }
 
   /**
@@ -287,8 +290,8 @@ export class LinkV2 extends Link<number, OpenStream> {
       this.send(encodeResume(id, state));
     }
     this.#welcome(node, true);
-    this.#whenBack?.();
-    this.#whenBack = null;
+    // What was sent before may never have arrived.
+    this.#leave?.();
     for (const { sink } of [...this.open.values()]) sink.resumed?.();
   }
 
@@ -359,11 +362,15 @@ export class LinkV2 extends Link<number, OpenStream> {
     const offer = offerOf(data, data);
     const ticket = resume && ticketIn(resume);
     const begin = () => {
+      if (resume?.or_close === true) {
+        return this.close(CloseCode.notRegistered, "The session does not go on");
+      }
       const node = this.owner.registered(this, offer, nodeId, ticket === null);
       // Its account may have too many nodes and models already.
       if (!this.isOpen) return;
       const mayResume = resume !== undefined && (this.#terms?.resumeMs ?? 0) > 0;
       if (mayResume) this.#secret ??= crypto.randomUUID() + crypto.randomUUID();
+      this.#returnsAfterGoaway = mayResume && resume.after_goaway === true;
       this.#welcome(node, false);
     };
     if (ticket && this.owner.resume?.(this, { ticket, offer, register: data, begin })) return;
@@ -382,6 +389,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       max_frame_bytes: Math.min(MAX_FRAME_BYTES, maxFrameBytes),
       takes_packs: true,
       ...(this.#secret === null ? {} : { secret: this.#secret, resume_ms: resumeMs }),
+      ...(this.#returnsAfterGoaway ? { after_goaway: true } : {}),
       ...(isResumed ? { resumed: true } : {}),
     }));
   }

@@ -136,6 +136,10 @@ interface Peer {
   dialer: Dialer;
   log: Log;
   node: Node | null;
+  /** The node, once it is served over another link and this one only has calls to end. */
+  former: Node | null;
+  /** Whether it may begin a session here: it was open before this gateway began to leave. */
+  mayBegin: boolean;
   /** The node key without its ordinal. */
   base: string;
   ordinal: number;
@@ -172,6 +176,7 @@ export class Links implements LinkOwner {
   readonly #restarts = new LruCache<string, number[]>(MAX_RESTARTED);
   readonly #monotonic: () => number;
   readonly #keptBytes: Budget;
+  #isLeaving = false;
   readonly #watch: LivenessWatch<Link>;
 
   constructor(private readonly parts: LinksParts, private readonly config: LinksConfig) {
@@ -231,6 +236,10 @@ export class Links implements LinkOwner {
     if (peer.node) {
       this.#change(link, peer, { offer, status: {} });
       return peer.node.who.publicId;
+    }
+    if (!peer.mayBegin) {
+      link.close(CloseCode.restart, "The gateway is restarting");
+      return "";
     }
     if (!this.#mayOffer(link, peer, offer)) return "";
     peer.cancelRegisterLimit();
@@ -316,7 +325,10 @@ export class Links implements LinkOwner {
   #findHeld({ data: { dialer } }: NodeSocket, ticket: ResumeTicket): [LinkV2, Peer] | null {
     const link = this.#sessions.get(ticket.session);
     const peer = link && this.#peers.get(link);
-    if (link === undefined || !peer?.node || !this.#isOwn(link, peer, dialer, ticket)) return null;
+    if (
+      link === undefined || !peer || nodeOf(link, peer) === null ||
+      !this.#isOwn(link, peer, dialer, ticket)
+    ) return null;
     if (this.#mayResume(peer)) return [link, peer];
     this.#end(link, peer, CloseCode.protocol, "its session was resumed too often");
     return null;
@@ -324,7 +336,8 @@ export class Links implements LinkOwner {
 
   /** The session goes on over the socket. */
   #goOn(link: LinkV2, peer: Peer, ws: NodeSocket, offer: NodeOffer): void {
-    const node = peer.node!;
+    const { node } = peer;
+    const { publicId } = nodeOf(link, peer)!.who;
     this.#fence(peer);
     this.#interrupted.delete(peer);
     peer.cancelWait?.();
@@ -333,10 +346,10 @@ export class Links implements LinkOwner {
     peer.ws = ws;
     peer.dialer = ws.data.dialer;
     ws.data.link = link;
-    this.parts.hub.reconnected(node);
-    link.resume(this.#batched(ws), node.who.publicId);
-    this.#change(link, peer, { offer, status: {} });
-    peer.log.info({ node: node.who.publicId }, "node is back: its calls go on");
+    if (node !== null) this.parts.hub.reconnected(node);
+    link.resume(this.#batched(ws), publicId);
+    if (node !== null) this.#change(link, peer, { offer, status: {} });
+    peer.log.info({ node: publicId }, "node is back: its calls go on");
   }
 
   /** The node is at another gateway now. It is kept until that one offers it: calls that wait for it would find none. */
@@ -526,9 +539,25 @@ export class Links implements LinkOwner {
     }
   }
 
-  /** Asks all nodes to connect to another gateway within the time. */
+  /**
+   * Asks all nodes to connect to another gateway within the time. From now on a link only serves to go
+   * on with a session.
+   */
   goAway(reason: string, redialWithinMs: number): void {
-    for (const link of this.#peers.keys()) link.goAway(reason, redialWithinMs);
+    this.#isLeaving = true;
+    for (const [link, peer] of this.#peers) {
+      peer.isMoving = peer.dialer.wire === 2;
+      link.goAway(reason, redialWithinMs);
+    }
+  }
+
+  /** Whether a link of the dialer could go on with a session. */
+  mayResumeFor({ accountId, keyFamily }: Dialer): boolean {
+    for (const [link, { dialer }] of this.#peers) {
+      const isOwn = dialer.accountId === accountId && dialer.keyFamily === keyFamily;
+      if (isOwn && link instanceof LinkV2 && link.isResumable) return true;
+    }
+    return false;
   }
 
   /** Asks one node to dial another gateway within the time. False: wire v1 has no word for it. */
@@ -579,6 +608,8 @@ export class Links implements LinkOwner {
       dialer,
       log: logOf(dialer),
       node: null,
+      former: null,
+      mayBegin: !this.#isLeaving,
       base: "",
       ordinal: 0,
       offered: null,
@@ -621,24 +652,30 @@ export class Links implements LinkOwner {
     const peer = link && this.#peers.get(link);
     if (!link || !peer) return;
     const isLost = !FINAL_CODES.has(code) && code < FIRST_OWN_CODE && code !== CloseCode.restart;
-    const isHeld = peer.node !== null && this.parts.hub.find(peer.node.who.nodeKey) === peer.node;
-    if (isLost && isHeld && link instanceof LinkV2 && link.isResumable) {
+    if (isLost && link instanceof LinkV2 && link.isResumable && this.#isHeld(link, peer)) {
       return this.#await(link, peer, code);
     }
     this.#end(link, peer, code, reason);
+  }
+
+  #isHeld(link: LinkV2, peer: Peer): boolean {
+    const node = nodeOf(link, peer);
+    return node !== null && (node !== peer.node || this.parts.hub.find(node.who.nodeKey) === node);
   }
 
   /** The node's connection is lost: its calls wait for it, and it gets no others. */
   #await(link: LinkV2, peer: Peer, code: number): void {
     const { clock, observer } = this.parts;
     const { resumeMs } = this.config;
-    const node = peer.node!;
+    const { who: { publicId }, active } = nodeOf(link, peer)!;
     const late = `it did not come back within ${resumeMs / 1000} s`;
     peer.cancelWait = clock.after(resumeMs, () => this.#end(link, peer, code, late));
     this.#interrupted.set(peer, link);
-    observer?.interrupted?.(node);
-    peer.log.info({ node: node.who.publicId, code, calls: node.active }, "node lost its link");
-    this.parts.hub.interrupted(node, clock.now() + resumeMs);
+    if (peer.node !== null) {
+      observer?.interrupted?.(peer.node);
+      this.parts.hub.interrupted(peer.node, clock.now() + resumeMs);
+    }
+    peer.log.info({ node: publicId, code, calls: active }, "node lost its link");
     for (let calls = link.suspend(); calls > 0; calls--) this.#keptBytes.refused();
   }
 
@@ -685,6 +722,7 @@ export class Links implements LinkOwner {
     if (peer.node === null) return;
     this.parts.hub.remove(peer.node);
     this.#giveOrdinalBack(peer);
+    peer.former = peer.node;
     peer.node = null;
   }
 
@@ -755,6 +793,11 @@ export class Links implements LinkOwner {
     peer.isSilent = true;
     link.drop();
   }
+}
+
+/** The node that the link serves, or whose last calls end on it. */
+function nodeOf(link: LinkV2, { node, former }: Peer): Node | null {
+  return node ?? (link.hasCalls ? former : null);
 }
 
 /** Whether calls would notice no difference. */

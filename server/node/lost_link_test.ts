@@ -142,6 +142,70 @@ describe("a node whose link is lost", () => {
     expect(leaving.inHub).toEqual([]);
   });
 
+  test("after it was asked to leave comes back to its calls where it says that it can, and is asked again", () => {
+    const node = new Node();
+    node.register({ after_goaway: true });
+    const { received } = call(node.harness, stream);
+    node.send(head(1), text(1, "a"));
+    node.harness.links.goAway("restart", 1_000);
+    // At another gateway it is another session.
+    node.harness.links.challenge(node.inHub[0]!);
+    expect(node.inHub).toEqual([]);
+    for (let times = 0; times < 2; times++) {
+      node.lose();
+      const { frames, welcome } = node.comeBack();
+      expect(frames.map(({ type }) => type)).toEqual(["resume", "welcome", "goaway"]);
+      expect(welcome).toMatchObject({ resumed: true, after_goaway: true });
+      expect(node.inHub).toEqual([]);
+    }
+    node.send(text(1, "b"), finish(1));
+    expect(received).toMatchObject({ data: ["a", "b"], finished: 1, failures: [] });
+    node.lose();
+    expect(node.harness.links.size).toBe(0);
+  });
+
+  test("after it was asked to leave and does not come back loses its calls when its time is over", async () => {
+    const node = new Node();
+    node.register({ after_goaway: true });
+    const { received } = call(node.harness, stream);
+    node.send(head(1));
+    node.harness.links.goAway("restart", 1_000);
+    node.lose();
+    await node.harness.clock.pass(RESUME_MS - 1);
+    expect(received.failures).toEqual([]);
+    await node.harness.clock.pass(1);
+    expect(received.failures).toMatchObject([{ kind: "lost" }]);
+    expect(node.harness.links.size).toBe(0);
+  });
+
+  test("gets no session at a gateway that leaves: its link is closed, and those of others go on", () => {
+    const node = new Node();
+    node.register({ after_goaway: true });
+    const { received } = call(node.harness, stream);
+    const { dialer } = node.socket.data;
+    node.harness.links.goAway("restart", 1_000);
+    expect(node.harness.links.mayResumeFor(dialer)).toBe(true);
+    expect(node.harness.links.mayResumeFor({ ...dialer, accountId: "another" })).toBe(false);
+    expect(node.harness.links.mayResumeFor({ ...dialer, keyFamily: "another" })).toBe(false);
+    for (const resume of [{}, { session: node.welcome.session, secret: "guessed" }]) {
+      const newcomer = node.dial();
+      node.harness.register(newcomer, { resume } as never);
+      expect(newcomer.closed).toMatchObject({ code: 1012 });
+      node.harness.gone(newcomer, 1012);
+    }
+    node.send(head(1), text(1, "a"), finish(1));
+    expect(received).toMatchObject({ data: ["a"], finished: 1 });
+  });
+
+  test("that wants its session or nothing gets no other one", () => {
+    const node = new Node();
+    const newcomer = node.dial();
+    const resume = { session: node.welcome.session, secret: "stale", or_close: true };
+    node.harness.register(newcomer, { resume } as never);
+    expect(newcomer.closed).toMatchObject({ code: 4002 });
+    expect(node.inHub).toHaveLength(1);
+  });
+
   test("and whose gateway begins to leave meanwhile comes back to its calls, and is asked to leave then", () => {
     const node = new Node();
     const { received } = call(node.harness, stream);

@@ -8,7 +8,7 @@ import type { Adapter } from "../../client/adapter/adapter.ts";
 import { Session } from "../../client/link/session.ts";
 import { Runner } from "../../client/run/runner.ts";
 import { type ClientSocket, realWorld, type World } from "../../client/world.ts";
-import { DEFAULT_ENDPOINTS, isBusy, SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
+import { CloseCode, DEFAULT_ENDPOINTS, isBusy, SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
 import { seeded } from "../../server/base/testing/random.ts";
 import { Budgets } from "../../server/base/budgets.ts";
 import type { Clock } from "../../server/base/clock.ts";
@@ -30,6 +30,10 @@ const WINDOW_BYTES = 2_000;
 
 /** The code of a connection that ended without a close frame. */
 const LOST = 1006;
+/** Of a gateway that leaves. */
+const REDIAL_MS = 1_000;
+const DRAIN_LOOK_MS = 100;
+const MAX_DRAIN_MS = 120_000;
 /** After so long a silence a gateway gives another one up. */
 const PEER_SILENCE_MS = 6_000;
 
@@ -245,7 +249,8 @@ class SimulatedGateway {
   readonly links: Links;
   readonly handlers;
   readonly tunnels: Tunnels;
-  constructor(readonly id: string, network: CutLink) {
+  isDraining = false;
+  constructor(readonly id: string, private readonly network: CutLink) {
     const { clock, options } = network;
     this.links = new Links({
       hub: this.hub,
@@ -286,11 +291,34 @@ class SimulatedGateway {
   get node(): Node | undefined {
     return [...this.hub.nodes()].at(-1);
   }
+
+  /** Leaves as `Shutdown` does; `left` is called once its calls have ended, or after two minutes. */
+  drain(left: () => void): void {
+    const { clock, serverClock } = this.network;
+    this.isDraining = true;
+    this.links.goAway("it is restarting", REDIAL_MS);
+    const untilMs = clock.nowMs + MAX_DRAIN_MS;
+    const look = () => {
+      const isIdle = this.network.areOverAt(this) && this.tunnels.carried === 0;
+      if (!isIdle && clock.nowMs < untilMs) {
+        serverClock.after(DRAIN_LOOK_MS, look);
+        return;
+      }
+      this.links.stop();
+      this.links.closeAll(CloseCode.restart, "");
+      serverClock.after(DRAIN_LOOK_MS, () => {
+        this.links.dropAll();
+        left();
+      });
+    };
+    look();
+  }
 }
 
 /** One call as its caller sees it. */
 export interface SimulatedCall {
   id: string;
+  gateway: SimulatedGateway;
   received: string;
   ends: ("finished" | AttemptFailure["kind"])[];
   isCancelled: boolean;
@@ -308,13 +336,15 @@ export interface CutLinkOptions {
   gateways?: number;
   /** How often the link between two gateways is lost, and comes back after half a second. Default: never. */
   peerLosses?: number;
+  /** How often a gateway is restarted once its calls have ended. Default: never. */
+  restarts?: number;
 }
 
 export class CutLink {
   readonly random: () => number;
   readonly clock: SimulatedClock;
   readonly serverClock: Clock;
-  readonly gateways: readonly SimulatedGateway[];
+  readonly gateways: SimulatedGateway[];
   readonly session: Session;
   readonly runner: Runner;
   readonly calls: SimulatedCall[] = [];
@@ -331,6 +361,8 @@ export class CutLink {
   /** When the last frame from one gateway to another arrives. */
   readonly #lastMs = new Map<string, number>();
   dials = 0;
+  /** Gateways that have left. */
+  restarted = 0;
   /** Frames that went from one gateway to another. */
   carriedFrames = 0;
   /** The most slots that were taken at a time, at the node. */
@@ -378,6 +410,9 @@ export class CutLink {
     begin();
     for (let i = 0; i < (this.options.peerLosses ?? 0); i++) {
       this.clock.after(500 + this.random() * 5_000, () => this.#losePeers());
+    }
+    for (let i = 0; i < (this.options.restarts ?? 0); i++) {
+      this.clock.after(500 + this.random() * 4_000, () => this.#restart());
     }
     const areOver = () =>
       this.#waiting.length === 0 && this.calls.every(({ ends }) => ends.length > 0);
@@ -434,6 +469,24 @@ export class CutLink {
     });
   }
 
+  /** Whether no call runs that the gateway has sent. */
+  areOverAt(gateway: SimulatedGateway): boolean {
+    return this.calls.every((call) => call.gateway !== gateway || call.ends.length > 0);
+  }
+
+  /** A gateway at random leaves, unless one does already, and another one takes its place. */
+  #restart(): void {
+    const at = Math.floor(this.random() * this.gateways.length);
+    const old = this.gateways[at]!;
+    if (this.gateways.some(({ isDraining }) => isDraining)) return;
+    old.drain(() => {
+      for (const { tunnels } of this.gateways) tunnels.peerLost(old.id);
+      this.gateways[at] = new SimulatedGateway(`gw-${at}-${this.clock.nowMs}`, this);
+      this.gateways[at].links.start();
+      this.restarted++;
+    });
+  }
+
   /** The text of a whole answer. */
   static answerOf(id: string): string {
     return textsOf(id).map((text) => `data: ${text}\n\n`).join("");
@@ -441,14 +494,22 @@ export class CutLink {
 
   #begin(id: string): boolean {
     const { random } = this;
-    const isOpen = ({ node }: SimulatedGateway) =>
-      node !== undefined && node.reconnectsUntil === null && node.active < MAX_PARALLEL;
+    const isOpen = ({ node, isDraining }: SimulatedGateway) =>
+      node !== undefined && node.reconnectsUntil === null && node.active < MAX_PARALLEL &&
+      !isDraining;
     const open = this.gateways.filter(isOpen);
     const gateway = open[Math.floor(random() * open.length)];
     const node = gateway?.node;
     if (node === undefined) return false;
     const { hub } = gateway!;
-    const call: SimulatedCall = { id, received: "", ends: [], isCancelled: false, running: null };
+    const call: SimulatedCall = {
+      id,
+      gateway: gateway!,
+      received: "",
+      ends: [],
+      isCancelled: false,
+      running: null,
+    };
     const end = (how: SimulatedCall["ends"][number]) => {
       if (call.ends.length === 0) hub.use(node, -1);
       call.ends.push(how);
@@ -551,6 +612,12 @@ export class CutLink {
       return pipe.client;
     }
     this.clock.exactly(2, () => {
+      const { isDraining, links } = gateway;
+      // As the upgrade does.
+      if (isDraining && (wire === 1 || !links.mayResumeFor(pipe.server.data.dialer))) {
+        pipe.isCut = true;
+        return pipe.client.closed(1006);
+      }
       pipe.client.emit("open");
       void gateway.handlers.open!(pipe.server as never);
     });
