@@ -1,4 +1,8 @@
-/** Passwords that wait to be checked: networks take turns, and sign-ins go before new accounts. */
+/** Passwords that wait to be checked: who was served least goes first, and sign-ins go before new accounts. */
+
+import { type Clock, HOUR_MS } from "../base/clock.ts";
+import { LruCache } from "../base/lru.ts";
+import { providerOf } from "./network.ts";
 
 /** For whom a password is hashed. */
 export interface HashOrder {
@@ -13,6 +17,7 @@ export interface HashQueueOptions {
   limit: number;
   /** Of one network. */
   limitPerNetwork: number;
+  clock: Pick<Clock, "monotonic">;
 }
 
 /** Why an order finds no place: the queue is full, or its network has as many places as it may. */
@@ -34,16 +39,21 @@ interface Line {
 }
 
 /**
- * Networks are served by turns. In a full queue an order takes the last place of the network that has
- * the most, if that one has more than the order's own would have then: as long as fewer networks wait
- * than there are places, one that comes anew finds one, however many passwords others send.
+ * Two rules find an order a place in a full queue. It takes the last place of the network that has
+ * the most, if that one has more than the order's own would have then. Where none has, it takes the
+ * place of the network that was served most in the last hours, if its own was served less. So one
+ * that comes anew finds a place however many wait, unless all of them are as new as it is: and each
+ * network, and each provider of networks, is new once.
  */
 export class HashQueue {
   readonly #signIns: Lines = new Map();
   readonly #newAccounts: Lines = new Map();
+  readonly #served: ServedNetworks;
   #size = 0;
 
-  constructor(private readonly options: HashQueueOptions) {}
+  constructor(private readonly options: HashQueueOptions) {
+    this.#served = new ServedNetworks(options.clock);
+  }
 
   get size(): number {
     return this.#size;
@@ -73,15 +83,28 @@ export class HashQueue {
     return this.#nextOf(this.#signIns) ?? this.#nextOf(this.#newAccounts);
   }
 
+  /** Of networks that were served alike, the one whose turn it is. */
   #nextOf(lines: Lines): Waiter | undefined {
-    for (const [network, line] of lines) {
-      const waiter = line.shift();
-      lines.delete(network);
-      if (line.length > 0) lines.set(network, line);
-      this.#size--;
-      return waiter;
+    if (lines.size === 0) return undefined;
+    const network = this.#extreme(lines, (one, least) => one < least);
+    const line = lines.get(network)!;
+    const waiter = line.shift();
+    lines.delete(network);
+    if (line.length > 0) lines.set(network, line);
+    this.#size--;
+    this.#served.add(network);
+    return waiter;
+  }
+
+  /** The first network of those whose share of service no other's goes beyond. */
+  #extreme(lines: Lines, isBeyond: (one: number, other: number) => boolean): string | undefined {
+    const [first, ...others] = lines.keys();
+    let found = { network: first, share: this.#served.share(first) };
+    for (const network of others) {
+      const share = this.#served.share(network);
+      if (isBeyond(share, found.share)) found = { network, share };
     }
-    return undefined;
+    return found.network;
   }
 
   /** The line whose last place the order may have; null: there is none. */
@@ -89,8 +112,18 @@ export class HashQueue {
     const longest = this.#longest([this.#signIns, this.#newAccounts]);
     if (this.#countOf(longest) > this.#countOf(order.network) + 1) return this.#lastLineOf(longest);
     // A sign-in goes before any new account.
-    if (order.isNewAccount || this.#newAccounts.size === 0) return null;
-    return this.#lastLineOf(this.#longest([this.#newAccounts]));
+    if (!order.isNewAccount && this.#newAccounts.size > 0) {
+      return this.#lastLineOf(this.#longest([this.#newAccounts]));
+    }
+    return this.#mostServedBefore(order);
+  }
+
+  /** Of the lines that the order could go ahead of; null: its own network was served as much. */
+  #mostServedBefore({ network, isNewAccount = false }: HashOrder): Line | null {
+    const lines = isNewAccount ? this.#newAccounts : this.#signIns;
+    if (lines.size === 0) return null;
+    const most = this.#extreme(lines, (one, most) => one > most);
+    return this.#served.share(most) > this.#served.share(network) ? { lines, network: most } : null;
   }
 
   #displace({ lines, network }: Line): void {
@@ -121,5 +154,47 @@ export class HashQueue {
 
   #linesOf({ isNewAccount = false }: HashOrder): Lines {
     return isNewAccount ? this.#newAccounts : this.#signIns;
+  }
+}
+
+/** Networks, or providers of networks, of which it is remembered how much they were served. */
+const MAX_REMEMBERED = 20_000;
+
+/** After so long, what was served counts half. */
+const HALF_LIFE_MS = HOUR_MS;
+
+/** Counted as of one moment, and halved with time. */
+interface Count {
+  count: number;
+  atMs: number;
+}
+
+/** How much each network, and each provider of networks, was served in the last hours. */
+class ServedNetworks {
+  readonly #networks = new LruCache<string, Count>(MAX_REMEMBERED);
+  readonly #providers = new LruCache<string, Count>(MAX_REMEMBERED);
+
+  constructor(private readonly clock: Pick<Clock, "monotonic">) {}
+
+  add(network: string | undefined): void {
+    if (network === undefined) return;
+    this.#count(this.#networks, network);
+    this.#count(this.#providers, providerOf(network));
+  }
+
+  /** 0: it is new. An operator always is. */
+  share(network: string | undefined): number {
+    if (network === undefined) return 0;
+    return this.#now(this.#networks.peek(network)) +
+      this.#now(this.#providers.peek(providerOf(network)));
+  }
+
+  #count(counts: LruCache<string, Count>, name: string): void {
+    const count = this.#now(counts.get(name)) + 1;
+    counts.set(name, { count, atMs: this.clock.monotonic() });
+  }
+
+  #now({ count, atMs }: Count = { count: 0, atMs: 0 }): number {
+    return count * 2 ** ((atMs - this.clock.monotonic()) / HALF_LIFE_MS);
   }
 }

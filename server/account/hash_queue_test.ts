@@ -5,12 +5,17 @@ import { type HashOrder, HashQueue } from "./hash_queue.ts";
 
 const LIMIT = 64;
 
+/** As long as a hash takes where one is made at a time. */
+const SERVED_EVERY_MS = 300;
+
+let nowMs: number;
 let queue: HashQueue;
 let displaced: string[];
 let served: string[];
 
 beforeEach(() => {
-  queue = new HashQueue({ limit: LIMIT, limitPerNetwork: 8 });
+  nowMs = 0;
+  queue = new HashQueue({ limit: LIMIT, limitPerNetwork: 8, clock: { monotonic: () => nowMs } });
   displaced = [];
   served = [];
 });
@@ -78,7 +83,51 @@ test("a sign-in goes before new accounts, and has the place of one in a full que
   expect(serve(1)).toEqual(["sign-in"]);
 });
 
-test("where as many networks wait as there are places, no one loses its own", () => {
+/** Attackers ask at every step, and one is served every 300 ms. */
+function attackFor(ms: number, { everyMs, networkAt }: Attack): void {
+  const endMs = nowMs + ms;
+  for (let i = 0; nowMs < endMs; nowMs += everyMs, i++) {
+    enter("attack", { network: networkAt(i) });
+    if (nowMs % SERVED_EVERY_MS === 0) serve(1);
+  }
+}
+
+interface Attack {
+  everyMs: number;
+  networkAt(i: number): string;
+}
+
+const scattered = (i: number) => `${i % 50}.${i % 7}.${i % 97}.${i % 101}`;
+const ofOneProvider = (i: number) => `2001:db8:${(i >> 16).toString(16)}:${i.toString(16)}`;
+
+test.each<[string, Attack]>([
+  ["thousands of networks", { everyMs: 100, networkAt: scattered }],
+  ["ever new networks of one provider", { everyMs: 100, networkAt: ofOneProvider }],
+])("a person of a network that comes anew is served next while %s sign in", (_name, attack) => {
+  attackFor(5 * 60_000, attack);
+  expect(queue.size).toBe(LIMIT);
+  for (const person of ["a", "b"]) {
+    expect(enter(person, { network: `198.51.100.${person}` })).toBe(true);
+    attackFor(1000, attack);
+    expect(served).toContain(person);
+  }
+  expect(displaced).not.toContain("a");
+});
+
+test("what was served is forgotten with time: yesterday's network goes before this hour's", () => {
+  const [yesterday, today] = ["192.0.2.1", "203.0.113.1"];
+  for (let i = 0; i < 5; i++) enter("yesterday", { network: yesterday });
+  serve();
+  nowMs += 24 * 3_600_000;
+  enter("today", { network: today });
+  serve();
+  served.length = 0;
+  enter("today", { network: today });
+  enter("yesterday", { network: yesterday });
+  expect(serve()).toEqual(["yesterday", "today"]);
+});
+
+test("where as many networks wait as there are places, and all are new, no one loses its own", () => {
   flood(64, 1);
   expect(enter("late", { network: "late" })).toBe(false);
   expect(displaced).toEqual([]);

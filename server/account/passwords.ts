@@ -2,6 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { type Budget, Budgets } from "../base/budgets.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import { bcrypt, type PasswordHash } from "./bcrypt.ts";
 import { type HashOrder, HashQueue } from "./hash_queue.ts";
@@ -33,6 +34,7 @@ export interface PasswordsOptions {
   cost?: number;
   atOnce?: number;
   budgets?: Budgets;
+  clock?: Clock;
 }
 
 export class Passwords {
@@ -40,15 +42,18 @@ export class Passwords {
   readonly #atOnce: number;
   readonly #budget: Budget;
   #running = 0;
-  readonly #queue = new HashQueue({
-    limit: MAX_WAITING,
-    limitPerNetwork: MAX_WAITING_PER_NETWORK,
-  });
+  readonly #queue: HashQueue;
 
   /** `cost`: bcrypt's work factor; lower only in tests. `atOnce`: how many are hashed at a time. */
-  constructor({ cost = COST, atOnce = AT_ONCE, budgets = new Budgets() }: PasswordsOptions = {}) {
+  constructor(options: PasswordsOptions = {}) {
+    const { cost = COST, atOnce = AT_ONCE, budgets = new Budgets(), clock = systemClock } = options;
     this.#cost = cost;
     this.#atOnce = atOnce;
+    this.#queue = new HashQueue({
+      limit: MAX_WAITING,
+      limitPerNetwork: MAX_WAITING_PER_NETWORK,
+      clock,
+    });
     const used = () => this.#queue.size;
     this.#budget = budgets.add("passwords_waiting", { limit: MAX_WAITING, used });
   }
