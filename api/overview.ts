@@ -19,13 +19,15 @@ export const AttentionKind = z.enum([
   "gateway_version",
   "node_version",
   "backup",
+  "kept_administrator",
 ]).describe(
   "What needs attention. `store`, `ledger`, `limits`: the database, the record of calls, Redis. " +
     "`gateways`: some cannot be reached. `disk`: little room in the data folder. `certificate`: it " +
     "expires within two weeks, or cannot be had. `provider_key`: providers refuse nodes' keys. " +
     "`penalized`: nodes get no calls for another failure. `unapproved`: nodes wait for approval. " +
     "`lost`: nodes that vanished within a day. `plain_http`: the public address is not encrypted. " +
-    "`gateway_version`, `node_version`: other versions than this gateway's. `backup`: none within a week.",
+    "`gateway_version`, `node_version`: other versions than this gateway's. `backup`: none within a week. " +
+    "`kept_administrator`: the sign-in provider would take the last administrator's rights away.",
 );
 export type AttentionKind = z.infer<typeof AttentionKind>;
 

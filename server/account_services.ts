@@ -79,9 +79,9 @@ export function createAccountServices(config: Config, parts: AccountServicesPart
   });
   const groups = new Groups({ store, clock, log });
   const provider = new SignInProvider({ config, clock, budgets, fetch });
-  const granting = { config, store, groups, keyring, sessions, audit, log };
+  const granting = { config, store, groups, keyring, sessions, audit, clock, log };
   const entitlements = new Entitlements(granting);
-  const vouching = { ...granting, provider, entitlements, clock };
+  const vouching = { ...granting, provider, entitlements };
   return {
     vault,
     keyring,

@@ -11,6 +11,7 @@ import { Budgets } from "./base/budgets.ts";
 import { systemClock } from "./base/clock.ts";
 import { type Config, ConfigError, isSetting, readConfig, speaksTls } from "./base/config.ts";
 import { freeBytes, MIN_FREE_BYTES } from "./base/free_space.ts";
+import { KEPT_ADMINISTRATOR } from "./base/kept_administrator.ts";
 import { silentLog } from "./base/log.ts";
 import { programName } from "./base/program_name.ts";
 import { downloadDirs } from "./gateway_parts.ts";
@@ -108,7 +109,11 @@ async function database({ databaseUrl, dataDir }: Config): Promise<Finding> {
   const store = await openStore({ databaseUrl, dataDir, log: silentLog });
   try {
     await store.probe();
-    return ok(t`${name} takes writes`);
+    const kept = await store.sharedItems.find(KEPT_ADMINISTRATOR, systemClock.now());
+    return kept === null ? ok(t`${name} takes writes`) : warning(
+      t`${name} takes writes; the sign-in provider no longer makes ${kept} an administrator, but there is no other`,
+      t`make another account an administrator, or correct the groups at the provider`,
+    );
   } catch (error) {
     const { message, cause } = error as Error;
     const why = cause instanceof Error ? ` (${cause.message})` : "";

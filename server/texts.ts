@@ -154,6 +154,10 @@ export const chinese: Readonly<Record<string, string>> = {
   "answers and takes writes": "有应答，可以写入",
   "check REDIS_URL, that Redis runs, and its maxmemory; until then each gateway counts for itself":
     "请检查 REDIS_URL、Redis 是否运行及其 maxmemory；在此之前每个网关各自计数",
+  "{0} takes writes; the sign-in provider no longer makes {1} an administrator, but there is no other":
+    "{0} 可以写入；登录服务不再将 {1} 列为管理员，但没有其他管理员",
+  "make another account an administrator, or correct the groups at the provider":
+    "请另设一位管理员，或在登录服务中修正分组",
   "sign-in provider": "登录服务",
   "not set: people sign in with passwords": "未设置：使用密码登录",
   "{0} answers": "{0} 有应答",

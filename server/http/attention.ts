@@ -4,6 +4,7 @@ import { DAY_MS } from "../base/clock.ts";
 import { isLoopback } from "../base/loopback.ts";
 import type { Attention, AttentionKind } from "../../api/mod.ts";
 import { freeBytes, MIN_FREE_BYTES } from "../base/free_space.ts";
+import { KEPT_ADMINISTRATOR } from "../base/kept_administrator.ts";
 import { LAST_BACKUP } from "../base/last_backup.ts";
 import type { Node } from "../node/node.ts";
 import type { Penalty } from "../node/penalty.ts";
@@ -129,10 +130,11 @@ function worstOf(penalties: readonly Penalty[]): string | null {
 
 async function ofStored({ store, clock }: AppParts): Promise<Finding[]> {
   const now = clock.now();
-  const [lost, backup, oldestAt] = await Promise.all([
+  const [lost, backup, oldestAt, kept] = await Promise.all([
     store.nodes.lostSince(now - DAY_MS, MAX_NODES),
     store.sharedItems.find(LAST_BACKUP, now),
     store.users.oldestAt(),
+    store.sharedItems.find(KEPT_ADMINISTRATOR, now),
   ]);
   const nodes = lost.nodes.map(({ id, name, label }) => ({ id, name: label ?? name }));
   return [
@@ -144,6 +146,9 @@ async function ofStored({ store, clock }: AppParts): Promise<Finding[]> {
       beganAt: oldestAt ?? now,
       kind: store.kind,
     }),
+    ...(kept === null
+      ? []
+      : [{ kind: "kept_administrator", severity: "warning", detail: kept } as const]),
   ];
 }
 

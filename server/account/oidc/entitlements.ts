@@ -1,7 +1,9 @@
 /** What a person's groups at the sign-in provider give: groups here, and the role of an administrator. */
 
+import { type Clock, MINUTE_MS } from "../../base/clock.ts";
 import type { Config } from "../../base/config.ts";
 import { ColinkError } from "../../base/error.ts";
+import { KEPT_ADMINISTRATOR } from "../../base/kept_administrator.ts";
 import type { Log } from "../../base/log.ts";
 import type { GivenByProvider } from "../../store/schema.ts";
 import type { Store } from "../../store/store.ts";
@@ -11,17 +13,24 @@ import { claimOf } from "./sign_in_provider.ts";
 
 export interface EntitlementsOptions {
   config: Pick<Config, "oidcGroupsClaim" | "oidcGroups" | "oidcAdmins">;
-  store: Pick<Store, "users" | "accountById">;
+  store: Pick<Store, "users" | "accountById" | "sharedItems">;
   groups: Pick<Groups, "idOf" | "groupsOf" | "change">;
   keyring: { accountChanged(accountId: string): void };
   sessions: { endOthers(accountId: string, exceptId: string | null): Promise<number> };
   audit: Pick<AuditLog, "write">;
+  clock: Clock;
   log: Log;
 }
 
+/** That the last administrator was kept is shown for so long: until well after the next check. */
+const SHOW_KEPT_MS = 10 * MINUTE_MS;
+
 export const NOTHING_GIVEN: GivenByProvider = { groups: [], isAdmin: false };
 
-/** The provider takes away only what it gave: memberships and roles that administrators decided stay. */
+/**
+ * The provider takes away only what it gave: memberships and roles that administrators decided stay,
+ * and so does the role of the last administrator.
+ */
 export class Entitlements {
   constructor(private readonly options: EntitlementsOptions) {}
 
@@ -99,13 +108,33 @@ export class Entitlements {
     if (account === null) return false;
     // An administrator by another's decision stays one when the provider's group is left.
     if (account.role === role) return isAdmin && wasGiven;
-    await this.#setRole(accountId, account.email, role);
+    try {
+      await this.#setRole(accountId, account.email, role);
+    } catch (error) {
+      if (!(error instanceof ColinkError) || error.code !== "invalid_request") throw error;
+      await this.#showKept(accountId, account.email);
+      // Still the provider's: it is taken away once there is another administrator.
+      return true;
+    }
     return isAdmin;
+  }
+
+  async #showKept(accountId: string, email: string): Promise<void> {
+    const { store, clock, log } = this.options;
+    const now = clock.now();
+    const item = { name: KEPT_ADMINISTRATOR, value: email, expiresAt: now + SHOW_KEPT_MS };
+    if (await store.sharedItems.find(KEPT_ADMINISTRATOR, now) === null) {
+      log.warn(
+        { account: accountId },
+        "the sign-in provider no longer makes this account an administrator, but it is the last one: it stays one until there is another",
+      );
+    }
+    await store.sharedItems.put(item);
   }
 
   async #setRole(accountId: string, email: string, role: "user" | "admin"): Promise<void> {
     const { store, sessions, keyring, audit } = this.options;
-    await store.users.change(accountId, { role });
+    await store.users.change(accountId, { role }, { keepsAdministrator: true });
     keyring.accountChanged(accountId);
     // The role is read with every request; ending the sessions makes the console show the change at once.
     if (role === "user") await sessions.endOthers(accountId, null);

@@ -6,6 +6,7 @@ import type { UserView } from "../../../api/mod.ts";
 import { storeUnavailable } from "../../store/backend.ts";
 import { testDatabase } from "../../store/testing/postgres.ts";
 import type { ErrorView } from "../../../api/mod.ts";
+import { attention } from "../attention.ts";
 import { TestApp } from "../testing/test_app.ts";
 import { CLIENT, type Person, TestBrowser, TestProvider } from "../testing/test_provider.ts";
 
@@ -546,6 +547,7 @@ test("groups and the administrator's role follow the provider at sign-in and at 
     COLINK_OIDC_ADMINS: "root",
   }, { groups: [] });
   const { groups, store } = at.parts;
+  await at.account("another@example.org", "admin");
   for (const name of ["Ours", "Other", "Own"]) await groups.create({ name });
   await groups.change(groups.idOf("Own")!, { add: [user.id] });
   const now = async () => [
@@ -570,6 +572,25 @@ test("groups and the administrator's role follow the provider at sign-in and at 
   provider.signsIn = somebody.sub;
   await new TestBrowser(at).signIn();
   expect(await now()).toEqual(["Ours,Own", "admin"]);
+  await at.stop();
+});
+
+test("the provider does not take the last administrator's rights away, until there is another", async () => {
+  const { at, somebody, user } = await signedIn({ COLINK_OIDC_ADMINS: "root" }, {
+    groups: ["root"],
+  });
+  const role = async () => (await at.parts.store.accountById(user.id))!.role;
+  const kept = async () =>
+    (await attention(at.parts)).filter(({ kind }) => kind === "kept_administrator")
+      .map(({ detail }) => detail);
+  expect([await role(), await kept()]).toEqual(["admin", []]);
+  somebody.groups = [];
+  await check(at);
+  await check(at);
+  expect([await role(), await kept()]).toEqual(["admin", [user.email]]);
+  await at.account("another@example.org", "admin");
+  await check(at);
+  expect(await role()).toBe("user");
   await at.stop();
 });
 

@@ -126,5 +126,12 @@ export const overview = {
       next: "Run colink-server backup FILE, best every night.",
       action: "",
     },
+    kept_administrator: {
+      title: ({ detail }) =>
+        `The sign-in provider no longer makes ${detail} an administrator, but there is no other`,
+      next:
+        "The account stays one until there is another: make one, or correct the groups at the provider.",
+      action: "See the users",
+    },
   } satisfies Record<AttentionKind, Advice>,
 } as const;

@@ -100,5 +100,10 @@ export const overview: Filled<typeof english> = {
       next: "请运行 colink-server backup FILE，最好每晚一次。",
       action: "",
     },
+    kept_administrator: {
+      title: ({ detail }) => `登录服务不再将 ${detail} 列为管理员，但没有其他管理员`,
+      next: "在有其他管理员之前，该账号仍是管理员：请另设一位管理员，或在登录服务中修正分组。",
+      action: "查看用户",
+    },
   },
 };

@@ -15,6 +15,7 @@ const targets: Partial<Record<AttentionKind, string>> = {
   provider_key: `${paths.nodes}?view=attention`,
   penalized: `${paths.nodes}?view=attention`,
   unapproved: `${paths.admin}?tab=nodes`,
+  kept_administrator: `${paths.admin}?tab=users`,
   lost: `${paths.nodes}?view=attention`,
   node_version: `${paths.nodes}?sort=version`,
 };
