@@ -147,7 +147,7 @@ export async function createParts(config: Config, world: PartsWorld) {
       logs.ofLink({ account: accountId, address: networkOf(address) }),
     publicId,
     observer,
-    offers: new OfferBudget(config, budgets),
+    offers: new OfferBudget(config, budgets, clock),
     budgets,
     batches: new TurnBatches(setImmediate),
   }, config);

@@ -739,6 +739,29 @@ describe("what the nodes of one account offer", () => {
     expect(join("seventh", 1000).closed).toBeNull();
   });
 
+  test("is announced again and again only up to 20,000 models, and to more with time", async () => {
+    const harness = new LinkHarness({ offersPerAccount: 10_000 });
+    const dial = () => {
+      const socket = harness.dial();
+      harness.register(socket, { node_id: "again", models: names(1000) });
+      const { closed } = socket;
+      if (closed === null) harness.gone(socket);
+      return closed;
+    };
+    for (let dials = 0; dials < 20; dials++) expect(dial()).toBeNull();
+    expect(dial()).toEqual({
+      code: 4003,
+      reason:
+        "This account's nodes announce models again and again: more than 20000 within 5 minutes",
+    });
+    expect(harness.ids).toEqual([]);
+    await harness.clock.pass(15_000);
+    expect(dial()).toBeNull();
+    expect(dial()).not.toBeNull();
+    await harness.clock.pass(5 * 60_000);
+    for (let dials = 0; dials < 20; dials++) expect(dial()).toBeNull();
+  });
+
   test("is counted anew when a node changes it", async () => {
     const harness = new LinkHarness({ offersPerAccount: 10 });
     const socket = harness.dial();

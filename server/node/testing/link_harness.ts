@@ -99,7 +99,7 @@ export class LinkHarness {
         error: record("error"),
       },
       publicId: (nodeKey) => `public:${nodeKey}`,
-      offers: new OfferBudget({ offersPerAccount }, new Budgets()),
+      offers: new OfferBudget({ offersPerAccount }, new Budgets(), this.clock),
       observer: {
         connected: ({ who }) =>
           void this.observed.push(`connected ${who.publicId}, ${this.hub.size} in the hub`),
