@@ -48,9 +48,12 @@ interface Grant {
   cancelExpiry: () => void;
 }
 
+/** A peer's waiter; `since`: when it began, by the peer's clock. Null, from gateways of earlier versions: unknown. */
+type PeerWaiter = RemoteWaiter & { readonly since: number | null };
+
 export class Offers implements RemoteWaiters {
   /** Calls that wait at peers, by peer. */
-  readonly #waiters = new ByService<Map<string, RemoteWaiter[]>>();
+  readonly #waiters = new ByService<Map<string, PeerWaiter[]>>();
   /** Slots of this gateway's nodes that are held for peers. */
   readonly #granted = new Map<number, Grant>();
   #lastGrant = 0;
@@ -97,7 +100,7 @@ export class Offers implements RemoteWaiters {
   grant(lease: Lease, waiter: RemoteWaiter): void {
     const { node, service } = lease;
     for (const [peer, waiters] of this.#waiters.get(service) ?? []) {
-      if (!waiters.includes(waiter)) continue;
+      if (!waiters.some((one) => one === waiter)) continue;
       this.#setWaiters(peer, service, waiters.filter((one) => one !== waiter));
       const grant = ++this.#lastGrant;
       const cancelExpiry = this.parts.clock.after(GRANT_MS, () => this.release(peer, grant));
@@ -127,10 +130,14 @@ export class Offers implements RemoteWaiters {
   /** Replaces what is known of the peer's queue for the service. */
   receiveWaiters(peer: string, service: Service, waiting: readonly Waiting[]): void {
     const nowMs = this.parts.clock.monotonic();
+    const known = this.#waiters.get(service)?.get(peer) ?? [];
+    const knownMs = new Map(known.map(({ since, sinceMs }) => [since, sinceMs]));
     const waiters = waiting.slice(0, MAX_WAITERS + MAX_WAITING_ACCOUNTS).map((
-      { age_ms, tried, home = null, account = "", route = "any", bytes = 0 },
+      { age_ms, since = null, tried, home = null, account = "", route = "any", bytes = 0 },
     ) => ({
-      sinceMs: nowMs - age_ms,
+      since,
+      // A message that was late on its way makes no wait shorter than an earlier one has told.
+      sinceMs: Math.min(nowMs - age_ms, (since === null ? null : knownMs.get(since)) ?? Infinity),
       promptBytes: bytes,
       tried: new Set(tried),
       wanted: { ...serviceOf(service), requiredNode: home, accountId: account, route },
@@ -237,6 +244,7 @@ export class Offers implements RemoteWaiters {
       accounts.add(accountId);
       waiting.push({
         age_ms: nowMs - sinceMs,
+        since: sinceMs,
         ...(tried.size === 0 ? {} : { tried: [...tried] }),
         ...(requiredNode === null ? {} : { home: requiredNode }),
         account: accountId,
@@ -247,8 +255,8 @@ export class Offers implements RemoteWaiters {
     return { is: "wants", service: serviceOf(service), waiting };
   }
 
-  #setWaiters(peer: string, service: Service, waiters: RemoteWaiter[]): void {
-    const byPeer = this.#waiters.get(service) ?? new Map<string, RemoteWaiter[]>();
+  #setWaiters(peer: string, service: Service, waiters: PeerWaiter[]): void {
+    const byPeer = this.#waiters.get(service) ?? new Map<string, PeerWaiter[]>();
     if (waiters.length > 0) byPeer.set(peer, waiters);
     else byPeer.delete(peer);
     if (byPeer.size > 0) this.#waiters.set(service, byPeer);

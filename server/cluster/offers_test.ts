@@ -184,6 +184,21 @@ describe("the calls that wait at peers", () => {
     expect(since("x")).toEqual([]);
   });
 
+  test("have waited since they first said so, however late later messages come", async () => {
+    const { offers, clock } = start();
+    const startMs = clock.monotonic();
+    const since = () => [...offers.waiting(service)].map(({ sinceMs }) => sinceMs - startMs);
+    await clock.pass(500);
+    offers.receiveWaiters("gw-1", service, [{ age_ms: 200, since: 1 }]);
+    await clock.pass(1000);
+    // 50 ms and 80 ms on their way.
+    offers.receiveWaiters("gw-1", service, [{ age_ms: 1150, since: 1 }, { age_ms: 20, since: 2 }]);
+    expect(since()).toEqual([300, 1480]);
+    // Faster than the first.
+    offers.receiveWaiters("gw-1", service, [{ age_ms: 1210, since: 1 }]);
+    expect(since()).toEqual([290]);
+  });
+
   test("take no slot that none of them can use", () => {
     const { offers, world, offered } = start();
     const { node } = world.node("n", 1);
@@ -281,7 +296,7 @@ describe("a gateway whose own calls wait", () => {
     expect(sent).toEqual([]);
     await clock.pass(1);
     const waiting = [{ age_ms: 5, tried: ["t"], home: "key/away", account: "alice", bytes: 28 }];
-    expect(sent).toEqual([{ peer: "all", message: { is: "wants", service, waiting } }]);
+    expect(sent).toMatchObject([{ peer: "all", message: { is: "wants", service, waiting } }]);
   });
 
   test("announces the first sixteen of a queue, and of each further account the first", async () => {

@@ -13,6 +13,8 @@ import { type Endpoint, HEADER_BYTES, MAX_FRAME_BYTES } from "../../protocol/mod
 export interface Waiting {
   /** How long it has waited when the message was sent. */
   age_ms: number;
+  /** When it began, by the sender's clock: names the wait among those of one queue. */
+  since?: number;
   /** Public ids of nodes that must not be offered. */
   tried?: string[];
   /** Key of the only node that can serve it. */

@@ -257,7 +257,7 @@ class SimulatedGateway {
       clock: network.serverClock,
       log: silentLog,
       publicId: (nodeKey) => nodeKey,
-      offers: new OfferBudget({ offersPerAccount: 100 }, new Budgets()),
+      offers: new OfferBudget({ offersPerAccount: 100 }, new Budgets(), network.serverClock),
       batches: new TurnBatches((task) => void clock.exactly(0, task)),
     }, {
       pingMs: 15_000,

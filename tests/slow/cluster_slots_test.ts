@@ -117,13 +117,13 @@ test(
       const before = (await gauges(gateways[i]!)).colink_calls_waiting ?? 0;
       answers.push(callAt(i, "one-slot").then(() => ended.push(k)));
       await waiting(gateways[i]!, before + 1);
+      // A wait at another gateway is known to have begun no earlier than the message that tells of it.
+      await until("the node's gateway knows of it", async () => {
+        const own = await gauges(gateways[1]!);
+        const { colink_calls_waiting = 0, colink_cluster_calls_waiting_elsewhere = 0 } = own;
+        return colink_calls_waiting + colink_cluster_calls_waiting_elsewhere === answers.length;
+      });
     }
-    await until("the node's gateway knows of them", async () => {
-      const { colink_calls_waiting = 0, colink_cluster_calls_waiting_elsewhere = 0 } = await gauges(
-        gateways[1]!,
-      );
-      return colink_calls_waiting + colink_cluster_calls_waiting_elsewhere === answers.length;
-    });
     node.whole(id, "first");
     await first;
     for (let k = 0; k < answers.length; k++) {
