@@ -23,6 +23,8 @@ interface Props {
   onInput: (value: string) => void;
   hint?: string | undefined;
   placeholder?: string;
+  /** The id of a `datalist` with what may be chosen. */
+  list?: string;
   /** Shown beside the field and announced by screen readers. */
   problem?: string | undefined;
 }
@@ -38,9 +40,10 @@ export function Field({ label, name, type = "text", hint, problem, value, ...res
         <input
           id={id}
           name={name}
-          {...types[isShown.value ? "text" : type]}
+          {...types[isShown.value ? "text" : type] as typeof types.text}
           autocomplete={rest.autocomplete}
           placeholder={rest.placeholder}
+          list={rest.list}
           autocapitalize="off"
           spellcheck={false}
           value={value}

@@ -1,39 +1,65 @@
-/** The form above a list that adds to it: fields in a row, then the button. */
+/** The form above a list that adds to it: text fields in a row, then the button. */
 
+import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import type { Submit } from "../../state/submit.ts";
+import { Field } from "../../part/Field.tsx";
+import { fieldProblem, FormFailure } from "../../part/Notice.tsx";
 import { buttonClass } from "../../part/button.ts";
-import { FormFailure } from "../../part/Notice.tsx";
+import { useSubmit } from "../../state/submit.ts";
 import * as panelStyle from "../../part/panel.module.css";
 import * as style from "./CreateForm.module.css";
 
-interface Props {
-  submit: Submit;
-  /** Members of the request that have a field. */
-  fields: readonly string[];
-  action: string;
-  onSubmit: () => Promise<void>;
-  /** Below the form. */
-  after?: ComponentChildren;
-  /** The fields. */
-  children: ComponentChildren;
+interface TextField {
+  label: string;
+  placeholder?: string;
+  /** The id of a `datalist` with names to choose from. */
+  list?: string;
 }
 
-export function CreateForm({ submit, fields, action, onSubmit, after, children }: Props) {
-  const { isBusy, error, run } = submit;
+interface Props<N extends string> {
+  /** By the members of the request; each is empty again once it was sent. */
+  fields: Readonly<Record<N, TextField>>;
+  action: string;
+  onSubmit: (texts: Readonly<Record<N, string>>) => Promise<void>;
+  /** Below the form. */
+  after?: ComponentChildren;
+  /** Further fields. */
+  children?: ComponentChildren;
+}
+
+export function CreateForm<N extends string>(props: Props<N>) {
+  const { fields, action, onSubmit, after, children } = props;
+  const names = Object.keys(fields) as N[];
+  const empty = Object.fromEntries(names.map((name) => [name, ""])) as Record<N, string>;
+  const texts = useSignal(empty);
+  const { isBusy, error, run } = useSubmit();
   const create = (event: Event) => {
     event.preventDefault();
-    void run(onSubmit);
+    void run(async () => {
+      await onSubmit(texts.value);
+      texts.value = empty;
+    });
   };
   return (
     <div class={panelStyle.panel}>
       <form class={style.create} noValidate onSubmit={create}>
+        {names.map((name) => (
+          <Field
+            key={name}
+            {...fields[name]}
+            name={name}
+            autocomplete="off"
+            value={texts.value[name]}
+            onInput={(text) => texts.value = { ...texts.value, [name]: text }}
+            problem={fieldProblem(error.value, name)}
+          />
+        ))}
         {children}
         <button type="submit" class={buttonClass("primary", "large")} aria-disabled={isBusy.value}>
           {action}
         </button>
       </form>
-      <FormFailure error={error.value} fields={fields} />
+      <FormFailure error={error.value} fields={names} />
       {after}
     </div>
   );

@@ -6,13 +6,11 @@ import { api } from "../../api.ts";
 import { BudgetFields } from "../../part/BudgetFields.tsx";
 import { Confirm } from "../../part/Confirm.tsx";
 import { Dialog } from "../../part/Dialog.tsx";
-import { Empty } from "../../part/Empty.tsx";
 import { EditForm } from "../../part/EditForm.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { Field } from "../../part/Field.tsx";
 import { ModelPicker } from "../../part/ModelPicker.tsx";
 import { ErrorNotice, Failure, fieldProblem } from "../../part/Notice.tsx";
-import { Bones } from "../../part/Skeleton.tsx";
 import { Table } from "../../part/Table.tsx";
 import { buttonClass } from "../../part/button.ts";
 import { budgetIn, budgetMembers, budgetTexts, groupBudgetNames } from "../../state/budget.ts";
@@ -20,6 +18,7 @@ import { useChanging } from "../../state/changing.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { CreateForm } from "./CreateForm.tsx";
+import { Listed } from "./Listed.tsx";
 import * as tableStyle from "../../part/Table.module.css";
 import * as style from "./CreateForm.module.css";
 
@@ -31,39 +30,42 @@ export function Groups() {
   return (
     <section>
       <NewGroupForm onChange={reload} />
-      <Failure error={error} />
-      {!data && !error && <Bones count={2} />}
-      {data?.groups.length === 0 && (
-        <Empty icon="user" title={t.noGroupsTitle} text={t.noGroupsText} />
-      )}
-      {data && data.groups.length > 0 && (
-        <Table
-          columns={[
-            { name: t.groupColumns.name },
-            { name: t.groupColumns.members, isNumber: true },
-            { name: t.groupColumns.weight, isNumber: true },
-          ]}
-          hasTools
-        >
-          {data.groups.map((group) => (
-            <tr key={group.id}>
-              <th scope="row">{group.name}</th>
-              <td data-label={t.groupColumns.members} class={tableStyle.number}>{group.members}</td>
-              <td data-label={t.groupColumns.weight} class={tableStyle.number}>{group.weight}</td>
-              <td class={tableStyle.tight}>
-                <button
-                  type="button"
-                  class={buttonClass("small")}
-                  aria-label={t.editGroup(group.name)}
-                  onClick={() => edited.value = group}
-                >
-                  <Icon name="edit" /> {t.edit}
-                </button>
-              </td>
-            </tr>
-          ))}
-        </Table>
-      )}
+      <Listed
+        items={data?.groups}
+        error={error}
+        empty={{ icon: "user", title: t.noGroupsTitle, text: t.noGroupsText }}
+      >
+        {(groups) => (
+          <Table
+            columns={[
+              { name: t.groupColumns.name },
+              { name: t.groupColumns.members, isNumber: true },
+              { name: t.groupColumns.weight, isNumber: true },
+            ]}
+            hasTools
+          >
+            {groups.map((group) => (
+              <tr key={group.id}>
+                <th scope="row">{group.name}</th>
+                <td data-label={t.groupColumns.members} class={tableStyle.number}>
+                  {group.members}
+                </td>
+                <td data-label={t.groupColumns.weight} class={tableStyle.number}>{group.weight}</td>
+                <td class={tableStyle.tight}>
+                  <button
+                    type="button"
+                    class={buttonClass("small")}
+                    aria-label={t.editGroup(group.name)}
+                    onClick={() => edited.value = group}
+                  >
+                    <Icon name="edit" /> {t.edit}
+                  </button>
+                </td>
+              </tr>
+            ))}
+          </Table>
+        )}
+      </Listed>
       {edited.value && (
         <GroupDialog
           key={edited.value.id}
@@ -78,24 +80,15 @@ export function Groups() {
 
 function NewGroupForm({ onChange }: { onChange: () => void }) {
   const t = messages.value.admin;
-  const name = useSignal("");
-  const submit = useSubmit();
-  const create = async () => {
-    await api.createGroup({ name: name.value });
-    name.value = "";
-    onChange();
-  };
   return (
-    <CreateForm submit={submit} fields={["name"]} action={t.createGroup} onSubmit={create}>
-      <Field
-        label={t.groupColumns.name}
-        name="name"
-        autocomplete="off"
-        value={name.value}
-        onInput={(text) => name.value = text}
-        problem={fieldProblem(submit.error.value, "name")}
-      />
-    </CreateForm>
+    <CreateForm
+      fields={{ name: { label: t.groupColumns.name } }}
+      action={t.createGroup}
+      onSubmit={async ({ name }) => {
+        await api.createGroup({ name });
+        onChange();
+      }}
+    />
   );
 }
 

@@ -4,17 +4,15 @@ import { useSignal } from "@preact/signals";
 import type { CreatedInvite, InviteView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { CopyButton } from "../../part/CopyButton.tsx";
-import { Empty } from "../../part/Empty.tsx";
-import { ErrorNotice, Failure, fieldProblem, Notice } from "../../part/Notice.tsx";
-import { Field } from "../../part/Field.tsx";
+import { ErrorNotice, Notice } from "../../part/Notice.tsx";
 import { SelectField } from "../../part/SelectField.tsx";
-import { Bones } from "../../part/Skeleton.tsx";
 import { Table } from "../../part/Table.tsx";
 import { useChanging } from "../../state/changing.ts";
 import { useGatewayAddress } from "../../state/address.ts";
 import { formatMoment, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { CreateForm } from "./CreateForm.tsx";
+import { Listed } from "./Listed.tsx";
 import { buttonClass } from "../../part/button.ts";
 import * as style from "./Invites.module.css";
 import * as tableStyle from "../../part/Table.module.css";
@@ -26,12 +24,13 @@ export function Invites() {
   return (
     <section>
       <NewInvite onChange={reload} />
-      <Failure error={error} />
-      {!data && !error && <Bones count={2} />}
-      {data?.invites.length === 0 && (
-        <Empty icon="user" title={t.noInvitesTitle} text={t.noInvitesText} />
-      )}
-      {data && data.invites.length > 0 && <InviteTable invites={data.invites} onChange={reload} />}
+      <Listed
+        items={data?.invites}
+        error={error}
+        empty={{ icon: "user", title: t.noInvitesTitle, text: t.noInvitesText }}
+      >
+        {(invites) => <InviteTable invites={invites} onChange={reload} />}
+      </Listed>
     </section>
   );
 }
@@ -40,35 +39,21 @@ const days = ["1", "7", "30"] as const;
 
 function NewInvite({ onChange }: { onChange: () => void }) {
   const t = messages.value.admin;
-  const note = useSignal("");
   const lifetime = useSignal<typeof days[number]>("7");
   const created = useSignal<CreatedInvite | null>(null);
-  const submit = useSubmit();
-  const create = async () => {
-    created.value = await api.createInvite({
-      note: note.value.trim() || undefined,
-      days: Number(lifetime.value),
-    });
-    note.value = "";
-    onChange();
-  };
   return (
     <CreateForm
-      submit={submit}
-      fields={["note"]}
+      fields={{ note: { label: t.note, placeholder: t.notePlaceholder } }}
       action={t.invite}
-      onSubmit={create}
+      onSubmit={async ({ note }) => {
+        created.value = await api.createInvite({
+          note: note.trim() || undefined,
+          days: Number(lifetime.value),
+        });
+        onChange();
+      }}
       after={created.value && <InviteLink code={created.value.code} />}
     >
-      <Field
-        label={t.note}
-        name="note"
-        autocomplete="off"
-        placeholder={t.notePlaceholder}
-        value={note.value}
-        onInput={(text) => note.value = text}
-        problem={fieldProblem(submit.error.value, "note")}
-      />
       <SelectField
         label={t.goodFor}
         name="days"

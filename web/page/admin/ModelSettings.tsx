@@ -5,12 +5,10 @@ import { useId } from "preact/hooks";
 import type { GroupView, ModelSettings as Settings } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
-import { Empty } from "../../part/Empty.tsx";
 import { EditForm } from "../../part/EditForm.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { Field } from "../../part/Field.tsx";
-import { Failure, fieldProblem } from "../../part/Notice.tsx";
-import { Bones } from "../../part/Skeleton.tsx";
+import { fieldProblem } from "../../part/Notice.tsx";
 import { Table } from "../../part/Table.tsx";
 import { buttonClass } from "../../part/button.ts";
 import { useChanging } from "../../state/changing.ts";
@@ -19,9 +17,9 @@ import { useLive } from "../../state/live.ts";
 import { messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { CreateForm } from "./CreateForm.tsx";
+import { Listed } from "./Listed.tsx";
 import { liveModels } from "../nodes/node_state.ts";
 import * as chipStyle from "../../part/chip.module.css";
-import * as formStyle from "../../part/form.module.css";
 import * as tableStyle from "../../part/Table.module.css";
 
 export function ModelSettings() {
@@ -36,18 +34,19 @@ export function ModelSettings() {
         onChoose={(name) =>
           edited.value = data?.models.find((one) => one.name === name) ?? { name }}
       />
-      <Failure error={error} />
-      {!data && !error && <Bones count={2} />}
-      {data?.models.length === 0 && (
-        <Empty icon="model" title={t.noModelSettingsTitle} text={t.noModelSettingsText} />
-      )}
-      {data && data.models.length > 0 && (
-        <SettingsTable
-          models={data.models}
-          groups={groups}
-          onEdit={(settings) => edited.value = settings}
-        />
-      )}
+      <Listed
+        items={data?.models}
+        error={error}
+        empty={{ icon: "model", title: t.noModelSettingsTitle, text: t.noModelSettingsText }}
+      >
+        {(models) => (
+          <SettingsTable
+            models={models}
+            groups={groups}
+            onEdit={(settings) => edited.value = settings}
+          />
+        )}
+      </Listed>
       {edited.value && (
         <SettingsDialog
           key={edited.value.name}
@@ -68,31 +67,21 @@ const REFRESH_MS = 30_000;
 function Chooser({ onChoose }: { onChoose: (name: string) => void }) {
   const t = messages.value.admin;
   const id = useId();
-  const name = useSignal("");
   const nodes = useLive(api.nodes, REFRESH_MS).value.data?.nodes ?? [];
-  const choose = () => {
-    if (name.value.trim() !== "") onChoose(name.value.trim());
-    name.value = "";
-    return Promise.resolve();
-  };
   return (
-    <CreateForm submit={useSubmit()} fields={[]} action={t.setModel} onSubmit={choose}>
-      <div class={formStyle.field}>
-        <label for={id}>{t.modelName}</label>
-        <input
-          id={id}
-          name="model"
-          list={`${id}-models`}
-          autocomplete="off"
-          spellcheck={false}
-          value={name.value}
-          onInput={(event) => name.value = event.currentTarget.value}
-        />
-        <datalist id={`${id}-models`}>
-          {liveModels(nodes, serverNow()).map((model) => <option key={model} value={model} />)}
-        </datalist>
-      </div>
-    </CreateForm>
+    <>
+      <CreateForm
+        fields={{ model: { label: t.modelName, list: id } }}
+        action={t.setModel}
+        onSubmit={({ model }) => {
+          if (model.trim() !== "") onChoose(model.trim());
+          return Promise.resolve();
+        }}
+      />
+      <datalist id={id}>
+        {liveModels(nodes, serverNow()).map((model) => <option key={model} value={model} />)}
+      </datalist>
+    </>
   );
 }
 
