@@ -1,14 +1,8 @@
 /** A list of any length that renders only the visible items. */
 
-import { useSignal } from "@preact/signals";
-import {
-  observeWindowOffset,
-  observeWindowRect,
-  Virtualizer,
-  windowScroll,
-} from "@tanstack/virtual-core";
 import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
+import { useWindow } from "./use_window.ts";
 import * as style from "./LongList.module.css";
 
 interface Props<T> {
@@ -39,9 +33,6 @@ function Whole<T>({ label, isBordered, items, keyOf, children }: Props<T>) {
   );
 }
 
-/** Items rendered beyond each edge of the window. */
-const OVERSCAN = 6;
-
 /** Distance from the end, in items, at which more are loaded. */
 const NEAR_END = 40;
 
@@ -49,36 +40,14 @@ function Windowed<T>(
   { label, isBordered, items, keyOf, estimatePx, onEnd, children }: Props<T>,
 ) {
   const list = useRef<HTMLUListElement>(null);
-  const version = useSignal(0);
-  const usualPx = useRef(estimatePx);
-  // The virtualizer measures all items again when this function changes.
-  const getItemKey = useMemo(() => (i: number) => keyOf(items[i]!), [items]);
-  const options = {
-    count: items.length,
-    getScrollElement: () => globalThis.window,
-    estimateSize: () => usualPx.current,
-    getItemKey,
-    scrollMargin: list.current?.offsetTop ?? 0,
-    overscan: OVERSCAN,
-    observeElementRect: observeWindowRect,
-    observeElementOffset: observeWindowOffset,
-    scrollToFn: windowScroll,
-    initialRect: { width: innerWidth, height: innerHeight },
-    onChange: () => version.value++,
-  };
-  const [rows] = useState(() => new Virtualizer<Window, HTMLLIElement>(options));
-  rows.setOptions(options);
-  useEffect(() => rows._didMount(), []);
-  useLayoutEffect(() => rows._willUpdate());
-  // Most items are as tall as the first, which makes a good estimate for the others.
-  useLayoutEffect(() => {
-    const firstPx = list.current?.firstElementChild?.getBoundingClientRect().height;
-    if (!firstPx || firstPx === usualPx.current) return;
-    usualPx.current = firstPx;
-    rows.measure();
-  }, []);
-  version.value;
-  const last = rows.getVirtualItems().at(-1)?.index ?? 0;
+  const { rendered, totalPx, marginPx, measure } = useWindow({
+    list,
+    first: () => list.current?.firstElementChild as HTMLElement | null | undefined,
+    items,
+    keyOf,
+    estimatePx,
+  });
+  const last = rendered.at(-1)?.index ?? 0;
   useEffect(() => {
     if (last >= items.length - NEAR_END) onEnd?.();
   }, [last, items.length]);
@@ -88,16 +57,16 @@ function Windowed<T>(
       ref={list}
       class={isBordered ? `${style.windowed} ${style.bordered}` : style.windowed}
       aria-label={label}
-      style={{ height: `${rows.getTotalSize()}px` }}
+      style={{ height: `${totalPx}px` }}
     >
-      {rows.getVirtualItems().map(({ index, key, start }) => (
+      {rendered.map(({ index, key, start }) => (
         <li
           key={key}
-          ref={rows.measureElement}
+          ref={measure}
           data-index={index}
           aria-setsize={items.length}
           aria-posinset={index + 1}
-          style={{ transform: `translateY(${start - rows.options.scrollMargin}px)` }}
+          style={{ transform: `translateY(${start - marginPx}px)` }}
         >
           {children(items[index]!)}
         </li>

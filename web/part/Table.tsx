@@ -1,11 +1,11 @@
 /** A table. Where its columns have no room each row becomes a card, and the cells' `data-label` replaces the header. */
 
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, RefObject } from "preact";
 import { messages } from "../state/locale.ts";
 import { media } from "../state/media.ts";
 import * as style from "./Table.module.css";
 
-interface Column {
+export interface Column {
   name: string;
   /** Whether its cells are numbers. */
   isNumber?: boolean;
@@ -17,6 +17,9 @@ interface Props {
   hasTools?: boolean;
   /** Without a border of its own, inside a panel. */
   isInset?: boolean;
+  /** How many rows there are, where not all of them are rendered. */
+  rowCount?: number;
+  body?: RefObject<HTMLTableSectionElement | null>;
   /** The rows. */
   children: ComponentChildren;
 }
@@ -26,12 +29,19 @@ const MANY = 5;
 const isPhone = media("(max-width: 46rem)");
 const isTablet = media("(max-width: 60rem)");
 
-export function Table({ columns, hasTools = false, isInset = false, children }: Props) {
+export function Table(props: Props) {
+  const { columns, hasTools = false, isInset = false, rowCount, body, children } = props;
   const isMany = columns.length + Number(hasTools) >= MANY;
   const areCards = isMany ? isTablet.value : isPhone.value;
   const table = (
     <table
-      class={`${style.table} ${areCards ? style.cards : ""} ${isInset ? style.inset : ""}`}
+      class={[
+        style.table,
+        areCards && style.cards,
+        isInset && style.inset,
+        rowCount !== undefined && style.long,
+      ].filter(Boolean).join(" ")}
+      aria-rowcount={rowCount === undefined ? undefined : rowCount + 1}
     >
       <thead>
         <tr>
@@ -45,7 +55,7 @@ export function Table({ columns, hasTools = false, isInset = false, children }: 
           )}
         </tr>
       </thead>
-      <tbody>{children}</tbody>
+      <tbody ref={body ?? null}>{children}</tbody>
     </table>
   );
   return <div class={isInset ? style.scroll : style.box}>{table}</div>;

@@ -3,28 +3,23 @@
 import type { UserView } from "../../../api/mod.ts";
 import { Choices } from "../../part/Choice.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
+import { late } from "../../part/late.tsx";
 import { Page } from "../../part/Page.tsx";
 import { messages } from "../../state/locale.ts";
 import { useChoices } from "../../state/url.ts";
-import { Aliases } from "./Aliases.tsx";
-import { Audit } from "./Audit.tsx";
-import { GatewaySettings } from "./GatewaySettings.tsx";
-import { Groups } from "./Groups.tsx";
-import { Invites } from "./Invites.tsx";
-import { ModelSettings } from "./ModelSettings.tsx";
-import { NodeApproval } from "./NodeApproval.tsx";
-import { Users } from "./Users.tsx";
 import * as style from "./Admin.module.css";
 
 const tabs = {
-  users: Users,
-  groups: Groups,
-  invites: Invites,
-  nodes: NodeApproval,
-  aliases: Aliases,
-  models: ModelSettings,
-  settings: GatewaySettings,
-  audit: Audit,
+  users: late(() => import("./Users.tsx").then(({ Users }) => Users)),
+  groups: late(() => import("./Groups.tsx").then(({ Groups }) => Groups)),
+  invites: late(() => import("./Invites.tsx").then(({ Invites }) => Invites)),
+  nodes: late(() => import("./NodeApproval.tsx").then(({ NodeApproval }) => NodeApproval)),
+  aliases: late(() => import("./Aliases.tsx").then(({ Aliases }) => Aliases)),
+  models: late(() => import("./ModelSettings.tsx").then(({ ModelSettings }) => ModelSettings)),
+  settings: late(() =>
+    import("./GatewaySettings.tsx").then(({ GatewaySettings }) => GatewaySettings)
+  ),
+  audit: late(() => import("./Audit.tsx").then(({ Audit }) => Audit)),
 };
 type Tab = keyof typeof tabs;
 const tabNames = Object.keys(tabs) as Tab[];

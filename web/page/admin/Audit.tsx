@@ -5,7 +5,7 @@ import { api } from "../../api.ts";
 import { Failure } from "../../part/Notice.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
-import { Table } from "../../part/Table.tsx";
+import { LongTable } from "../../part/LongTable.tsx";
 import { formatMoment, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import { useChoices } from "../../state/url.ts";
@@ -53,7 +53,7 @@ export function Audit() {
 function Entries({ entries }: { entries: readonly AuditEntry[] }) {
   const t = messages.value.admin;
   return (
-    <Table
+    <LongTable
       columns={[
         { name: t.auditColumns.action },
         { name: t.auditColumns.target },
@@ -61,9 +61,11 @@ function Entries({ entries }: { entries: readonly AuditEntry[] }) {
         { name: t.auditColumns.address },
         { name: t.auditColumns.at },
       ]}
+      items={entries}
+      keyOf={({ id }) => String(id)}
     >
-      {entries.map(({ id, at, actor, action, target, detail, address }) => (
-        <tr key={id}>
+      {({ at, actor, action, target, detail, address }, row) => (
+        <tr {...row}>
           <th scope="row">{has(t.actions, action) ? t.actions[action] : action}</th>
           <td data-label={t.auditColumns.target}>
             <span>
@@ -77,8 +79,8 @@ function Entries({ entries }: { entries: readonly AuditEntry[] }) {
           <td data-label={t.auditColumns.address}>{address ?? "–"}</td>
           <td data-label={t.auditColumns.at}>{formatMoment(at)}</td>
         </tr>
-      ))}
-    </Table>
+      )}
+    </LongTable>
   );
 }
 

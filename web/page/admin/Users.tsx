@@ -7,7 +7,7 @@ import { Failure } from "../../part/Notice.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
-import { Table } from "../../part/Table.tsx";
+import { LongTable, type RowProps } from "../../part/LongTable.tsx";
 import { formatDay, formatNumber, formatShort, messages } from "../../state/locale.ts";
 import { useChanging } from "../../state/changing.ts";
 import { useChoices } from "../../state/url.ts";
@@ -75,37 +75,57 @@ export function Users() {
   );
 }
 
-interface Changes {
+interface TableProps {
+  users: readonly AdminUserView[];
   onChange: (user: AdminUserView) => void;
   onDeleted: (id: string) => void;
 }
 
-function UserTable({ users, ...changes }: Changes & { users: readonly AdminUserView[] }) {
+function UserTable({ users, onChange, onDeleted }: TableProps) {
   const t = messages.value.admin.userColumns;
+  const edited = useSignal<AdminUserView | null>(null);
   return (
-    <Table
-      columns={[
-        { name: t.email },
-        { name: t.since },
-        { name: t.made, isNumber: true },
-        { name: t.provided, isNumber: true },
-        { name: t.tokens, isNumber: true },
-        { name: t.keys, isNumber: true },
-        { name: t.nodes, isNumber: true },
-        { name: t.rpm, isNumber: true },
-      ]}
-      hasTools
-    >
-      {users.map((user) => <Row key={user.id} user={user} {...changes} />)}
-    </Table>
+    <>
+      <LongTable
+        columns={[
+          { name: t.email },
+          { name: t.since },
+          { name: t.made, isNumber: true },
+          { name: t.provided, isNumber: true },
+          { name: t.tokens, isNumber: true },
+          { name: t.keys, isNumber: true },
+          { name: t.nodes, isNumber: true },
+          { name: t.rpm, isNumber: true },
+        ]}
+        hasTools
+        items={users}
+        keyOf={({ id }) => id}
+      >
+        {(user, row) => <Row user={user} row={row} onEdit={() => edited.value = user} />}
+      </LongTable>
+      {edited.value && (
+        <UserDialog
+          key={edited.value.id}
+          user={edited.value}
+          onChange={onChange}
+          onDeleted={onDeleted}
+          onClose={() => edited.value = null}
+        />
+      )}
+    </>
   );
 }
 
-function Row({ user, onChange, onDeleted }: Changes & { user: AdminUserView }) {
+interface UserRowProps {
+  user: AdminUserView;
+  row: RowProps;
+  onEdit: () => void;
+}
+
+function Row({ user, row, onEdit }: UserRowProps) {
   const t = messages.value.admin;
-  const isEditing = useSignal(false);
   return (
-    <tr class={user.disabled_at === null ? undefined : tableStyle.faded}>
+    <tr {...row} class={user.disabled_at === null ? undefined : tableStyle.faded}>
       <th scope="row">
         {user.email}{" "}
         {user.role === "admin" && (
@@ -136,18 +156,10 @@ function Row({ user, onChange, onDeleted }: Changes & { user: AdminUserView }) {
           type="button"
           class={buttonClass("small")}
           aria-label={t.editUser(user.email)}
-          onClick={() => isEditing.value = true}
+          onClick={onEdit}
         >
           <Icon name="edit" /> {t.edit}
         </button>
-        {isEditing.value && (
-          <UserDialog
-            user={user}
-            onChange={onChange}
-            onDeleted={onDeleted}
-            onClose={() => isEditing.value = false}
-          />
-        )}
       </td>
     </tr>
   );
