@@ -1,5 +1,7 @@
 /** Timers of the same delay in one queue: they fire in the order in which they were set, so one native timer serves them all. */
 
+import { type Linked, LinkedList } from "./linked_list.ts";
+
 /** What the queues need of the runtime. */
 export interface NativeTimers {
   /** Milliseconds that never jump. */
@@ -7,13 +9,10 @@ export interface NativeTimers {
   setTimeout(task: () => void, delayMs: number): { ref(): unknown; unref(): unknown };
 }
 
-/** One timer, which knows its neighbours: a set would have to hash what each call adds and removes. */
-interface Timer {
+interface Timer extends Linked<Timer> {
   /** Monotonic milliseconds. */
   readonly atMs: number;
   readonly task: () => void;
-  before: Timer | null;
-  after: Timer | null;
   isSet: boolean;
 }
 
@@ -38,9 +37,8 @@ export class TimerQueues {
 }
 
 class TimerQueue {
-  /** The next one due, and the last one. */
-  #first: Timer | null = null;
-  #last: Timer | null = null;
+  /** The next one due is the first. */
+  readonly #timers = new LinkedList<Timer>();
   #nativeTimer: ReturnType<NativeTimers["setTimeout"]> | null = null;
 
   /** `onIdle` is called when the native timer has fired and no timer is left. */
@@ -52,27 +50,21 @@ class TimerQueue {
 
   add(task: () => void): () => void {
     const atMs = this.native.monotonic() + this.delayMs;
-    const timer: Timer = { atMs, task, before: this.#last, after: null, isSet: true };
-    if (this.#last === null) this.#first = timer;
-    else this.#last.after = timer;
-    this.#last = timer;
+    const timer: Timer = { atMs, task, before: null, after: null, isSet: true };
+    this.#timers.add(timer);
     if (this.#nativeTimer === null) this.#arm(this.delayMs);
-    else if (this.#first === timer) this.#nativeTimer.ref();
+    else if (this.#timers.first === timer) this.#nativeTimer.ref();
     return () => {
       if (!timer.isSet) return;
       this.#remove(timer);
       // The native timer stays armed: clearing it per call would cost what sharing it saves.
-      if (this.#first === null) this.#nativeTimer?.unref();
+      if (this.#timers.first === null) this.#nativeTimer?.unref();
     };
   }
 
   #remove(timer: Timer): void {
-    const { before, after } = timer;
     timer.isSet = false;
-    if (before === null) this.#first = after;
-    else before.after = after;
-    if (after === null) this.#last = before;
-    else after.before = before;
+    this.#timers.remove(timer);
   }
 
   #arm(delayMs: number): void {
@@ -82,7 +74,7 @@ class TimerQueue {
   #fire(): void {
     this.#nativeTimer = null;
     const nowMs = this.native.monotonic();
-    for (let timer; (timer = this.#first) !== null;) {
+    for (let timer; (timer = this.#timers.first) !== null;) {
       if (timer.atMs > nowMs) {
         // A task may have set a timer and thereby armed the native one.
         if (this.#nativeTimer === null) this.#arm(Math.ceil(timer.atMs - nowMs));

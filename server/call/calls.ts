@@ -1,11 +1,20 @@
 /** The calls that run or wait now, so that their deadline, a revoked key or a stopping gateway can end them. */
 
 import type { Clock } from "../base/clock.ts";
+import { type Linked, LinkedList } from "../base/linked_list.ts";
 import type { Call, StopCode } from "../schedule/call.ts";
 
+/** A call among those that run or wait. */
+interface Place extends Linked<Place> {
+  readonly call: Call;
+  /** When its time is up, in monotonic milliseconds. */
+  readonly dueMs: number;
+}
+
 export class Calls {
-  /** In the order in which they began, each with when its time is up, in monotonic milliseconds. */
-  readonly #calls = new Map<Call, number>();
+  /** In the order in which they began. */
+  readonly #calls = new LinkedList<Place>();
+  #size = 0;
   /** Cancels the one timer for the deadlines of all calls; null: none is set. */
   #cancelLook: (() => void) | null = null;
   #idle: PromiseWithResolvers<void> | null = null;
@@ -13,14 +22,19 @@ export class Calls {
   /** `deadlineMs`: how long a call may take. */
   constructor(private readonly clock: Clock, private readonly deadlineMs: number) {}
 
-  add(call: Call): void {
-    this.#calls.set(call, this.clock.monotonic() + this.deadlineMs);
+  /** Returns what `remove` takes. */
+  add(call: Call): Place {
+    const dueMs = this.clock.monotonic() + this.deadlineMs;
+    const place: Place = { call, dueMs, before: null, after: null };
+    this.#calls.add(place);
+    this.#size++;
     this.#cancelLook ??= this.clock.after(this.deadlineMs, this.#stopLate);
+    return place;
   }
 
-  remove(call: Call): void {
-    this.#calls.delete(call);
-    if (this.#calls.size > 0) return;
+  remove(place: Place): void {
+    this.#calls.remove(place);
+    if (--this.#size > 0) return;
     this.#cancelLook?.();
     this.#cancelLook = null;
     this.#idle?.resolve();
@@ -28,22 +42,22 @@ export class Calls {
   }
 
   get size(): number {
-    return this.#calls.size;
+    return this.#size;
   }
 
   stopKey(keyId: string): void {
-    for (const call of this.#calls.keys()) {
+    for (const { call } of this.#calls) {
       if (call.request.keyId === keyId) call.stop("key_revoked");
     }
   }
 
   stopAll(code: StopCode): void {
-    for (const call of this.#calls.keys()) call.stop(code);
+    for (const { call } of this.#calls) call.stop(code);
   }
 
   /** Resolves when no call is left. */
   idle(): Promise<void> {
-    if (this.#calls.size === 0) return Promise.resolve();
+    if (this.#size === 0) return Promise.resolve();
     return (this.#idle ??= Promise.withResolvers()).promise;
   }
 
@@ -51,7 +65,7 @@ export class Calls {
   readonly #stopLate = (): void => {
     this.#cancelLook = null;
     const nowMs = this.clock.monotonic();
-    for (const [call, dueMs] of this.#calls) {
+    for (const { call, dueMs } of this.#calls) {
       if (dueMs > nowMs) {
         this.#cancelLook = this.clock.after(Math.ceil(dueMs - nowMs), this.#stopLate);
         return;

@@ -6,8 +6,8 @@ function start() {
   const world = new World();
   const calls = new Calls(world.clock, 60_000);
   const [alice, bob] = [world.call({ account: "alice" }), world.call({ account: "bob" })];
-  for (const call of [alice, bob]) calls.add(call);
-  return { calls, alice, bob, clock: world.clock };
+  const [alicesPlace, bobsPlace] = [calls.add(alice), calls.add(bob)];
+  return { calls, alice, bob, alicesPlace, bobsPlace, clock: world.clock };
 }
 
 test("a revoked key stops its calls and no others", () => {
@@ -21,36 +21,37 @@ test("a revoked key stops its calls and no others", () => {
 });
 
 test("each call is stopped when its own time is up, and none that has ended", async () => {
-  const { calls, alice, bob, clock } = start();
+  const { calls, alice, bob, alicesPlace, clock } = start();
   await clock.pass(20_000);
   const [carol, dave] = [new World().call(), new World().call()];
-  for (const call of [carol, dave]) calls.add(call);
-  calls.remove(alice);
+  calls.add(carol);
+  const davesPlace = calls.add(dave);
+  calls.remove(alicesPlace);
   await clock.pass(40_000);
   expect(alice.stopped).toBeNull();
   expect(bob.stopped).toMatchObject({ code: "deadline_exceeded" });
   expect(carol.stopped).toBeNull();
-  calls.remove(dave);
+  calls.remove(davesPlace);
   await clock.pass(20_000);
   expect(carol.stopped).toMatchObject({ code: "deadline_exceeded" });
   expect(dave.stopped).toBeNull();
 });
 
 test("idle resolves for every waiter when the last call has ended, and at once when there is none", async () => {
-  const { calls, alice, bob } = start();
+  const { calls, alice, alicesPlace, bobsPlace } = start();
   let resolved = 0;
   const waits = [calls.idle(), calls.idle()].map((idle) => idle.then(() => resolved++));
-  calls.remove(alice);
+  calls.remove(alicesPlace);
   await Promise.resolve();
   expect([calls.size, resolved]).toEqual([1, 0]);
-  calls.remove(bob);
+  calls.remove(bobsPlace);
   await Promise.all(waits);
   expect(resolved).toBe(2);
   await calls.idle();
 
-  calls.add(alice);
+  const place = calls.add(alice);
   const again = calls.idle();
-  calls.remove(alice);
+  calls.remove(place);
   await again;
   expect(calls.size).toBe(0);
 });

@@ -84,7 +84,7 @@ export class RunningCall implements AttemptOwner {
   /** Never rejects. */
   async run(): Promise<LedgerEntry> {
     const { calls } = this.parts;
-    calls.add(this.call);
+    const place = calls.add(this.call);
     try {
       const end = await this.#tryNodes();
       this.#end(end);
@@ -93,7 +93,7 @@ export class RunningCall implements AttemptOwner {
       }
       return this.#recordCall(end);
     } finally {
-      calls.remove(this.call);
+      calls.remove(place);
     }
   }
 

@@ -10,6 +10,7 @@ import {
   type RegisterV2,
   type Status,
 } from "../../protocol/mod.ts";
+import { EphemeralMap } from "../base/ephemeral_map.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "./attempt.ts";
 import type { NodeConnection, NodeOffer } from "./node.ts";
 
@@ -95,7 +96,7 @@ const MAX_FOREIGN_FRAMES = 10;
 /** `Id` identifies an attempt on the wire; `Open` is the state of one that runs. */
 export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { sink: AttemptSink }>
   implements NodeConnection {
-  protected readonly open = new Map<Id, Open>();
+  protected readonly open = new EphemeralMap<Id, Open>();
   /** Attempts that ended, each with the bytes that may still come for it. */
   #ended = new Map<Id, number>();
   /** The previous generation; dropped whole, because evicting attempts one by one costs more than ending a call. */
