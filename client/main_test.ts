@@ -113,7 +113,8 @@ test("--config without a path is refused", async () => {
 test("a configuration that is not there ends the program with code 2", async () => {
   expect(await output(["-c", "missing.yaml"])).toMatchObject({
     code: 2,
-    err: "missing.yaml: no such file; name one with --config PATH\n",
+    err:
+      "missing.yaml: no such file; name one with --config PATH, or make one with the command join\n",
   });
 });
 

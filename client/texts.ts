@@ -383,7 +383,8 @@ export const phrases: Readonly<Record<string, string>> = {
   "no calls are taken; unknown: allow would take them": "不接受调用；设置 unknown: allow 则接受",
   "no gateway at this path (404); server_url usually ends with /ws":
     "该路径没有网关（404）；server_url 通常以 /ws 结尾",
-  "no such file; name one with --config PATH": "没有这个文件；请用 --config PATH 指定",
+  "no such file; name one with --config PATH, or make one with the command join":
+    "没有这个文件；请用 --config PATH 指定，或用 join 命令创建",
   "no such file; join a gateway first": "没有这个文件；请先接入网关",
   "other programs leave less than {0} of graphics memory": "其他程序占用后，空闲显存不足 {0}",
   "other programs' load of the processor is not {0}": "其他程序的处理器负载不满足 {0}",

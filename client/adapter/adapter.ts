@@ -79,6 +79,11 @@ export interface ListedModel {
   capabilities: ModelCapabilities;
 }
 
+/** Whether a provider's list has the model that a configuration names; Ollama lists `name` as `name:latest`. */
+export function isListed(listed: readonly ListedModel[], name: string): boolean {
+  return listed.some(({ id }) => id === name || id === `${name}:latest`);
+}
+
 /** The endpoints that an adapter serves. */
 export function endpointsServed({ endpoints = DEFAULT_ENDPOINTS }: Adapter): readonly Endpoint[] {
   return endpoints;

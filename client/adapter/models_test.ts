@@ -34,7 +34,10 @@ for (const type of ["openai", "claude"] as const) {
     const { adapter } = adapterOver(type, () => new Response("no", { status: 403 }));
     const failure = await adapter.models(signal).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(UpstreamFailure);
-    expect(failure).toMatchObject({ code: 403, message: "The provider answered HTTP 403" });
+    expect(failure).toMatchObject({
+      code: 403,
+      message: "The provider answered HTTP 403: check api_key",
+    });
   });
 }
 

@@ -289,7 +289,9 @@ function readText(path: string): string {
     return readFileSync(path, "utf8");
   } catch (error) {
     const code = (error as { code?: string }).code ?? "unreadable";
-    const hint = code === "ENOENT" ? phrase`no such file; name one with --config PATH` : code;
+    const hint = code === "ENOENT"
+      ? phrase`no such file; name one with --config PATH, or make one with the command join`
+      : code;
     throw new ConfigError([`${path}: ${hint}`]);
   }
 }

@@ -91,6 +91,9 @@ providers:
 });
 
 test("text that is not YAML is refused with its place", () => {
+  expect(problemsIn("a:\n  - b: c\n\td: 1\ne: 2")).toEqual([
+    "config.yaml:3:1: tabs cannot indent; use spaces",
+  ]);
   expect(problemsIn("providers: [")[0]).toStartWith("config.yaml:1:13: ");
   expect(problemsIn("a: 1\na: 2")[0]).toStartWith("config.yaml:2:1: ");
   expect(problemsIn("")).toEqual([
@@ -340,7 +343,7 @@ test("a private file and a link inside the machine are not warned of", () => {
 
 test("a file that is not there is named with the way out", () => {
   expect(() => loadConfig("/no/such.yaml", {})).toThrow(
-    "/no/such.yaml: no such file; name one with --config PATH",
+    "/no/such.yaml: no such file; name one with --config PATH, or make one with the command join",
   );
 });
 

@@ -32,8 +32,9 @@ export function parseYaml(text: string): ParsedYaml {
   return { document, problems, placeOf };
 }
 
+/** Only the first: those after it mostly follow from it. */
 function syntaxProblems({ errors }: Document): YamlProblem[] {
-  return errors.map(({ code, message, pos }) => ({
+  return errors.slice(0, 1).map(({ code, message, pos }) => ({
     offset: pos[0],
     message: inWords(code, message),
   }));

@@ -23,6 +23,8 @@ export class ModelWatch {
   readonly #stopping = new AbortController();
   /** The last failure of each provider, so that it is logged once. */
   readonly #failures = new Map<Provider, string>();
+  /** The named models that each provider's last list lacked, so that they are logged once. */
+  readonly #unlisted = new Map<Provider, string>();
   /** Providers that wait for their next turn, by their place. */
   readonly #waiting = new Map<string, { sinceMs: number; end: AbortController }>();
 
@@ -79,6 +81,7 @@ export class ModelWatch {
   #listed(provider: Provider): void {
     const { place, invalidNames } = provider;
     if (this.#failures.delete(provider)) this.world.log.info({}, `${place} lists its models again`);
+    this.#noteUnlisted(provider);
     if (!this.catalogue.update()) return;
     if (invalidNames.length > 0) {
       const shown = invalidNames.slice(0, MAX_NAMES_SHOWN);
@@ -88,6 +91,19 @@ export class ModelWatch {
       );
     }
     this.onChange();
+  }
+
+  /** Such a model stays offered, since some providers serve names that they do not list. */
+  #noteUnlisted(provider: Provider): void {
+    const { place, unlistedNames } = provider;
+    const names = unlistedNames.join("\n");
+    const isKnown = this.#unlisted.get(provider) === names;
+    this.#unlisted.set(provider, names);
+    if (isKnown || names === "") return;
+    this.world.log.warn(
+      { count: unlistedNames.length, models: unlistedNames.slice(0, MAX_NAMES_SHOWN) },
+      `${place} does not list models that you named: see that they are spelt right and loaded; calls of them may fail`,
+    );
   }
 
   #failed(provider: Provider, reason: string): void {

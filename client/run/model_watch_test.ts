@@ -336,6 +336,27 @@ test("of named models only those failures are logged that their calls would meet
   }
 });
 
+test("named models that the provider's list lacks are logged once; they and their :latest count as listed, and an empty list says nothing", async () => {
+  let list = listOf();
+  const { world } = watchOver(
+    [{ local: "a" }, { local: "misspelt" }, { local: "tagged" }],
+    () => Promise.resolve(list),
+  );
+  const warned: object[] = [];
+  world.log.warn = (fields, message) => void warned.push({ ...fields, message });
+  await world.pass(0);
+  expect(warned).toEqual([]);
+  list = listOf("a", "tagged:latest");
+  await world.pass(60 * MINUTE_MS);
+  await world.pass(60 * MINUTE_MS);
+  expect(warned).toEqual([{
+    count: 1,
+    models: ["misspelt"],
+    message: "providers[0] openai does not list models that you named: see that they are spelt " +
+      "right and loaded; calls of them may fail",
+  }]);
+});
+
 test("listed names that no model may have are logged, five of them", async () => {
   const bad = Array.from({ length: 7 }, (_, i) => `two  blanks ${i}`);
   const { world } = watchOver("auto", () => Promise.resolve(listOf("fine", ...bad)));

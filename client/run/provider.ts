@@ -2,7 +2,7 @@
 
 import { Endpoint, type ModelCapabilities } from "../../protocol/mod.ts";
 import { isModelName } from "../../protocol/model_name.ts";
-import { type Adapter, endpointsServed, type ListedModel } from "../adapter/adapter.ts";
+import { type Adapter, endpointsServed, isListed, type ListedModel } from "../adapter/adapter.ts";
 import type { AutoModels, ModelConfig, ProviderConfig } from "../config/config.ts";
 import { fitsPattern } from "../../protocol/mod.ts";
 
@@ -75,6 +75,14 @@ export class Provider {
   /** Listed names that are no valid model names, so that callers could not ask for them. */
   get invalidNames(): string[] {
     return this.isAuto ? this.#auto().map(nameOf).filter((name) => !isModelName(name)) : [];
+  }
+
+  /** Models that the owner named and that the provider's list, if it has one, lacks. */
+  get unlistedNames(): string[] {
+    const { models } = this.config;
+    const listed = this.#listed ?? [];
+    if (!Array.isArray(models) || listed.length === 0) return [];
+    return models.map(({ local }) => local).filter((local) => !isListed(listed, local));
   }
 
   #models(): readonly ModelConfig[] {

@@ -17,6 +17,7 @@ import {
   skipped,
   warning,
 } from "../../service/mod.ts";
+import { isListed, type ListedModel } from "../adapter/adapter.ts";
 import { providerTypes } from "../adapter/provider_types.ts";
 import { command, type Env } from "../command.ts";
 import {
@@ -397,17 +398,17 @@ export async function approvalAt(
 async function models(provider: ProviderConfig): Promise<Finding[]> {
   const adapter = new providerTypes[provider.type](provider, realWorld);
   if (adapter.models === undefined) return [skipped(t`it has no list of models`)];
-  let listed: Set<string>;
+  let listed: readonly ListedModel[];
   try {
-    listed = new Set((await adapter.models(AbortSignal.timeout(WITHIN_MS))).map(({ id }) => id));
+    listed = await adapter.models(AbortSignal.timeout(WITHIN_MS));
   } catch (error) {
     return [failed(
       printable((error as Error).message),
       t`is it running? Are base_url and api_key right?`,
     )];
   }
-  if (!Array.isArray(provider.models)) return [ok(t`lists ${modelCount(listed.size)}`)];
-  const missing = provider.models.filter(({ local }) => !listed.has(local));
+  if (!Array.isArray(provider.models)) return [ok(t`lists ${modelCount(listed.length)}`)];
+  const missing = provider.models.filter(({ local }) => !isListed(listed, local));
   if (missing.length === 0) {
     return [ok(t`has all that are configured: ${modelCount(provider.models.length)}`)];
   }

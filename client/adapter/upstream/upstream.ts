@@ -126,7 +126,11 @@ export class Upstream {
       return { text: await readWhole(response, signal, MAX_FACTS_BYTES), server };
     }
     discard(response);
-    throw new UpstreamFailure(response.status, `The provider answered HTTP ${response.status}`);
+    const hint = statusHints[response.status] ?? "";
+    throw new UpstreamFailure(
+      response.status,
+      `The provider answered HTTP ${response.status}${hint}`,
+    );
   }
 
   /**
@@ -209,3 +213,10 @@ function unreachable(cause: unknown): string {
 function codeOf(cause: unknown): string {
   return cause instanceof Error && "code" in cause ? String(cause.code) : "";
 }
+
+/** What the owner of the node may do about a status of a list of models. */
+const statusHints: Readonly<Record<number, string>> = {
+  401: ": check api_key",
+  403: ": check api_key",
+  404: ": check base_url",
+};
