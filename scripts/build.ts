@@ -1,4 +1,4 @@
-/** Builds the console and both executables: `bun scripts/build.ts [web] [server] [client]`; default: all. */
+/** Builds the console and both executables: `bun run build [web] [server] [client]`; default: all. */
 
 import { mkdirSync } from "node:fs";
 import type { BuildFacts, ProgramName } from "../release/mod.ts";

@@ -1,4 +1,4 @@
-/** Removes what was built. Installed packages and data folders stay. */
+/** Removes what was built: `bun run clean`. Installed packages and data folders stay. */
 
 import { rmSync } from "node:fs";
 import { at } from "./root.ts";

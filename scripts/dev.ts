@@ -1,6 +1,6 @@
 /**
- * Gateway, node and demo upstream from source: rebuilt and restarted on save. Needs no model; what
- * it keeps is in data/dev.
+ * Gateway, node and demo upstream from source, rebuilt and restarted on save: `bun run dev`. Needs no
+ * model; what it keeps is in data/dev.
  */
 
 import { mkdirSync, watch } from "node:fs";

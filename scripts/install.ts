@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { run } from "./program.ts";
 import { at, root } from "./root.ts";
+import type { Steps } from "./steps.ts";
 
 /**
  * Everything, with the tools for development. Throws with the installer's own words when it fails:
@@ -17,9 +18,15 @@ export async function installDependencies(): Promise<void> {
  * stays. Resolves with a word for its step. Throws as installDependencies does.
  */
 export async function installMissing(): Promise<string> {
-  if (missing() === 0) return "nothing";
+  if (missing("dependencies") === 0) return "nothing";
   await install(["--production"]);
   return "without the tools for development";
+}
+
+/** Everything, and only where some of it is missing. Throws as installDependencies does. */
+export async function installTools(steps: Steps): Promise<void> {
+  if (missing("dependencies") + missing("devDependencies") === 0) return;
+  await steps.run("install the tools for development", installDependencies);
 }
 
 /** For programs for other kinds of machine: native addons are optional, and an ordinary install takes this machine's. */
@@ -28,10 +35,10 @@ export async function installForAllMachines(): Promise<void> {
 }
 
 /** How many packages that package.json depends on are not installed in its version. */
-function missing(): number {
-  const { dependencies } = readJson(at("package.json"));
-  return Object.entries(dependencies ?? {}).filter(([name, version]) =>
-    installedVersion(name) !== version
+function missing(kind: "dependencies" | "devDependencies"): number {
+  return Object.entries(readJson(at("package.json"))[kind] ?? {}).filter(([name, version]) =>
+    // `npm:NAME@VERSION` is another package under this name.
+    installedVersion(name) !== version.slice(version.lastIndexOf("@") + 1)
   ).length;
 }
 
@@ -43,7 +50,13 @@ function installedVersion(name: string): string | null {
   }
 }
 
-function readJson(path: string): { version?: string; dependencies?: Record<string, string> } {
+interface PackageJson {
+  version?: string;
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+}
+
+function readJson(path: string): PackageJson {
   return JSON.parse(readFileSync(path, "utf8"));
 }
 
