@@ -1,8 +1,8 @@
 /** What a network's parts spend in processor time, and how long its gateways' event loops wait for a core: as Linux counts them. */
 
+import { SQL } from "bun";
 import { existsSync, readFileSync } from "node:fs";
 import type { ClusterGateway } from "../../../tests/harness/cluster.ts";
-import { query } from "../../../tests/harness/database.ts";
 import { processes, treeCpuMs } from "../../bench/cpu.ts";
 
 /** The processes that are watched, by their ids. */
@@ -29,9 +29,15 @@ export async function partsOf(
   gateways: readonly ClusterGateway[],
   { databaseUrl, redis }: { databaseUrl: string; redis: number },
 ): Promise<Parts> {
-  const [row] = await query<{ pid: number }>(databaseUrl, "select pg_backend_pid() as pid");
-  const postgres = parentOf(row!.pid);
-  return { gateways: gateways.map(({ program }) => program.pid), postgres, redis };
+  const sql = new SQL(databaseUrl, { max: 1 });
+  try {
+    const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+    // While the connection stands: its process ends with it.
+    const postgres = parentOf(row!.pid);
+    return { gateways: gateways.map(({ program }) => program.pid), postgres, redis };
+  } finally {
+    await sql.end();
+  }
 }
 
 export class Spending {
