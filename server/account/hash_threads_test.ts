@@ -31,10 +31,10 @@ test("a thread that has ended while it was idle is not asked again", async () =>
   const threads = new HashThreads(
     program("onmessage = () => { postMessage({ value: 'by it' }); process.exit(); }"),
   );
-  expect(await threads.hash(PASSWORD, 4)).toBe("by it");
-  for (let ends = 0; ends < 3; ends++) {
-    await Bun.sleep(0);
+  for (let ends = 0; ends < 4; ends++) {
+    // By another, where it ended before its answer was read.
     expect(await threads.hash(PASSWORD, 4)).toMatch(/^(by it|\$2)/);
+    await Bun.sleep(0);
   }
 });
 
