@@ -229,7 +229,7 @@ function Row({ title, text, origin, onReset, children }: RowProps) {
   return (
     <div class={style.row}>
       <div>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         <p class="hint">{text}</p>
         {origin !== undefined && (
           <p class="hint">

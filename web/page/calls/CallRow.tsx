@@ -34,6 +34,7 @@ export function CallRow({ call, isSearched = false, onNarrow }: Props) {
   const t = messages.value.calls;
   const isOpen = opened.value.has(call.id) !== isSearched;
   const { prompt_tokens, completion_tokens, first_byte_ms, attempts } = call;
+  const key = call.key_name === "" ? messages.value.keys.ownKey : call.key_name ?? "–";
   return (
     <div class={isOpen ? style.open : undefined}>
       <button
@@ -48,9 +49,9 @@ export function CallRow({ call, isSearched = false, onNarrow }: Props) {
         <span class={style.outcome}>
           <State {...signs[call.outcome]} text={`${call.status} ${t.outcomes[call.outcome]}`} />
         </span>
-        <code>{call.model}</code>
-        <span>{call.key_name === "" ? messages.value.keys.ownKey : call.key_name ?? "–"}</span>
-        <span class={style.node}>
+        <code title={call.model ?? undefined}>{call.model}</code>
+        <span title={key}>{key}</span>
+        <span class={style.node} title={call.node_name ?? undefined}>
           {call.node_name ?? "–"}
           {attempts.length > 1 && <span class={chipStyle.soft}>{t.attempts(attempts.length)}</span>}
         </span>

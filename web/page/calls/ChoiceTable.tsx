@@ -9,6 +9,7 @@ import { formatDuration, formatNumber, messages } from "../../state/locale.ts";
 import { serverNow } from "../../state/clock.ts";
 import { pause, useLive } from "../../state/live.ts";
 import * as chipStyle from "../../part/chip.module.css";
+import * as style from "./ChoiceTable.module.css";
 import * as tableStyle from "../../part/Table.module.css";
 
 /** A call is listed a moment before it is in the database. */
@@ -40,8 +41,8 @@ function Candidates({ choice }: { choice: ChoiceView }) {
     endMs === null ? null : t.realEnd(formatDuration(endMs)),
   ].filter((text) => text !== null);
   return (
-    <section aria-label={t.title}>
-      <h3>{t.title}</h3>
+    <section class={style.choice} aria-label={t.title}>
+      <h2>{t.title}</h2>
       {trial && <p class="hint">{t.trial}</p>}
       <Table
         columns={[

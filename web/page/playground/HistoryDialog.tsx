@@ -53,7 +53,7 @@ function Line({ record, onOpen }: LineProps) {
   return (
     <li>
       <button type="button" class={style.open} onClick={() => onOpen(record)}>
-        <strong>{title}</strong>
+        <strong title={title}>{title}</strong>
         <span class="hint">
           {record.models.join(" · ")} · {formatAge(now.value - record.atMs)}
         </span>
