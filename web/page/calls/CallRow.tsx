@@ -34,6 +34,9 @@ export function CallRow({ call, isSearched = false, onNarrow }: Props) {
   const t = messages.value.calls;
   const isOpen = opened.value.has(call.id) !== isSearched;
   const { prompt_tokens, completion_tokens, first_byte_ms, attempts } = call;
+  const tokens = prompt_tokens === null && completion_tokens === null
+    ? "–"
+    : t.tokens(prompt_tokens ?? 0, completion_tokens ?? 0);
   const key = call.key_name === "" ? messages.value.keys.ownKey : call.key_name ?? "–";
   return (
     <div class={isOpen ? style.open : undefined}>
@@ -55,11 +58,7 @@ export function CallRow({ call, isSearched = false, onNarrow }: Props) {
           {call.node_name ?? "–"}
           {attempts.length > 1 && <span class={chipStyle.soft}>{t.attempts(attempts.length)}</span>}
         </span>
-        <span class={style.number}>
-          {prompt_tokens === null && completion_tokens === null
-            ? "–"
-            : t.tokens(prompt_tokens ?? 0, completion_tokens ?? 0)}
-        </span>
+        <span class={style.number} title={tokens}>{tokens}</span>
         <span class={style.number}>
           {first_byte_ms === null ? "–" : formatDuration(first_byte_ms)}
         </span>

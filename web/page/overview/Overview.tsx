@@ -127,7 +127,7 @@ function Queues({ view: { queues } }: { view: OverviewView }) {
         {queues.map(({ model, waiting, running, slots }) => (
           <li key={model}>
             <span>
-              {model} <span class="hint">{t.slots(running, slots)}</span>
+              <bdi>{model}</bdi> <span class="hint">{t.slots(running, slots)}</span>
             </span>
             <strong>{t.queue(waiting)}</strong>
           </li>
