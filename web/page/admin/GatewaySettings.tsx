@@ -234,7 +234,12 @@ function Row({ title, text, origin, onReset, children }: RowProps) {
         {origin !== undefined && (
           <p class="hint">
             {origin} {onReset && (
-              <button type="button" class={buttonStyle.link} onClick={onReset}>
+              <button
+                type="button"
+                class={buttonStyle.link}
+                aria-label={`${messages.value.admin.reset}: ${title}`}
+                onClick={onReset}
+              >
                 {messages.value.admin.reset}
               </button>
             )}
