@@ -15,7 +15,7 @@ import { Table } from "../../part/Table.tsx";
 import { buttonClass } from "../../part/button.ts";
 import { budgetIn, budgetMembers, budgetTexts, groupBudgetNames } from "../../state/budget.ts";
 import { useChanging } from "../../state/changing.ts";
-import { messages } from "../../state/locale.ts";
+import { formatNumber, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { CreateForm } from "./CreateForm.tsx";
 import { Listed } from "./Listed.tsx";
@@ -48,9 +48,11 @@ export function Groups() {
               <tr key={group.id}>
                 <th scope="row">{group.name}</th>
                 <td data-label={t.groupColumns.members} class={tableStyle.number}>
-                  {group.members}
+                  {formatNumber(group.members)}
                 </td>
-                <td data-label={t.groupColumns.weight} class={tableStyle.number}>{group.weight}</td>
+                <td data-label={t.groupColumns.weight} class={tableStyle.number}>
+                  {formatNumber(group.weight)}
+                </td>
                 <td class={tableStyle.tight}>
                   <button
                     type="button"
