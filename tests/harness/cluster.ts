@@ -4,6 +4,7 @@ import { createDatabase } from "./database.ts";
 import { type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
 import { ask } from "./api.ts";
 import { type Network, networkTo } from "./network.ts";
+import { listNodes } from "./node.ts";
 import { freePort } from "../../scripts/free_port.ts";
 import { until } from "./wait.ts";
 
@@ -85,8 +86,7 @@ export async function gauges({ url }: { url: string }): Promise<Record<string, n
 export async function listedBy(gateways: readonly { url: string }[], name: string): Promise<void> {
   for (const { url } of gateways) {
     await until(`${url} lists ${name}`, async () => {
-      const { json } = await ask<{ nodes: { name: string }[] }>(`${url}/api/nodes`);
-      return json.nodes.some((node) => node.name === name);
+      return (await listNodes({ url })).some((node) => node.name === name);
     });
   }
 }

@@ -80,10 +80,10 @@ export function nodeCommand(): string[] {
     : [at("bin", "client")];
 }
 
-/**
- * The nodes as the gateway shows them to the one who signed in last, or to a visitor: visitors share a
- * list, which may be a second old.
- */
+/** Comes before every node's id: the page that has no such place may be a second old. */
+const BEFORE_ALL = "!";
+
+/** The nodes as the gateway shows them now to the one who signed in last, or to a visitor. */
 export async function listNodes(
   gateway: { url: string },
   { asVisitor = false } = {},
@@ -91,7 +91,7 @@ export async function listNodes(
   const session = asVisitor ? undefined : someSession(gateway);
   const headers = session === undefined ? {} : { authorization: `Bearer ${session}` };
   const nodes: NodeView[] = [];
-  for (let after: string | null = ""; after !== null;) {
+  for (let after: string | null = BEFORE_ALL; after !== null;) {
     const response: Response = await fetch(`${gateway.url}/api/nodes?after=${after}`, { headers });
     // An account asks a limited number of times a minute, and its session needs the database.
     if (!response.ok && !asVisitor) return await listNodes(gateway, { asVisitor: true });

@@ -7,6 +7,7 @@ import { ask, chat, hello, stream } from "../harness/api.ts";
 import { type ClusterGateway, gauges, listedBy, startCluster } from "../harness/cluster.ts";
 import { runGateway } from "../harness/gateway.ts";
 import { watch } from "../harness/console_api.ts";
+import { listNodes } from "../harness/node.ts";
 import { joinRawNodeV2, type RawNodeV2 } from "../harness/raw_node_v2.ts";
 import { connectScriptedNode, type ScriptedNode } from "../harness/scripted_node.ts";
 import { until, within } from "../harness/wait.ts";
@@ -254,8 +255,7 @@ describe("at one gateway", () => {
       await within("the node's end", node.closed, EVERYWHERE_WITHIN_MS);
       for (const { url } of gateways) {
         await until(`${url} does not list it any more`, async () => {
-          const { json } = await ask<{ nodes: { name: string }[] }>(`${url}/api/nodes`);
-          return !json.nodes.some(({ name }) => name === node.name);
+          return !(await listNodes({ url })).some(({ name }) => name === node.name);
         }, EVERYWHERE_WITHIN_MS);
       }
     },
@@ -280,10 +280,8 @@ describe("at one gateway", () => {
     "a node that its owner pauses is paused at all gateways within 5 s",
     async () => {
       const node = await join(gateways[1]!, "paused", 1);
-      const { json } = await ask<{ nodes: { id: string; name: string }[] }>(
-        `${gateways[2]!.url}/api/nodes`,
-      );
-      const id = json.nodes.find(({ name }) => name === node.name)!.id;
+      const listed = await listNodes(gateways[2]!);
+      const { id } = listed.find(({ name }) => name === node.name)!;
       const pause = (paused: boolean) =>
         ask(`${gateways[2]!.url}/api/nodes/${id}`, {
           method: "PATCH",
@@ -296,10 +294,7 @@ describe("at one gateway", () => {
         await until("the decision is stored", async () => (await pause(paused)).status === 200);
         for (const { url } of gateways) {
           await until(`${url} shows it as ${state}`, async () => {
-            const { json } = await ask<{ nodes: { id: string; state: string }[] }>(
-              `${url}/api/nodes`,
-            );
-            return json.nodes.find((one) => one.id === id)?.state === state;
+            return (await listNodes({ url })).find((one) => one.id === id)?.state === state;
           }, EVERYWHERE_WITHIN_MS);
         }
       }

@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import { freePort } from "../../scripts/free_port.ts";
 import { createAccount } from "../harness/account.ts";
-import { ask, hello, stream } from "../harness/api.ts";
+import { hello, stream } from "../harness/api.ts";
 import { type ClusterGateway, gauges, linked, startCluster } from "../harness/cluster.ts";
-import { startNode } from "../harness/node.ts";
+import { listNodes, startNode } from "../harness/node.ts";
 import { pieces, startUpstream } from "../harness/upstream.ts";
 import { until, within } from "../harness/wait.ts";
 
@@ -19,8 +19,7 @@ const PAUSE_MS = 25;
 async function counts(gateways: readonly ClusterGateway[]): Promise<number[]> {
   return await Promise.all(gateways.map(async (gateway) => {
     const { colink_cluster_nodes_away: away = NaN } = await gauges(gateway);
-    const { json } = await ask<{ nodes: unknown[] }>(`${gateway.url}/api/nodes`);
-    return json.nodes.length - away;
+    return (await listNodes(gateway)).length - away;
   }));
 }
 

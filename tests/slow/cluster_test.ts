@@ -9,7 +9,7 @@ import { ask, chat, hello, stream } from "../harness/api.ts";
 import { endAfterTests } from "../harness/cleanup.ts";
 import { type ClusterGateway, gauges, listedBy, startCluster } from "../harness/cluster.ts";
 import { type CuttingRelay, startCuttingRelay } from "../harness/cutting_relay.ts";
-import { type RunningNode, startNode } from "../harness/node.ts";
+import { listNodes, type RunningNode, startNode } from "../harness/node.ts";
 import { joinRawNodeV2 } from "../harness/raw_node_v2.ts";
 import { dial, wholeCall } from "../harness/raw_http.ts";
 import { connectScriptedNode, type ScriptedNode, type Wire } from "../harness/scripted_node.ts";
@@ -46,10 +46,7 @@ async function joinAt(
 async function isIdle(node: ScriptedNode): Promise<void> {
   for (const { url } of gateways) {
     await until("no slot of the node is in use", async () => {
-      const { json } = await ask<{ nodes: { name: string; active_tasks: number }[] }>(
-        `${url}/api/nodes`,
-      );
-      return json.nodes.find(({ name }) => name === node.name)?.active_tasks === 0;
+      return (await listNodes({ url })).find(({ name }) => name === node.name)?.active_tasks === 0;
     });
   }
 }
@@ -161,10 +158,7 @@ for (const { place, of } of places) {
         });
         for (const { url } of gateways) {
           await until(`${url} knows of the penalty`, async () => {
-            const { json } = await ask<{ nodes: { name: string; penalized: boolean }[] }>(
-              `${url}/api/nodes`,
-            );
-            return json.nodes.find(({ name }) => name === bad.name)?.penalized;
+            return (await listNodes({ url })).find(({ name }) => name === bad.name)?.penalized;
           });
         }
       });
@@ -379,11 +373,9 @@ describe("a node program and its model server, at another gateway", () => {
     expect(upstream.calls.length - before).toBe(3);
     // Its session was at the gateway that it had left: it is asked to dial anew, and loses nothing by that.
     await until("the node is at the gateway that it has come to", async () => {
-      const { json } = await ask<{ nodes: { name: string; state: string }[] }>(
-        `${gateways[0]!.url}/api/nodes`,
-      );
+      const nodes = await listNodes(gateways[0]!);
       return relay.dials - dials > 2 &&
-        json.nodes.filter(({ name, state }) => name === "far" && state === "ready").length === 1;
+        nodes.filter(({ name, state }) => name === "far" && state === "ready").length === 1;
     });
     expect(await textOf(gateways[1]!)).toBe(paced.join(""));
   });

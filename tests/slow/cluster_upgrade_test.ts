@@ -7,7 +7,7 @@ import { ask, chat, hello, stream } from "../harness/api.ts";
 import { startBalancer } from "../harness/balancer.ts";
 import { type ClusterGateway, linked, listedBy, startCluster } from "../harness/cluster.ts";
 import { connectScriptedNode } from "../harness/scripted_node.ts";
-import { startNode } from "../harness/node.ts";
+import { listNodes, startNode } from "../harness/node.ts";
 import { pieces, startUpstream } from "../harness/upstream.ts";
 import { until, within } from "../harness/wait.ts";
 
@@ -126,10 +126,10 @@ test("a gateway that leaves ends its peers' calls on its nodes before it goes", 
   expect((await events.next()).value).toContain("before");
   far!.program.signal("SIGTERM");
   await until("it takes no calls", async () => (await ask(`${far!.url}/readyz`)).status === 503);
-  await until("its nodes are offered no more", async () => {
-    const { json } = await ask<{ nodes: unknown[] }>(`${near!.url}/api/nodes`);
-    return json.nodes.length === 0;
-  });
+  await until(
+    "its nodes are offered no more",
+    async () => (await listNodes(near!)).length === 0,
+  );
   expect((await chat(near!, account.apiToken, hello("m"))).json.error.code).toBe("no_node_online");
   node.piece(id, "after");
   node.finish(id);
