@@ -383,6 +383,74 @@ describe("of several gateways", () => {
     parts.sharedAnswers.drain(Infinity);
   });
 
+  test("one that stops gives what has ended to another, where callers get it on the same terms", async () => {
+    const [one, two, three] = world.gateways as [Gateway, Gateway, Gateway];
+    const { sharedAnswers } = one.app.parts;
+    const keys = ["handed-stream", "handed-whole"];
+    const lefts: Response[] = [];
+    for (const key of keys) {
+      const answer = post(one, key, key === "handed-stream");
+      await world.pass(10);
+      const sink = ran.get(key)!;
+      sink.head({});
+      sink.data(key === "handed-stream" ? eventOf("a") : '{"a":1}');
+      sink.finish();
+      await world.pass(10);
+      lefts.push(await answer);
+    }
+    const input = "of the one that stops";
+    const created = one.app.send("POST /v1/responses", {
+      token: one.owner.api_token,
+      body: { model: "m", input, store: true, messages: [{ content: input }] },
+    });
+    await world.pass(10);
+    const response = { id: "resp-handed", object: "response", status: "completed", output: [] };
+    ran.get(input)!.head({});
+    ran.get(input)!.data(JSON.stringify(response));
+    ran.get(input)!.finish();
+    await world.pass(10);
+    const { id } = await (await created).json() as { id: string };
+
+    const running = post(one, "still-runs", true);
+    await world.pass(10);
+    const before = runs;
+    const handing = sharedAnswers.handOver(new AbortController().signal);
+    for (let i = 0; i < 50; i++) await world.pass(10);
+    expect(await handing).toBeGreaterThanOrEqual(lefts.length + 1);
+
+    // Whichever gateway is asked, the one that stops is asked for nothing any more.
+    const { answers } = world.network.gateways[0]!.cluster;
+    const { serve } = answers;
+    answers.serve = () => {
+      throw new Error("it has stopped");
+    };
+    for (const gateway of [two, three]) {
+      for (const [i, key] of keys.entries()) {
+        const again = post(gateway, key, key === "handed-stream");
+        await world.pass(20);
+        const { status, headers } = await again;
+        expect([key, status]).toEqual([key, lefts[i]!.status]);
+        if (status === 200) expect(headers.get("x-colink-replayed")).toBe("stored");
+      }
+      const stream = post(gateway, "handed-stream", true);
+      await world.pass(20);
+      expect(await (await stream).text()).toBe(`id: 1\n${eventOf("a")}id: 2\ndata: [DONE]\n\n`);
+      const other = post(gateway, "handed-whole", true);
+      await world.pass(20);
+      expect((await errorOf(other)).slice(0, 2)).toEqual([409, "idempotency_key_reused"]);
+      const stored = gateway.app.send(`GET /v1/responses/${id}`, {
+        token: gateway.owner.api_token,
+      });
+      await world.pass(20);
+      expect(await (await stored).json()).toMatchObject({ id, status: "completed" });
+    }
+    expect(runs).toBe(before);
+    answers.serve = serve;
+    ran.get("still-runs")!.finish();
+    await world.pass(10);
+    (await running).body?.cancel().catch(() => {});
+  });
+
   test("one that is gone is said to be, with what the ledger knows, and nothing runs again", async () => {
     const [one, two] = world.gateways;
     const key = "key-of-the-lost-one";

@@ -17,6 +17,9 @@ const MOVE_MARGIN_MS = 1_000;
 /** How long a call goes on whose caller has left, and may come back at another gateway. */
 const LINGER_MS = 10_000;
 
+/** How long kept answers may be given to other gateways. */
+const HAND_OVER_MS = 3_000;
+
 /** How long each last step may take, even after a second stop. */
 const LAST_STEP_MS = 1_000;
 
@@ -60,6 +63,7 @@ export class Shutdown {
     await this.#patiently(drainMs, this.#idle(parts));
     calls.stopAll("shutting_down");
     await this.#within(LAST_STEP_MS, calls.idle());
+    await this.#handOver(sharedAnswers);
     // Before the nodes leave: other gateways must see this gateway go, not each of its nodes.
     await cluster?.stop();
     links.stop();
@@ -74,6 +78,14 @@ export class Shutdown {
     await this.#within(LAST_STEP_MS, calls.idle());
     await closeStores(parts);
     this.log.info({}, "stopped");
+  }
+
+  /** Gives what is kept for callers to another gateway. */
+  async #handOver(sharedAnswers: GatewayParts["sharedAnswers"]): Promise<void> {
+    const ended = new AbortController();
+    const moving = sharedAnswers.handOver(ended.signal);
+    await this.#patiently(HAND_OVER_MS, moving);
+    ended.abort();
   }
 
   /** Resolves when no call runs, and no caller may come back over another gateway. */

@@ -28,6 +28,11 @@ export class AnswerLog {
     return this.#ends.length;
   }
 
+  /** Where each event ends. */
+  get ends(): readonly number[] {
+    return this.#ends;
+  }
+
   /** The memory that is counted. */
   get reservedBytes(): number {
     return this.#bytes.length + BYTES_PER_EVENT * this.#ends.length;

@@ -1,8 +1,8 @@
 /** What gateways ask each other about the answers that they keep. */
 
 import { ColinkError } from "../base/error.ts";
-import { type AnswerReader, goneError, type LeaveCode } from "./shared_answer.ts";
-import type { AnswerName, AttachQuestion, SharedAnswers } from "./shared_answers.ts";
+import { type AnswerName, type AnswerReader, goneError, type LeaveCode } from "./shared_answer.ts";
+import type { AttachQuestion, SharedAnswers } from "./shared_answers.ts";
 import { type ResponseQuestion, StoredResponses } from "./stored_responses.ts";
 
 export type PeerQuestion =

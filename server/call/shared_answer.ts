@@ -8,7 +8,7 @@ import { endpointSpecs } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Node } from "../node/node.ts";
-import { type AnswerRoom, type Call, stopError } from "../schedule/call.ts";
+import { type AnswerRoom, type Call, type CallRequest, stopError } from "../schedule/call.ts";
 import type { LedgerEntry, ReplaysEntry } from "../store/store.ts";
 import { AnswerLog, EventNumbers } from "./answer_log.ts";
 import type { AnswerSource, AnswerWriter } from "./answer_writer.ts";
@@ -72,6 +72,33 @@ export interface StoredTerms {
   echo: string | null;
 }
 
+/** Where a name of an account is known. Names are of two kinds, which never meet. */
+export interface AnswerName {
+  accountId: string;
+  kind: "key" | "response";
+  name: string;
+}
+
+/** An answer that has ended, but for its bytes. */
+export interface AnswerState {
+  callId: string;
+  startedAt: number;
+  request: SharedRequest;
+  end: Exclude<End, { is: "failed" }>;
+  /** How long ago it ended. */
+  endedForMs: number;
+  /** Of the bytes: where each event ends. */
+  ends: readonly number[];
+  node: string | null;
+  headers: Readonly<Record<string, string>>;
+  stored: StoredTerms | null;
+  replays: ReplaysEntry | null;
+  entry: LedgerEntry | null;
+}
+
+type SharedRequest = Pick<CallRequest, "accountId" | "endpoint" | "keyId" | "model" | "stream">;
+type SharedCall = Pick<Call, "id" | "stop" | "stopped" | "startedAt"> & { request: SharedRequest };
+
 type End =
   | { is: "complete" }
   | { is: "rejected"; rejection: UpstreamRejection }
@@ -94,6 +121,8 @@ const PIECE_BYTES = 64 * 1024;
 const DONE = "data: [DONE]\n\n";
 
 const NOTHING = (): void => {};
+/** An answer that has ended collects nothing. */
+const holdNothing = (): AnswerRoom => "enough";
 
 export class SharedAnswer implements AnswerWriter {
   readonly #log: AnswerLog;
@@ -103,6 +132,7 @@ export class SharedAnswer implements AnswerWriter {
   readonly #readers = new Set<Reader>();
   #head: { node: AnsweringNode; headers: Readonly<Record<string, string>> } | null = null;
   #end: End | null = null;
+  #endedMs = Infinity;
   /** Whether the beginning is not kept any more. */
   #isGone = false;
   #hasBegun = false;
@@ -126,7 +156,7 @@ export class SharedAnswer implements AnswerWriter {
   #stored: StoredTerms | null = null;
 
   constructor(
-    readonly call: Pick<Call, "id" | "request" | "stop" | "stopped" | "startedAt">,
+    readonly call: SharedCall,
     private readonly parts: SharedAnswerParts,
     { keptBytes }: SharedAnswerLimits,
   ) {
@@ -139,6 +169,66 @@ export class SharedAnswer implements AnswerWriter {
   /** What its caller asked to be stored; null: nothing. */
   get stored(): StoredTerms | null {
     return this.#stored;
+  }
+
+  /** The answer of another gateway, which is not kept here where there is no room for it. */
+  static restored(
+    state: AnswerState,
+    bytes: Uint8Array,
+    clock: Clock,
+    reserve: (answer: SharedAnswer, bytes: number) => boolean,
+    { keptAnswerBytesPerAccount: keptBytes }: { keptAnswerBytesPerAccount: number },
+  ): SharedAnswer {
+    const { callId: id, startedAt, request, node, headers, ends } = state;
+    const call = { id, startedAt, request, stop: NOTHING, stopped: null };
+    const answer: SharedAnswer = new SharedAnswer(call, {
+      clock,
+      reserve: (bytes) => reserve(answer, bytes),
+      hold: holdNothing,
+      begins: NOTHING,
+    }, { keptBytes });
+    const ofEach = ends.map((end, i) => end - (ends[i - 1] ?? 0));
+    if (ofEach.some((length) => !(length >= 0)) || (ends.at(-1) ?? 0) > bytes.length) {
+      throw new Error("events that overlap");
+    }
+    if (node !== null) answer.#head = { node: { who: { publicId: node } }, headers };
+    if (!answer.#log.append(Buffer.from(bytes), ends)) answer.#outgrow();
+    else if (state.stored !== null) answer.store(state.stored);
+    answer.#end = state.end;
+    const { end } = state;
+    if (end.is === "rejected" && !answer.#reserve(JSON.stringify(end.rejection))) answer.forget();
+    answer.#endedMs = clock.monotonic() - state.endedForMs;
+    answer.#replays = state.replays;
+    answer.entry = state.entry;
+    return answer;
+  }
+
+  /** Null: it has not ended as one that another gateway could give, or is not kept. */
+  state(): AnswerState | null {
+    const end = this.#end;
+    if (end === null || end.is === "failed" || this.#isGone || this.call.stopped !== null) {
+      return null;
+    }
+    const { id: callId, startedAt } = this.call;
+    const { accountId, endpoint, keyId, model, stream } = this.call.request;
+    return {
+      callId,
+      startedAt,
+      request: { accountId, endpoint, keyId, model, stream },
+      end,
+      endedForMs: this.endedForMs,
+      ends: this.#log.ends,
+      node: this.#head?.node.who.publicId ?? null,
+      headers: this.#head?.headers ?? {},
+      stored: this.#stored,
+      replays: this.#replays,
+      entry: this.entry,
+    };
+  }
+
+  /** How long ago it ended, in milliseconds. */
+  get endedForMs(): number {
+    return this.parts.clock.monotonic() - this.#endedMs;
   }
 
   /** Must be called before the call runs. What the model reads is kept, too, where there is room for it. */
@@ -449,6 +539,7 @@ export class SharedAnswer implements AnswerWriter {
   #finish(end: End, giveEnd?: (reader: Reader) => void): void {
     if (this.#end !== null) return;
     this.#end = end;
+    this.#endedMs = this.parts.clock.monotonic();
     this.#cancelLinger();
     this.#source = null;
     if (end.is !== "complete") this.#events.takeRest();

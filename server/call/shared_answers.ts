@@ -9,19 +9,14 @@ import type { Config } from "../base/config.ts";
 import { ColinkError } from "../base/error.ts";
 import type { LedgerEntry, ReplaysEntry } from "../store/store.ts";
 import {
+  type AnswerName,
   type AnswerReader,
   type Attachment,
   goneError,
   type LeaveCode,
-  type SharedAnswer,
+  SharedAnswer,
 } from "./shared_answer.ts";
-
-/** Where a name of an account is known. Names are of two kinds, which never meet. */
-export interface AnswerName {
-  accountId: string;
-  kind: "key" | "response";
-  name: string;
-}
+import { type HandedAnswer, handedOf, restOf } from "./handed_answer.ts";
 
 /** Which gateway runs the call that a name belongs to. */
 interface OwnerRecord {
@@ -38,6 +33,12 @@ export interface OtherGateways {
   find(name: AnswerName): Promise<OwnerRecord | null>;
   renew(name: AnswerName, keepMs: number): void;
   release(name: AnswerName): void;
+  /** Says that a name of this gateway belongs to another one from now on. */
+  move(name: AnswerName, owner: OwnerRecord, keepMs: number): Promise<void>;
+  /** Gateways that could keep the answers of this one. */
+  successors(): string[];
+  /** Gives an answer to a gateway. Resolves with whether that keeps it. */
+  give(gateway: string, answer: HandedAnswer): Promise<boolean>;
   /** Whether a gateway can be asked now, perhaps soon, or never again. */
   standingOf(gateway: string): "linked" | "member" | "gone";
   /** Asks a linked gateway for an answer. Returns how the caller leaves, which returns whether it was still there. */
@@ -161,6 +162,46 @@ export class SharedAnswers {
     }
   }
 
+  /**
+   * Gives the answers that have ended to other gateways, the newest first, until a signal: their callers
+   * get them there.
+   */
+  async handOver(signal: AbortSignal): Promise<number> {
+    const { others } = this;
+    let moved = 0;
+    for (const [answer, names] of [...this.#namesOf].reverse()) {
+      const [successor] = others?.successors() ?? [];
+      if (others === null || successor === undefined || signal.aborted) break;
+      const terms = names.map((name) => ({ name, digest: this.find(name)?.digest ?? null }));
+      const handed = handedOf(answer, terms);
+      if (handed === null) continue;
+      if (!await others.give(successor, handed)) continue;
+      const owner = { gateway: successor, callId: answer.call.id };
+      const move = (name: AnswerName) =>
+        others.move(name, owner, this.#keepMs(name) - answer.endedForMs).catch(ignoreError);
+      await Promise.all(names.map(move));
+      moved++;
+    }
+    return moved;
+  }
+
+  /** Keeps the answer of a gateway that leaves. False: there is no room for it, or it is known here. Throws where it cannot be read. */
+  keep(handed: HandedAnswer): boolean {
+    const { names, state } = restOf(handed);
+    const keptMs = names.map(({ name }) => this.#keepMs(name) - state.endedForMs);
+    const isNew = names.every(({ name }) => !this.has(name) && this.#hasRoom(name.accountId));
+    if (!isNew || Math.max(...keptMs) <= 0) return false;
+    const reserve = (of: SharedAnswer, bytes: number) => this.reserve(of, bytes);
+    const answer = SharedAnswer.restored(state, handed.bytes, this.clock, reserve, this.config);
+    if (!answer.isKept) return false;
+    names.forEach(({ name, digest }, i) => {
+      this.#insert({ name, digest, answer, decided: Promise.resolve() });
+      this.#name(answer, name);
+      this.#removeAfter(name, answer, keptMs[i]!);
+    });
+    return true;
+  }
+
   /** An answer that callers may have come back for has been read, or cannot be read any more. */
   settled(): void {
     this.#wake();
@@ -275,10 +316,14 @@ export class SharedAnswers {
       }
       const keepMs = this.#keepMs(name);
       this.others?.renew(name, keepMs);
-      this.clock.after(keepMs, () => {
-        if (this.find(name)?.answer === answer) this.remove(name);
-      });
+      this.#removeAfter(name, answer, keepMs);
     }
+  }
+
+  #removeAfter(name: AnswerName, answer: SharedAnswer, keepMs: number): void {
+    this.clock.after(keepMs, () => {
+      if (this.find(name)?.answer === answer) this.remove(name);
+    });
   }
 
   /**

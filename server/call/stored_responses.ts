@@ -2,6 +2,7 @@
 
 import { ColinkError } from "../base/error.ts";
 import {
+  type AnswerName,
   type AnswerReader,
   IDENTIFYING_EVENTS,
   type LeaveCode,
@@ -9,7 +10,7 @@ import {
   type SharedAnswer,
   type StoredTerms,
 } from "./shared_answer.ts";
-import { type AnswerName, expectModel, type SharedAnswers } from "./shared_answers.ts";
+import { expectModel, type SharedAnswers } from "./shared_answers.ts";
 
 type Json = Record<string, unknown>;
 

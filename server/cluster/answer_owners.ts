@@ -11,7 +11,10 @@ export interface OwnedName {
 
 export class AnswerOwners {
   constructor(
-    private readonly bus: Pick<Bus, "claimAnswer" | "readAnswer" | "renewAnswer" | "eraseAnswer">,
+    private readonly bus: Pick<
+      Bus,
+      "claimAnswer" | "moveAnswer" | "readAnswer" | "renewAnswer" | "eraseAnswer"
+    >,
     /** This gateway. */
     private readonly id: string,
   ) {}
@@ -21,6 +24,11 @@ export class AnswerOwners {
     const own = { gateway: this.id, callId };
     const standing = await this.bus.claimAnswer(placeOf(name), own, Math.ceil(keepMs));
     return standing.gateway === this.id ? null : standing;
+  }
+
+  /** Says that this gateway's name belongs to another one from now on. Rejects while Redis is away. */
+  move(name: OwnedName, owner: AnswerOwner, keepMs: number): Promise<void> {
+    return this.bus.moveAnswer(placeOf(name), owner, Math.ceil(keepMs));
   }
 
   /** Null: no gateway has it, or this one. */

@@ -98,6 +98,8 @@ export interface Bus {
   readPenalties(nowMs: number): Promise<PenaltyNotice[]>;
   /** Writes whose an answer is, unless that is written: resolves with the record that stands. It expires after `keepMs`. */
   claimAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<AnswerOwner>;
+  /** Gives this gateway's own record to another one. */
+  moveAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<void>;
   readAnswer(place: string): Promise<AnswerOwner | null>;
   renewAnswer(place: string, keepMs: number): Promise<void>;
   eraseAnswer(place: string): Promise<void>;

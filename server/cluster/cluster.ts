@@ -11,6 +11,7 @@ import type { PenaltyBook } from "../node/penalty.ts";
 import type { Policies } from "../schedule/policy/policy.ts";
 import type { Scheduler } from "../schedule/scheduler.ts";
 import { AnswerOwners } from "./answer_owners.ts";
+import { AnswerHandover } from "./answer_handover.ts";
 import { AnswerRelay } from "./answer_relay.ts";
 import type { Bus, BusListener, Message, Presence } from "./bus.ts";
 import { Follower } from "./follower.ts";
@@ -102,6 +103,7 @@ export class Cluster {
   readonly viewers: RemoteViewers;
   /** Answers that other gateways keep. */
   readonly answers: AnswerRelay;
+  readonly handover: AnswerHandover;
   readonly owners: AnswerOwners;
   /** Nodes that have come to another gateway than the one that holds their session. */
   readonly tunnels: Tunnels;
@@ -157,6 +159,7 @@ export class Cluster {
     this.offers = new Offers({ clock, send, broadcast });
     this.viewers = new RemoteViewers({ send, broadcast });
     this.answers = new AnswerRelay({ clock, send });
+    this.handover = new AnswerHandover({ clock, send });
     this.owners = new AnswerOwners(bus, id);
     this.tunnels = new Tunnels({ clock, id, find: (peer) => this.#peers.find(peer) });
     this.#loads = new LoadReporter({
@@ -314,15 +317,21 @@ export class Cluster {
     return new Promise((resolve) => this.parts.clock.after(ms, resolve));
   }
 
+  /** Linked gateways that do not leave. */
+  get successors(): string[] {
+    const others = [...this.#membership.others.values()];
+    return others.filter(({ id, isDraining }) => !isDraining && this.#peers.find(id)).map((
+      { id },
+    ) => id);
+  }
+
   #hasSuccessor(): boolean {
     return [...this.#membership.others.values()].some(({ isDraining }) => !isDraining);
   }
 
   /** Numbers of nodes of the gateways that nodes here could move to. */
   #sharing(): number[] {
-    const others = [...this.#membership.others.values()];
-    const sharing = others.filter(({ id, isDraining }) => !isDraining && this.#peers.find(id));
-    return sharing.map(({ nodes }) => nodes);
+    return this.successors.map((id) => this.#membership.others.get(id)!.nodes);
   }
 
   async #meetOthers(): Promise<void> {
@@ -416,6 +425,9 @@ export class Cluster {
       case "taken":
       case "leave":
         return this.answers.receive(peer, message);
+      case "keep":
+      case "kept":
+        return this.handover.receive(peer, message);
       case "tunnel":
         return this.tunnels.receive(peer, message);
       case "watch":
@@ -456,6 +468,7 @@ export class Cluster {
     this.offers.peerLost(peer);
     this.viewers.peerLost(peer);
     this.answers.peerLost(peer);
+    this.handover.peerLost(peer);
     this.tunnels.peerLost(peer);
     for (const { who } of this.#follower.nodesOf(peer)) this.#remote.refresh(who.id);
   }

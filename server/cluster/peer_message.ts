@@ -1,5 +1,6 @@
 /** What gateways send each other on their link beside the frames of wire v2: JSON in frames of one more type. */
 
+import type { HandoverMessage } from "./answer_handover.ts";
 import type { AnswerMessage } from "./answer_relay.ts";
 import type { Route } from "../node/audience.ts";
 import type { Service } from "../node/service.ts";
@@ -65,6 +66,7 @@ export type PeerMessage =
   /** As on the bus, but sooner: the caller's next call may follow at once. */
   | Extract<Message, { is: "pin" }>
   | AnswerMessage
+  | HandoverMessage
   | TunnelMessage;
 
 /** Above all frame types of wire v2, which reserves these numbers for gateways. */

@@ -209,6 +209,11 @@ export class RedisBus implements Bus {
     return owner;
   }
 
+  async moveAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<void> {
+    const key = this.#answerKey(place);
+    await this.#redis.set(key, this.#records.sign(key, owner), "PX", keepMs);
+  }
+
   async readAnswer(place: string): Promise<AnswerOwner | null> {
     const key = this.#answerKey(place);
     const text = await this.#redis.get(key);

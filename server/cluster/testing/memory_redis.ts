@@ -150,6 +150,10 @@ export class MemoryRedis {
     return owner;
   }
 
+  moveAnswer(place: string, owner: AnswerOwner, keepMs: number): void {
+    this.answers.set(place, { owner, untilMs: this.clock.now() + keepMs });
+  }
+
   readAnswer(place: string): AnswerOwner | null {
     const record = this.answers.get(place);
     return record !== undefined && record.untilMs > this.clock.now() ? record.owner : null;
@@ -219,6 +223,10 @@ export class MemoryBus implements Bus {
 
   claimAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<AnswerOwner> {
     return this.redis.run(this, () => this.redis.claimAnswer(place, owner, keepMs));
+  }
+
+  moveAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<void> {
+    return this.redis.run(this, () => this.redis.moveAnswer(place, owner, keepMs));
   }
 
   readAnswer(place: string): Promise<AnswerOwner | null> {

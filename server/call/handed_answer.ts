@@ -1,0 +1,35 @@
+/** An answer on its way from a gateway that leaves to another one, which keeps it for the rest of its time. */
+
+import type { AnswerName, AnswerState, SharedAnswer } from "./shared_answer.ts";
+
+/** `rest` is JSON: all but the bytes. */
+export interface HandedAnswer {
+  bytes: Uint8Array;
+  rest: string;
+}
+
+interface Rest {
+  names: { name: AnswerName; digest: string | null }[];
+  state: AnswerState;
+}
+
+/** Beyond this an answer stays: a message between gateways has an end. In characters. */
+const MAX_REST_CHARS = 256 * 1024;
+
+/** Null: it has not ended, is not kept, or takes more room than a message has. */
+export function handedOf(answer: SharedAnswer, names: Rest["names"]): HandedAnswer | null {
+  const state = answer.state();
+  if (state === null) return null;
+  const rest = JSON.stringify({ names, state } satisfies Rest);
+  return rest.length > MAX_REST_CHARS ? null : { bytes: answer.log.from(0), rest };
+}
+
+/** Throws where another version has written it. */
+export function restOf({ rest }: HandedAnswer): Rest {
+  const { names, state } = JSON.parse(rest) as Rest;
+  const { accountId } = state.request;
+  if (names.length === 0 || names.some(({ name }) => name.accountId !== accountId)) {
+    throw new Error("names of another account");
+  }
+  return { names, state };
+}
