@@ -222,7 +222,13 @@ export async function createParts(config: Config, world: PartsWorld) {
   const live = new Live({
     hub,
     penalties,
-    isListed,
+    listing: {
+      isListed,
+      listingOf: (model) => services.names.listingOf(model),
+      get revision() {
+        return services.names.revision;
+      },
+    },
     clock,
     log,
     running: () => calls.size,

@@ -173,6 +173,12 @@ export class Names extends Polled {
     return this.mayUse(model, groups) && this.#models.get(model)?.hidden !== true;
   }
 
+  /** For whom lists name the model: changes with every change of that. */
+  listingOf(model: string): string {
+    const { hidden, groups } = this.#models.get(model) ?? {};
+    return hidden === true ? "hidden" : groups?.join() ?? "";
+  }
+
   /** What administrators say about the model; undefined: nothing. */
   settingsOf(model: string): ModelSettings | undefined {
     return this.#models.get(model);

@@ -71,6 +71,7 @@ const CANDIDATES = 4;
 
 const NO_NODES: readonly Node[] = [];
 const NONE: ReadonlySet<string> = new Set();
+const EVERY_MODEL = () => true;
 
 export class Slots implements HubWatcher {
   readonly #pools: NodePools;
@@ -99,7 +100,8 @@ export class Slots implements HubWatcher {
     penalties.onRelief.subscribe((nodeKey) => this.#relieved(nodeKey));
     penalties.onBar.subscribe((nodeKey, model) => {
       const node = hub.find(nodeKey);
-      if (node !== undefined) this.#opened(node, false, model);
+      const isBarred = model === null ? EVERY_MODEL : (one: string) => one === model;
+      if (node !== undefined) this.#opened(node, false, isBarred);
     });
   }
 
@@ -381,11 +383,16 @@ export class Slots implements HubWatcher {
     this.#busy.delete(node);
   }
 
-  /** The node may have begun to take new calls, of the model or of all (null), or takes none for now. */
-  #opened(node: Node, isOpen: boolean, model: string | null = null): void {
+  /** The node may have begun to take new calls of these models, but for those that are penalised, or takes none for now. */
+  #opened(node: Node, isOpen: boolean, concerns: (model: string) => boolean = EVERY_MODEL): void {
+    const { policies, penalties } = this.parts;
+    const { nodeKey } = node.who;
     // Policies ask for the sake of its running calls.
     if (node.active === 0 || (isOpen && (node.isOut || node.reconnectsUntil !== null))) return;
-    for (const policy of this.parts.policies.all) policy.opened?.(node, isOpen, model);
+    const isServed = isOpen && penalties.of(nodeKey).length > 0
+      ? (model: string) => concerns(model) && penalties.circuit(nodeKey, model) !== "penalized"
+      : concerns;
+    for (const policy of policies.all) policy.opened?.(node, isOpen, isServed);
   }
 
   #relieved(nodeKey: string): void {

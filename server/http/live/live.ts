@@ -22,15 +22,14 @@ import type { LedgerEntry } from "../../store/store.ts";
 import { SseBody } from "../sse.ts";
 import { AuditFeed, type AuditLogEntry } from "./audit_feed.ts";
 import { dataFor, type LiveEvent, LiveHistory } from "./history.ts";
-import { NodeWatch } from "./node_watch.ts";
+import { type Listing, NodeWatch } from "./node_watch.ts";
 import { UsageTally } from "./usage_tally.ts";
 
 export interface LiveParts {
   hub: Hub;
   penalties: PenaltyBook;
   memberships: Memberships;
-  /** Whether lists name the model to members of the groups. */
-  isListed: (model: string, groups: readonly string[]) => boolean;
+  listing: Listing;
   clock: Clock;
   log: Log;
   /** Calls on this gateway; `running` includes those that wait. */
@@ -122,7 +121,7 @@ export class Live {
   #cancelTick: () => void = () => {};
 
   constructor(private readonly parts: LiveParts) {
-    this.#nodes = new NodeWatch(parts.hub, parts.penalties, parts.isListed);
+    this.#nodes = new NodeWatch(parts.hub, parts.penalties, parts.listing);
     this.#auditEvents = new AuditFeed(parts.auditEvents);
   }
 

@@ -44,8 +44,12 @@ beforeEach(() => {
   const read = <T>(rows: T) =>
     isStoreUp ? Promise.resolve(rows) : Promise.reject(new Error("away"));
   live = new Live({
-    isListed: (model, groups) =>
-      model.startsWith("lab-") ? groups.includes("lab") : !model.startsWith("hidden"),
+    listing: {
+      isListed: (model, groups) =>
+        model.startsWith("lab-") ? groups.includes("lab") : !model.startsWith("hidden"),
+      listingOf: () => "",
+      revision: 0,
+    },
     hub,
     penalties,
     memberships: groups,

@@ -6,6 +6,18 @@ import type { Hub } from "../../node/hub.ts";
 import type { Node } from "../../node/node.ts";
 import type { Penalty, PenaltyBook } from "../../node/penalty.ts";
 
+/** Which models lists name. */
+export interface Listing {
+  /** Whether members of the groups see the model on a node of others. */
+  isListed(model: string, groups: readonly string[]): boolean;
+  /** For whom the model is listed. */
+  listingOf(model: string): string;
+  /** Changes whenever any `listingOf` does. */
+  readonly revision: number;
+}
+
+const EVERYTHING: Listing = { isListed: () => true, listingOf: () => "", revision: 0 };
+
 /** What is compared of a node. A change of `active` alone is reported as a number, any other as the whole node. */
 interface Look {
   node: Node;
@@ -19,6 +31,8 @@ interface Look {
   penalties: string;
   share: number;
   active: number;
+  /** For whom its models are listed. */
+  listing: string;
 }
 
 export interface NodeChanges {
@@ -33,12 +47,13 @@ export interface NodeChanges {
 /** Compares all nodes at each look, so that a call that begins or ends costs nothing. */
 export class NodeWatch {
   #looks = new Map<string, Look>();
+  /** The listing's revision at the last look. */
+  #revision = -1;
 
-  /** `isListed`: whether members of the groups see the model on a node of others. */
   constructor(
     private readonly hub: Hub,
     private readonly penalties: PenaltyBook,
-    private readonly isListed: (model: string, groups: readonly string[]) => boolean = () => true,
+    private readonly listing: Listing = EVERYTHING,
   ) {}
 
   look(): NodeChanges {
@@ -46,10 +61,13 @@ export class NodeWatch {
     const changes: NodeChanges = { changed: [], gone: [], narrowed: [], loads: [] };
     let common: Record<string, number> | null = null;
     this.#looks = new Map();
+    const isSameListing = this.listing.revision === this.#revision;
+    this.#revision = this.listing.revision;
     for (const node of this.hub.nodes()) {
       const { publicId } = node.who;
-      const look = this.#lookAt(node);
       const last = before.get(publicId);
+      const isKnown = isSameListing && last?.offer === node.offer;
+      const look = this.#lookAt(node, isKnown ? last.listing : this.#listingOf(node));
       this.#looks.set(publicId, look);
       const { shared } = look;
       if (last !== undefined && last.shared.audience !== shared.audience) {
@@ -72,13 +90,13 @@ export class NodeWatch {
   }
 
   view(node: Node, { accountId, groups, isAdmin }: Onlooker): NodeView {
-    const shows = (model: string) => this.isListed(model, groups);
+    const shows = (model: string) => this.listing.isListed(model, groups);
     return node.view(this.penalties.of(node.who.nodeKey), accountId, isAdmin, shows);
   }
 
   /** Whether the node has models that not everyone sees. */
   isPartlyListed({ offer }: Node): boolean {
-    return offer.models.some((model) => !this.isListed(model, []));
+    return offer.models.some((model) => !this.listing.isListed(model, []));
   }
 
   /** All nodes that show; null: they would take more than so many characters as JSON. */
@@ -95,7 +113,11 @@ export class NodeWatch {
     return views;
   }
 
-  #lookAt(node: Node): Look {
+  #listingOf({ offer }: Node): string {
+    return offer.models.map((model) => this.listing.listingOf(model)).join(" ").trim();
+  }
+
+  #lookAt(node: Node, listing: string): Look {
     const { offer, hold, label, isDraining, pause, reconnectsUntil, active, who, audience } = node;
     const shared = { who, audience };
     const penalties = this.penalties.of(node.who.nodeKey).map(mark).join(" ");
@@ -111,6 +133,7 @@ export class NodeWatch {
       penalties,
       share: node.share,
       active,
+      listing,
     };
   }
 }
@@ -128,5 +151,5 @@ function differs(a: Look, b: Look): boolean {
     a.hold !== b.hold || a.label !== b.label ||
     a.isDraining !== b.isDraining || a.pause !== b.pause ||
     a.reconnectsUntil !== b.reconnectsUntil || a.penalties !== b.penalties ||
-    a.share !== b.share;
+    a.share !== b.share || a.listing !== b.listing;
 }

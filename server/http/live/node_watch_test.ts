@@ -61,6 +61,31 @@ for (const [what, change] of changes) {
   });
 }
 
+test("a node of whose models one is hidden, or listed again, is reported whole, and no other node", () => {
+  let revision = 1;
+  let listed = "";
+  const listing = {
+    isListed: () => listed === "",
+    listingOf: (model: string) => model === node.offer.models[0] ? listed : "",
+    get revision() {
+      return revision;
+    },
+  };
+  const other = join("other");
+  hub.update(other, { ...other.offer, models: ["another"] });
+  watch = new NodeWatch(hub, penalties, listing);
+  watch.look();
+  for (const next of ["hidden", "g1", "g1,g2", ""]) {
+    // A change of an alias makes a revision, too.
+    revision++;
+    expect(watch.look().changed).toEqual([]);
+    listed = next;
+    revision++;
+    expect(watch.look().changed).toEqual([node]);
+    expect(watch.look().changed).toEqual([]);
+  }
+});
+
 test("a node that joins, or connects again, is reported whole", () => {
   const other = join("other");
   expect(watch.look().changed).toEqual([other]);

@@ -306,9 +306,9 @@ export class Auto implements Policy {
     plan.pool = null;
   }
 
-  opened(node: Node, isOpen: boolean, model: string | null): void {
+  opened(node: Node, isOpen: boolean, concerns: (model: string) => boolean): void {
     for (const service of node.services()) {
-      if (model !== null && service.model !== model) continue;
+      if (!concerns(service.model)) continue;
       const pool = this.#poolOf(service);
       const speed = pool?.speeds.get(node.who.nodeKey);
       if (!pool?.ends || speed === undefined) continue;

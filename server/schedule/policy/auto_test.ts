@@ -458,6 +458,24 @@ describe("a call that could wait for a faster node", () => {
     expect(asked.node).toBe("");
   });
 
+  test("waits for no node whose penalty of the model goes on while that of another one ends", async () => {
+    const speeds = new Uneven();
+    const { world } = speeds;
+    speeds.fill();
+    const { who } = nodeNamed(speeds, "fast");
+    const fault = { code: "node_lost", reason: "it failed" } as const;
+    world.penalties.penalize(who.nodeKey, { ...fault, model: "m" });
+    world.penalties.penalize(who.nodeKey, {
+      ...fault,
+      model: "n",
+      retryAfterMs: 1_000,
+      isRest: true,
+    });
+    await world.clock.pass(1_001);
+    expect(world.penalties.circuit(who.nodeKey, "n")).toBe("probation");
+    expect(speeds.ask().node).toBe("slow");
+  });
+
   test("waits for a node that was paused once it takes calls again", async () => {
     const speeds = new Uneven();
     const fast = speeds.fill();

@@ -40,11 +40,11 @@ export interface Policy {
   /** A call of the node, which may have got its slot without `taken`, has given it back. */
   released?(node: Node, request: Pick<CallRequest, "plan">): void;
   /**
-   * The node takes no new calls of the model, or of all (null), for now, for whatever reason, or takes
+   * The node takes no new calls of the models that `concerns` is true for, for whatever reason, or takes
    * them again; its calls run on.
    * One that is given a call takes calls, whether that was reported or not.
    */
-  opened?(node: Node, isOpen: boolean, model: string | null): void;
+  opened?(node: Node, isOpen: boolean, concerns: (model: string) => boolean): void;
   /** Why the call got its node; null: unknown. */
   choiceOf?(request: CallRequest): Choice | null;
   /** What was measured of the node for the service; null: nothing, or too long ago. */
