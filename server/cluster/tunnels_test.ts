@@ -4,6 +4,7 @@ import {
   encodeJson,
   type FrameV2,
   HEADER_BYTES,
+  MAX_FRAME_BYTES,
   type RegisterV2,
   type Welcome,
 } from "../../protocol/mod.ts";
@@ -519,6 +520,17 @@ describe("who comes to another gateway", () => {
     other.bufferedBytes = 16 * 1024 * 1024;
     node.send(text(1, "b"));
     expect(node.socket.isTerminated).toBe(true);
+  });
+
+  test("with a frame that is larger than any loses its own link, and nothing of it reaches the session's gateway", async () => {
+    const { network, other, node } = withCall();
+    node.lose();
+    await node.comeTo(other);
+    const before = network.sent.length;
+    node.send(new Uint8Array(MAX_FRAME_BYTES + 1));
+    await network.pass(0);
+    expect(node.socket.isTerminated).toBe(true);
+    expect(network.sent.slice(before).filter((message) => message.includes("frame"))).toEqual([]);
   });
 });
 

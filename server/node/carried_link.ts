@@ -1,6 +1,11 @@
 /** The link of a node that has come to this gateway with the session of another one: its frames are carried there. */
 
-import { encodeJson, MIN_IGNORED_BYTES, type RegisterV2 } from "../../protocol/mod.ts";
+import {
+  encodeJson,
+  MAX_FRAME_BYTES,
+  MIN_IGNORED_BYTES,
+  type RegisterV2,
+} from "../../protocol/mod.ts";
 import { type Dialer, Link, type LinkOwner, type Socket } from "./link.ts";
 
 /** Gateways that hold sessions of nodes which may come here instead. */
@@ -104,6 +109,8 @@ export class CarriedLink extends Link<never> {
 
   protected override read(message: string | Uint8Array): void {
     if (typeof message === "string") return this.malformed("text in wire v2");
+    // It would cost the link between the gateways, and with it the calls of all others.
+    if (message.byteLength > MAX_FRAME_BYTES) return this.cut();
     if (this.#early === null) return this.#carry(message);
     // Even an empty message takes memory.
     this.#earlyBytes += Math.max(message.byteLength, MIN_IGNORED_BYTES);
