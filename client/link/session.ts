@@ -217,21 +217,25 @@ export class Session {
   }
 
   #dial(asksForV2: boolean): Connection {
-    return this.#connection = new Connection({
+    const link: Connection = new Connection({
       ...this.options,
       ...this.#target,
       url: this.#url,
       asksForV2,
       lostSession: () => this.#lost?.session ?? null,
       openWithinMs: this.#lost === null ? undefined : RESUME_OPEN_WITHIN_MS,
-      onRegistered: () => this.#registered(),
+      // One that was asked to leave meanwhile serves nothing new.
+      onRegistered: () => link === this.#connection && this.#registered(),
       onLostSettled: () => this.#forgetLost(),
     });
+    return this.#connection = link;
   }
 
   /** Running calls stay on the link; new ones come through the next gateway. */
   #leave(link: Connection, redialWithinMs: number): void {
     this.#redialWithinMs = redialWithinMs;
+    // A session whose gateway has not agreed yet goes on over this link alone.
+    if (this.#lost?.session === link.session) this.#forgetLost();
     this.#keepLeaving(link);
   }
 

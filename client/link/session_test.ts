@@ -190,6 +190,25 @@ describe("a gateway that leaves", () => {
     }
   });
 
+  test("before it has agreed to go on with a session does so over that link, and gets no new calls", async () => {
+    const { world, runner, session, socket, answer } = start({ urls: [A] });
+    socket(0).openV2(resumable).receive(callFrame());
+    await lose(socket(0));
+    await world.pass(500);
+    socket(1).openHello().goAway(1_000);
+    await settled();
+    const nothingYet = { receivedBytes: 0, grantedBytes: 0, hasHead: false, isCancelled: false };
+    socket(1).receive(encodeResume(1, nothingYet));
+    socket(1).receive(welcomeV2({ ...resumable, resumed: true }));
+    await settled();
+    expect([runner.active, session.state]).toEqual([1, "waiting"]);
+    await world.pass(500);
+    expect(socket(2).openHello().data).toMatchObject([{ resume: { after_goaway: true } }]);
+    expect(socket(2).data).not.toMatchObject([{ resume: { session: "s" } }]);
+    await answer();
+    expect(socket(1).sent).toContain("v2 finish");
+  });
+
   test("and does not say that it resumes sessions then is not dialled for them", async () => {
     const { world, runner, socket, dialled } = start();
     const { after_goaway: _, ...older } = resumable;
