@@ -72,6 +72,15 @@ test("a call below the base path is taken like one above it", async () => {
   }
 });
 
+test("a part of OpenAI's API that is not offered is named as such, and a misspelt path is not", async () => {
+  const messageOf = async (path: string) =>
+    (await (await ask("POST", path)).json() as { error: { message: string } }).error.message;
+  for (const path of ["/v1/images/generations", "/v1/audio/speech", "/v1/files"]) {
+    expect(await messageOf(path)).toContain("Co-Link does not offer this part of OpenAI's API");
+  }
+  expect(await messageOf("/v1/filesystem")).toEndWith("no such path");
+});
+
 describe("every answer", () => {
   for (const [method, path, status] of paths) {
     test(`of ${method} ${path} (${status}) has the headers of its part of the site`, async () => {
