@@ -119,7 +119,10 @@ const causes: readonly [RegExp, string][] = [
   [/self.signed/i, t`its certificate is self-signed; NODE_EXTRA_CA_CERTS=FILE names one to trust`],
   [/expired/i, t`its certificate has expired`],
   [/ALTNAME|NotValidForName|hostname/i, t`its certificate is for another name`],
-  [/WRONG_VERSION|UNKNOWN_PROTOCOL/i, t`it does not speak TLS there; try http://`],
+  [
+    /WRONG_VERSION|UNKNOWN_PROTOCOL|EPROTO|handshake failed/i,
+    t`it does not speak TLS there; try http://`,
+  ],
   [/certificate|TLS|SSL/i, t`its certificate is not trusted`],
   [/ECONNRESET|closed/i, t`it closed the connection; if it speaks TLS, use https://`],
 ];

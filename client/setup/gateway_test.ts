@@ -28,6 +28,12 @@ test("an address without a scheme that does not answer is answered with the way 
     });
 });
 
+test("https:// for a gateway without TLS is answered with the way to say http", async () => {
+  await using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+  await expect(new Gateway(`https://127.0.0.1:${server.port}`).info()).rejects
+    .toMatchObject({ message: expect.stringMatching(/does not speak TLS there; try http:\/\/$/) });
+});
+
 test("what a gateway says cannot move the cursor of a terminal", async () => {
   const answer = () =>
     Promise.resolve(
