@@ -54,6 +54,10 @@ export async function runProgram(
       return refuse([unknownCommand(found.commands, found.rest)]);
     }
     const { named, path, rest } = found;
+    if (named === program.main && !asksForHelp(rest)) {
+      const [word] = rest;
+      if (word !== undefined && !word.startsWith("-")) return refuse([strayWord(program, word)]);
+    }
     const args = {
       ...named.args,
       ...common,
@@ -197,6 +201,13 @@ function unknownCommand(commands: Commands, [word]: readonly string[]): string {
   return word === undefined
     ? t`one of these is needed: ${known}`
     : t`"${word}": no such command; there are ${known}`;
+}
+
+/** The program takes no word that is neither a command nor belongs to a flag. */
+function strayWord({ name, commands }: Program, word: string): string {
+  return /\.ya?ml$/.test(word)
+    ? t`"${word}": no such command; to run with this configuration: ${name} -c ${word}`
+    : unknownCommand(commands, [word]);
 }
 
 function print(text: string): number {

@@ -101,6 +101,17 @@ test("unknown flags and stray words are refused, all at once", async () => {
   );
 });
 
+test("a word that is no command is refused with the commands, and a configuration with the flag that names it", async () => {
+  expect(await output(["statsu"])).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/^"statsu": no such command; there are .*status/),
+  });
+  expect(await output(["my.yaml"])).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/: client -c my\.yaml\n$/),
+  });
+});
+
 test("--config without a path is refused", async () => {
   for (const flags of [["-c"], ["--config="], ["--no-config"]]) {
     expect(await output(flags)).toMatchObject({

@@ -277,6 +277,8 @@ export const chinese: Readonly<Record<string, string>> = {
   "--{0} needs a {1}": "--{0} 需要一个 {1}",
   "\n\nCOMMANDS\n\n{0}\n": "\n\n命令\n\n{0}\n",
   "one of these is needed: {0}": "需要以下之一：{0}",
+  '"{0}": no such command; to run with this configuration: {1} -c {2}':
+    "“{0}”：没有这个命令；要使用这份配置运行：{1} -c {2}",
   '"{0}": no such command; there are {1}': "“{0}”：没有这个命令；可用的有 {1}",
   "Run the node (the default)": "运行节点（默认）",
   'A node runs already on this machine with {0}; "{1} status" shows it.':
