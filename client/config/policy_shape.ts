@@ -11,9 +11,11 @@ import {
   parsePower,
 } from "./policy_units.ts";
 
-/** Text that a parser understands. */
+/** Text that a parser understands. A number, such as minutes without their unit, is answered with the same example. */
 function parsed(parse: (text: string) => unknown, error: string) {
-  return z.string().refine((text) => parse(text) !== null, { error });
+  return z.custom<string>((value) => typeof value === "string" && parse(value) !== null, {
+    error,
+  });
 }
 
 const duration = parsed(parseDuration, phrase`must be a time such as "30s", "10m" or "2h"`);
