@@ -54,7 +54,7 @@ describe("a start with settings that are wrong", () => {
     expect(output.split("\n")).toEqual([
       "无法启动：",
       `  PORT="eighty": 应为 0 到 65535 的数`,
-      "  COLINK_LOG_LEVLE：没有这个设置；--help 列出所有设置",
+      "  COLINK_LOG_LEVLE：没有这个设置；是否应为 COLINK_LOG_LEVEL？--help 列出全部",
     ]);
     expect(code).toBe(2);
   });
@@ -319,7 +319,7 @@ describe("server doctor", () => {
     expect(code).toBe(0);
     expect(output).toContain(`✓ gateway: ready at http://127.0.0.1:${port}`);
     expect(output).toMatch(/✓ database: SQLite in \S+ takes writes/);
-    expect(output).toMatch(/! downloads: no node programs in .*\n\s+→ copy a release there/);
+    expect(output).toMatch(/! downloads: no node programs in .*\n\s+→ copy bin\/downloads there/);
     expect(output).not.toContain("canary");
   });
 
