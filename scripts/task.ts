@@ -14,7 +14,6 @@ const withTools: ReadonlySet<string> = new Set([
   "bench.ts",
   "bench_usage.ts",
   "compatibility.ts",
-  "dev.ts",
   "mutants.ts",
   "screenshots.ts",
   "soak.ts",
