@@ -27,6 +27,10 @@ const MAX_BYTES = 72;
 /** An arbitrary salt and digest: verifying against it takes the usual time, and fails. */
 const NO_ACCOUNT = "KIXQkK2xZfHcJ6N9Ck9J5uQp0m3sTtVvWwXxYyZzAa0bBcCdDeE1e";
 
+/** So many passwords that come alone are hashed with the program's own priority, and one more each time this passes. */
+const MAX_AT_OWN_PRIORITY = 10;
+const ONE_MORE_AFTER_MS = 10_000;
+
 /** For passwords that do not come alone. Of all gateways of this process, so that an idle one serves whichever needs it. */
 const threads = new HashThreads();
 
@@ -41,7 +45,10 @@ export class Passwords {
   readonly #cost: number;
   readonly #atOnce: number;
   readonly #budget: Budget;
+  readonly #clock: Clock;
   #running = 0;
+  /** How many passwords were hashed with the program's own priority, as of a moment; it sinks with time. */
+  #atOwnPriority = { count: 0, atMs: 0 };
   readonly #queue: HashQueue;
 
   /** `cost`: bcrypt's work factor; lower only in tests. `atOnce`: how many are hashed at a time. */
@@ -49,6 +56,7 @@ export class Passwords {
     const { cost = COST, atOnce = AT_ONCE, budgets = new Budgets(), clock = systemClock } = options;
     this.#cost = cost;
     this.#atOnce = atOnce;
+    this.#clock = clock;
     this.#queue = new HashQueue({
       limit: MAX_WAITING,
       limitPerNetwork: MAX_WAITING_PER_NETWORK,
@@ -90,8 +98,7 @@ export class Passwords {
 
   /** Runs the work in one of `atOnce` slots. */
   async #limited<T>(order: HashOrder, work: (by: PasswordHash) => Promise<T>): Promise<T> {
-    // One that comes alone takes nothing away from calls that would be felt.
-    const by = this.#running === 0 ? bcrypt : threads;
+    const by = this.#running === 0 && this.#takeOwnPriority() ? bcrypt : threads;
     if (this.#running >= this.#atOnce) await this.#turn(order);
     else this.#running++;
     try {
@@ -102,6 +109,20 @@ export class Passwords {
       if (next === undefined) this.#running--;
       else next.resume();
     }
+  }
+
+  /**
+   * Whether a password that comes alone has the program's own priority: a few take nothing away from
+   * calls that would be felt. Where many come one after the other, somebody may be trying as many as
+   * the limits let through.
+   */
+  #takeOwnPriority(): boolean {
+    const atMs = this.#clock.monotonic();
+    const { count, atMs: beforeMs } = this.#atOwnPriority;
+    const left = Math.max(0, count - (atMs - beforeMs) / ONE_MORE_AFTER_MS);
+    if (left + 1 > MAX_AT_OWN_PRIORITY) return false;
+    this.#atOwnPriority = { count: left + 1, atMs };
+    return true;
   }
 
   /** Throws `login_throttled` where the order would find no place in the queue. */

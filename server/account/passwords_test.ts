@@ -1,7 +1,9 @@
 /** Passwords: which are accepted, and how many are checked at a time. */
 
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { Budgets } from "../base/budgets.ts";
+import { FakeClock } from "../base/testing/fake_clock.ts";
+import { bcrypt } from "./bcrypt.ts";
 import { Passwords } from "./passwords.ts";
 
 const AT_ONCE = 2;
@@ -106,4 +108,22 @@ test("the place of a password that waits longest behind others of its network go
   const refused = (await attackers).filter((one) => one.status === "rejected");
   expect(refused).toHaveLength(8);
   expect(refused[0]?.reason).toMatchObject({ code: "login_throttled" });
+});
+
+test("of passwords that come one after the other, ten are hashed with the program's own priority, and one more every ten seconds", async () => {
+  const clock = new FakeClock();
+  const calm = new Passwords({ cost: 4, clock });
+  const ownPriority = spyOn(bcrypt, "verify");
+  const tryTimes = async (times: number) => {
+    for (let i = 0; i < times; i++) await calm.verify("correct horse", null);
+    return ownPriority.mock.calls.length;
+  };
+  expect(await tryTimes(12)).toBe(10);
+  await clock.pass(9_000);
+  expect(await tryTimes(2)).toBe(10);
+  await clock.pass(1_000);
+  expect(await tryTimes(2)).toBe(11);
+  await clock.pass(200_000);
+  expect(await tryTimes(12)).toBe(21);
+  ownPriority.mockRestore();
 });
