@@ -244,3 +244,26 @@ test("how fast nodes were is told of those that one may see", async () => {
   expect(await of(owner)).toEqual(["node_hidden", "node_shown"]);
   expect(await of(admin)).toEqual(["node_hidden", "node_shown"]);
 });
+
+test("a node's page and the list name a group's model to the group's members, not to others", async () => {
+  const { session: token } = admin;
+  app.join(owner, { name: "lab", models: ["open", "for-lab"] });
+  const { json } = await app.ask<{ group: { id: string } }>("POST /api/admin/groups", {
+    token,
+    body: { name: "Lab" },
+  });
+  const member = await app.account("member@example.org");
+  await app.ask(`PATCH /api/admin/groups/${json.group.id}`, { token, body: { add: [member.id] } });
+  const body = { name: "for-lab", groups: [json.group.id] };
+  expect((await app.ask("PUT /api/admin/models", { token, body })).status).toBe(200);
+  const modelsFor = async ({ session: token }: TestAccount) => {
+    const page = await app.ask<NodeDetail>("GET /api/nodes/node_lab", { token });
+    const all = await app.ask<{ nodes: NodeView[] }>("GET /api/nodes", { token });
+    const listed = all.json.nodes.find(({ name }) => name === "lab");
+    return [page.json.live?.supported_models, listed?.supported_models];
+  };
+  const both = ["open", "for-lab"];
+  expect(await modelsFor(member)).toEqual([both, both]);
+  expect(await modelsFor(other)).toEqual([["open"], ["open"]]);
+  expect(await modelsFor(owner)).toEqual([both, both]);
+});
