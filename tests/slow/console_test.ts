@@ -6,6 +6,7 @@ import { SignJWT } from "jose";
 import type { Browser } from "playwright-core";
 import { en } from "../../web/i18n/en.ts";
 import { zh } from "../../web/i18n/zh.ts";
+import { aCall } from "../../web/testing/call.ts";
 import { accessibilityFaults, inspect } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { ask, chat, hello } from "../harness/api.ts";
@@ -429,10 +430,39 @@ test(
     const models = page.getByLabel(en.calls.pick(en.calls.narrowings.model));
     await models.focus();
     await page.locator(`datalist option[value="${MODEL}"]`).waitFor({ state: "attached" });
+    await models.fill("no such model");
+    await page.keyboard.press("Enter");
+    await page.getByText(en.pick("no such model", 0)).waitFor();
     await models.fill(MODEL.slice(0, 5).toUpperCase());
     await page.keyboard.press("Enter");
     await page.waitForURL(new RegExp(`model=${MODEL}`));
     await line.waitFor();
+  }),
+);
+
+test(
+  "an open call with names as long as they may be scrolls no page sideways",
+  visit(async (tab, page) => {
+    const account = await createAccount(gateway);
+    await signInBehindThePage(tab.context, account);
+    const call = aCall({
+      model: `${"Long".repeat(40)}model`,
+      key_name: "k".repeat(100),
+      node_name: `\u202e${"n".repeat(100)}`,
+      prompt_tokens: 987_654_321,
+      completion_tokens: 987_654_321,
+    });
+    const calls = { calls: [call], next_cursor: null, looked_to: null };
+    await page.route("**/api/calls?*", (route) => route.fulfill({ json: calls }));
+    const detail = { call: { choice: null } };
+    await page.route("**/api/calls/*", (route) => route.fulfill({ json: detail }));
+    await page.goto("/calls");
+    await page.locator("li button[aria-expanded]").click();
+    await button(page, en.calls.only(en.calls.narrowings.model, call.model)).waitFor();
+    for (const width of [360, 768, 1280]) {
+      await page.setViewportSize({ width, height: 800 });
+      expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBe(width);
+    }
   }),
 );
 
