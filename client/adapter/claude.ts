@@ -27,6 +27,7 @@ export class ClaudeAdapter implements Adapter {
   static readonly endpoints: readonly Endpoint[] = everyEndpoint.filter((path) =>
     isRelayed(path) || bridgedEndpoints.includes(path)
   );
+  static readonly address = claudeAddress;
   static readonly options = {
     anthropic_version: z.string().regex(/^\d{4}-\d\d-\d\d$/, {
       error: phrase`must be a date such as "2023-06-01"`,

@@ -55,6 +55,7 @@ export class OpenAiAdapter implements Adapter {
     endpointSpecs[path].api === "openai" || bridgedEndpoints.includes(path) ||
     path === Endpoint.count_tokens
   );
+  static readonly address = openAiAddress;
   static readonly options = { quirks: quirksShape.optional() };
   readonly endpoints = OpenAiAdapter.endpoints;
   readonly usualEndpoints = this.endpoints.filter((path) => !endpointSpecs[path].isOptIn);

@@ -6,12 +6,14 @@ import type { World } from "../world.ts";
 import type { Adapter } from "./adapter.ts";
 import { ClaudeAdapter } from "./claude.ts";
 import { OpenAiAdapter } from "./openai.ts";
+import type { AddressRule } from "./upstream/base_url.ts";
 import type { ProviderOptions } from "./provider_options.ts";
 
 interface AdapterClass {
   new (provider: ProviderOptions, world: World): Adapter;
   /** All endpoints that a provider of the type can serve. */
   readonly endpoints: readonly Endpoint[];
+  readonly address: AddressRule;
   /** The options of this type only. */
   readonly options?: z.ZodRawShape;
 }

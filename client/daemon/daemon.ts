@@ -11,7 +11,7 @@ import { readKept, writeKept } from "../policy/kept_policy.ts";
 import { Network } from "../network.ts";
 import { realWorld } from "../world.ts";
 import { createNode, type Node, type NodeStatus } from "../node.ts";
-import { raiseConnectionLimit } from "../run/connection_limit.ts";
+import { raiseConnectionLimit, warnOfLimit } from "../run/connection_limit.ts";
 import type { Log } from "../world.ts";
 import { offeredRelease } from "./update_check.ts";
 import { ConfigWatch } from "./config_watch.ts";
@@ -49,7 +49,7 @@ const DAY_MS = 24 * 60 * 60_000;
 export async function runDaemon(instance: Instance, env: Env): Promise<void> {
   const loaded = loadConfig(instance.configPath, env);
   const log = createLog(env.COLINK_CLIENT_LOG_LEVEL ?? "info", process.stdout.isTTY);
-  raiseConnectionLimit(loaded.config.max_parallel ?? 1, process, log);
+  raiseConnectionLimit(loaded.config, process, log);
   const daemon = new Daemon(instance, loaded, env, log);
   surviveErrors(log);
   await daemon.start();
@@ -162,6 +162,7 @@ class Daemon {
       this.#loaded = loaded;
       this.#configProblems = null;
       for (const warning of loaded.warnings) this.log.warn({}, warning);
+      warnOfLimit(loaded.config, this.env, this.log);
       this.log.info({}, "configuration reloaded");
     } catch (error) {
       // A file that vanishes while it is read is no reason to stop watching it.
