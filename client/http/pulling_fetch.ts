@@ -28,8 +28,9 @@ export interface HttpRequest {
   timeout?: boolean;
 }
 
-/** Idle connections of one origin that are kept. */
-const MAX_IDLE = 256;
+/** Idle connections that are kept: of one origin, and of all of them. */
+const MAX_IDLE_PER_ORIGIN = 256;
+const MAX_IDLE = 512;
 
 /** One that can be sent as it is: others are escaped first, and lose their fragment. */
 const PLAIN_URL = /^https?:\/\/[^/?#\\\s]+\/[!"$-~]*$/;
@@ -41,8 +42,11 @@ export class PullingFetch {
   /** By origin, and by the authorities that it is trusted by. */
   readonly #origins = new Map<string, Origin>();
 
+  /** Of all origins, the one that has been idle for longest first. */
+  readonly #idle = new Set<Connection>();
+
   /** `env` names the proxies, and says whether certificates are checked. */
-  constructor(private readonly env: Env) {}
+  constructor(private readonly env: Env, private readonly maxIdle = MAX_IDLE) {}
 
   /** Null: the address is reached through a proxy, or has a name and password in it. */
   send(url: string, request: HttpRequest): Promise<HttpResponse> | null {
@@ -58,10 +62,28 @@ export class PullingFetch {
   #origin(text: string, ca: string[] | undefined): Origin {
     const known = this.#origins.get(text);
     if (known !== undefined && known.ca === ca) return known;
-    const origin = new Origin(new URL(text), ca, this.env);
+    const origin = new Origin(new URL(text), ca, this.env, {
+      idle: (connection) => this.#keep(connection),
+      busy: (connection) => void this.#idle.delete(connection),
+    });
     this.#origins.set(text, origin);
     return origin;
   }
+
+  #keep(connection: Connection): void {
+    this.#idle.add(connection);
+    if (this.#idle.size <= this.maxIdle) return;
+    const [longestIdle] = this.#idle;
+    longestIdle!.retire();
+  }
+}
+
+/** Is notified of an origin's connections. */
+interface ConnectionObserver {
+  /** It waits for a request. */
+  idle(connection: Connection): void;
+  /** It carries one, or is closed. */
+  busy(connection: Connection): void;
 }
 
 /** A server, and the connections to it that wait for a request: the last one used is used first. */
@@ -76,6 +98,7 @@ class Origin {
     url: URL,
     readonly ca: string[] | undefined,
     env: Env,
+    private readonly observer: ConnectionObserver,
   ) {
     const isSecure = url.protocol === "https:";
     const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -101,6 +124,7 @@ class Origin {
     const bytes = requestBytes(path, this.#host, request);
     const response = new PulledResponse(signal);
     const kept = keepalive === false ? undefined : this.#idle.pop();
+    if (kept !== undefined) this.observer.busy(kept);
     (kept ?? this.#connect()).send(bytes, response);
     return decoded(await response.begun);
   }
@@ -110,13 +134,16 @@ class Origin {
   }
 
   readonly #keep = (connection: Connection): void => {
-    if (this.#idle.length < MAX_IDLE) this.#idle.push(connection);
-    else connection.retire();
+    if (this.#idle.length >= MAX_IDLE_PER_ORIGIN) return connection.retire();
+    this.#idle.push(connection);
+    this.observer.idle(connection);
   };
 
   readonly #forget = (connection: Connection): void => {
     const at = this.#idle.indexOf(connection);
-    if (at >= 0) this.#idle.splice(at, 1);
+    if (at < 0) return;
+    this.#idle.splice(at, 1);
+    this.observer.busy(connection);
   };
 }
 

@@ -217,6 +217,27 @@ describe("a connection", () => {
     });
   }
 
+  test("is closed where too many of all servers are idle, the one that is idle for longest first", async () => {
+    const client = new PullingFetch({}, 2);
+    const ask = async ({ url }: Raw) => {
+      const response = await client.send(url, { headers: {}, signal, redirect: "manual" })!;
+      await response.text();
+    };
+    const [a, b, c] = await Promise.all(
+      Array.from({ length: 3 }, () => serve((socket) => socket.write(whole("")))),
+    ) as [Raw, Raw, Raw];
+    await ask(a);
+    await ask(b);
+    // Used again, it is idle for less long than the other.
+    await ask(a);
+    await ask(c);
+    await closed(b.sockets[0]!);
+    for (const server of [a, c, a]) await ask(server);
+    expect([a, b, c].map(({ sockets }) => sockets.length)).toEqual([1, 1, 1]);
+    await ask(b);
+    expect(b.sockets).toHaveLength(2);
+  });
+
   test("that says something between two answers is closed", async () => {
     const server = await serve((socket) => socket.write(whole("first")));
     await (await send(server.url)).text();
