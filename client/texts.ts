@@ -116,6 +116,12 @@ export const chinese: Readonly<Record<string, string>> = {
   "{0} is no Co-Link gateway: {1}; give the address at which its console opens":
     "{0} 不是 Co-Link 网关：{1}；请填写打开控制台所用的地址",
   "no answer within 15 s; check the address and firewalls": "15 秒内没有应答；请检查地址和防火墙",
+  "its name cannot be looked up now; check this machine's network and DNS":
+    "目前无法解析该名称；请检查本机的网络和 DNS",
+  "this machine has no route to it; check its network, and the address":
+    "本机没有通往该地址的路由；请检查本机网络和地址",
+  "no machine answers at this address; is it on?": "该地址上没有机器应答；机器开着吗？",
+  "this machine's rules or firewall forbid the connection": "本机的规则或防火墙禁止该连接",
   "no such name; check the address": "没有这个域名；请检查地址",
   "connection refused; is the gateway running at this port?": "连接被拒绝；网关是否在该端口运行？",
   "its certificate is self-signed; NODE_EXTRA_CA_CERTS=FILE names one to trust":
@@ -437,6 +443,14 @@ export const phrases: Readonly<Record<string, string>> = {
   "the proxy wants a name and a password (407); write them as http://user:password@proxy in HTTPS_PROXY":
     "代理要求用户名和密码（407）；请在 HTTPS_PROXY 中写作 http://user:password@proxy",
   "the server answered HTTP {0} instead of a WebSocket": "服务器返回了 HTTP {0}，而不是 WebSocket",
+  "the server's name cannot be looked up now; check this machine's network and DNS":
+    "目前无法解析服务器的名称；请检查本机的网络和 DNS",
+  "this machine has no route to the server; check its network, and server_url":
+    "本机没有通往服务器的路由；请检查本机网络和 server_url",
+  "no machine answers at the server's address; is it on? Check server_url":
+    "服务器的地址上没有机器应答；它开着吗？请检查 server_url",
+  "this machine's rules or firewall forbid the connection; allow it there":
+    "本机的规则或防火墙禁止该连接；请在那里放行",
   "the server cannot be reached": "无法连接服务器",
   "the server closed the connection; if it speaks TLS, use wss://":
     "服务器关闭了连接；如果它启用了 TLS，请使用 wss://",

@@ -1,6 +1,7 @@
 /** What a node needs from outside: clock, randomness, HTTP, sockets, a log. Tests and simulations pass their own. */
 
 import { type Log, silentLog } from "../log/log.ts";
+import { dialFault, placeOf } from "./http/dial_fault.ts";
 import type { HttpResponse } from "./http/http_response.ts";
 import { type HttpRequest, PullingFetch } from "./http/pulling_fetch.ts";
 
@@ -49,6 +50,8 @@ export interface World {
     protocols: string[],
     options?: SocketOptions,
   ): ClientSocket;
+  /** The system's code for a dial that the runtime reports with another one; absent: what it reports is all there is. */
+  dialFault?(reported: string, url: URL, elapsedMs: number): Promise<string>;
   /** Calls `run` in the next turn of the event loop. */
   soon(run: () => void): void;
   /** Calls `run` once after the delay. */
@@ -77,6 +80,7 @@ export const realWorld: World = {
     socket.binaryType = "arraybuffer";
     return socket as unknown as ClientSocket;
   },
+  dialFault: (reported, url, elapsedMs) => dialFault(reported, { ...placeOf(url), elapsedMs }),
   soon: (run) => void setImmediate(run),
   after: (delayMs, run) => {
     const timer = setTimeout(run, delayMs);

@@ -3,12 +3,15 @@
 import { Buffer } from "node:buffer";
 import { isIP } from "node:net";
 import type { Socket, TCPSocketConnectOptions } from "bun";
+import { dialFault } from "./dial_fault.ts";
 import type { HttpFailure } from "./http_response.ts";
 import { PulledResponse } from "./pulled_response.ts";
 import { type ResponseEvents, type ResponseHead, ResponseParser } from "./response_parser.ts";
 
 /** How long a connection is kept for the next request, where its server says nothing of it. */
 const KEPT_SECONDS = 60;
+/** Systems ask for an address that does not answer for minutes: callers have given up by then. */
+const DIAL_WITHIN_MS = 15_000;
 /** How long a server may take to end its side of a connection that has ended. */
 const END_WITHIN_SECONDS = 5;
 /** Dead peers of a connection that is silent for long, as while a model thinks, are found by probes. */
@@ -28,13 +31,18 @@ export interface Address {
   port: number;
   /** Absent: the connection is not encrypted. */
   tls?: { ca?: string[]; rejectUnauthorized: boolean };
+  /** How long it may take to connect, encryption included. Default: 15 s. */
+  dialWithinMs?: number;
 }
 
 type Handle = Socket<Connection>;
 
 export class Connection implements ResponseEvents {
   #socket: Handle | null = null;
+  readonly #dialledMs = performance.now();
+  readonly #dialLimit: ReturnType<typeof setTimeout>;
   #isClosed = false;
+  #isUnmade = false;
   readonly #parser = new ResponseParser(this);
   /** Absent: the connection waits for the next request. */
   #response: PulledResponse | null = null;
@@ -48,11 +56,11 @@ export class Connection implements ResponseEvents {
 
   /** `onIdle` is called whenever the connection can carry another request, and `onClose` once, at its end. */
   constructor(
-    address: Address,
+    private readonly address: Address,
     private readonly onIdle: (connection: Connection) => void,
     private readonly onClose: (connection: Connection) => void,
   ) {
-    const { hostname, port, tls } = address;
+    const { hostname, port, tls, dialWithinMs = DIAL_WITHIN_MS } = address;
     const options = {
       hostname,
       port,
@@ -65,7 +73,8 @@ export class Connection implements ResponseEvents {
     };
     // The handlers are passed the same error, but for options that are refused at once.
     Bun.connect(options as TCPSocketConnectOptions<Connection>)
-      .catch((error) => this.closed(error));
+      .catch((error) => void this.notMade(error));
+    this.#dialLimit = setTimeout(() => this.#fail(late()), dialWithinMs);
   }
 
   /** Sends a request whose response is `response`. Only on a new connection, or one that is idle. */
@@ -96,6 +105,7 @@ export class Connection implements ResponseEvents {
 
   /** What arrives afterwards is dropped. */
   #close(): void {
+    clearTimeout(this.#dialLimit);
     this.#response = null;
     this.#isClosed = true;
     this.onClose(this);
@@ -128,6 +138,12 @@ export class Connection implements ResponseEvents {
     if (this.#isClosed) return void socket.terminate();
     socket.setNoDelay(true);
     socket.setKeepAlive(true, PROBE_AFTER_MS);
+  }
+
+  /** Nothing keeps the request back any more. */
+  ready(): void {
+    clearTimeout(this.#dialLimit);
+    this.flush();
   }
 
   /** Writes what is left of the request. */
@@ -180,6 +196,15 @@ export class Connection implements ResponseEvents {
     else this.retire();
   }
 
+  /** Fails with the reason for which there is no connection. Called twice by some runtimes. */
+  async notMade(error: Error & { code?: string }): Promise<void> {
+    if (this.#isClosed || this.#isUnmade) return;
+    this.#isUnmade = true;
+    const elapsedMs = performance.now() - this.#dialledMs;
+    const code = await dialFault(error.code ?? "", { ...this.address, elapsedMs });
+    this.#fail(Object.assign(error, { code }));
+  }
+
   closed(error: Error | undefined): void {
     if (this.#isClosed) return;
     if (error === undefined) this.ended();
@@ -202,7 +227,7 @@ const commonHandlers = {
   end: ({ data }: Handle) => data.ended(),
   close: ({ data }: Handle, error?: Error) => data.closed(error),
   error: ({ data }: Handle, error: Error) => data.closed(error),
-  connectError: ({ data }: Handle, error: Error) => data.closed(error),
+  connectError: ({ data }: Handle, error: Error) => void data.notMade(error),
   // Only connections that carry no request have a limit.
   timeout: ({ data }: Handle) => data.timedOut(),
 };
@@ -211,7 +236,7 @@ const plainHandlers = {
   ...commonHandlers,
   open(socket: Handle) {
     socket.data.opened(socket);
-    socket.data.flush();
+    socket.data.ready();
   },
 };
 
@@ -220,7 +245,7 @@ const encryptedHandlers = {
   open: (socket: Handle) => socket.data.opened(socket),
   /** Nothing is sent before the server has proved that it has the name. */
   handshake({ data }: Handle, isAuthorized: boolean, error: Error | null) {
-    if (isAuthorized) data.flush();
+    if (isAuthorized) data.ready();
     else data.closed(error ?? lost());
   },
 };
@@ -228,6 +253,11 @@ const encryptedHandlers = {
 /** The connection has ended before the response has. */
 function lost(): Error {
   return Object.assign(new Error("The connection was closed"), { code: "ECONNRESET" });
+}
+
+/** The server does not answer: its address, or its TLS. */
+function late(): Error {
+  return Object.assign(new Error("The connection was not made in time"), { code: "ETIMEDOUT" });
 }
 
 /** By a `Keep-Alive` header; a second less than it says, because the request is on its way for a while. */

@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import { type Address, Connection } from "./connection.ts";
 import { decoded } from "./content_coding.ts";
+import { placeOf } from "./dial_fault.ts";
 import type { HttpResponse } from "./http_response.ts";
 import { type Env, proxyFor } from "./proxy_for.ts";
 import { PulledResponse } from "./pulled_response.ts";
@@ -46,7 +47,10 @@ export class PullingFetch {
   readonly #idle = new Set<Connection>();
 
   /** `env` names the proxies, and says whether certificates are checked. */
-  constructor(private readonly env: Env, private readonly maxIdle = MAX_IDLE) {}
+  constructor(
+    private readonly env: Env,
+    private readonly limits: { maxIdle?: number; dialWithinMs?: number } = {},
+  ) {}
 
   /** Null: the address is reached through a proxy, or has a name and password in it. */
   send(url: string, request: HttpRequest): Promise<HttpResponse> | null {
@@ -62,7 +66,8 @@ export class PullingFetch {
   #origin(text: string, ca: string[] | undefined): Origin {
     const known = this.#origins.get(text);
     if (known !== undefined && known.ca === ca) return known;
-    const origin = new Origin(new URL(text), ca, this.env, {
+    const { dialWithinMs } = this.limits;
+    const origin = new Origin(new URL(text), ca, this.env, dialWithinMs, {
       idle: (connection) => this.#keep(connection),
       busy: (connection) => void this.#idle.delete(connection),
     });
@@ -72,7 +77,8 @@ export class PullingFetch {
 
   #keep(connection: Connection): void {
     this.#idle.add(connection);
-    if (this.#idle.size <= this.maxIdle) return;
+    const { maxIdle = MAX_IDLE } = this.limits;
+    if (this.#idle.size <= maxIdle) return;
     const [longestIdle] = this.#idle;
     longestIdle!.retire();
   }
@@ -98,16 +104,16 @@ class Origin {
     url: URL,
     readonly ca: string[] | undefined,
     env: Env,
+    dialWithinMs: number | undefined,
     private readonly observer: ConnectionObserver,
   ) {
     const isSecure = url.protocol === "https:";
-    const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
     this.isDirect = proxyFor(url, env) === undefined;
     this.hasCredentials = url.username !== "" || url.password !== "";
     this.#host = url.host;
     this.#address = {
-      hostname,
-      port: Number(url.port || (isSecure ? 443 : 80)),
+      ...placeOf(url),
+      ...(dialWithinMs !== undefined && { dialWithinMs }),
       ...(isSecure && {
         tls: {
           ...(ca && { ca }),

@@ -218,7 +218,7 @@ describe("a connection", () => {
   }
 
   test("is closed where too many of all servers are idle, the one that is idle for longest first", async () => {
-    const client = new PullingFetch({}, 2);
+    const client = new PullingFetch({}, { maxIdle: 2 });
     const ask = async ({ url }: Raw) => {
       const response = await client.send(url, { headers: {}, signal, redirect: "manual" })!;
       await response.text();
@@ -266,6 +266,15 @@ describe("a connection", () => {
 });
 
 describe("a request fails", () => {
+  test("as timed out where a server does not answer a handshake, and hangs up", async () => {
+    const server = await serve(() => {});
+    const impatient = new PullingFetch({}, { dialWithinMs: 50 });
+    const request = { headers: {}, signal, redirect: "manual" as const };
+    const secure = server.url.replace("http:", "https:");
+    expect(await failureOf(impatient.send(secure, request)!)).toBe("ETIMEDOUT");
+    await closed(server.sockets[0]!);
+  });
+
   test("with the system's code where there is no connection", async () => {
     const closed = await serve(() => {});
     cleanups.splice(0).forEach((cleanup) => cleanup());

@@ -11,7 +11,7 @@ import {
 import type { FrameSink, WireEvent, WireSession } from "./wire_session.ts";
 import { WireSessionV1 } from "./wire_session_v1.ts";
 import { WireSessionV2 } from "./wire_session_v2.ts";
-import { closeError, dialError, type LinkError } from "./link_error.ts";
+import { closeError, dialCode, dialError, type LinkError } from "./link_error.ts";
 import type { Runner } from "../run/runner.ts";
 import { Watchdog } from "./watchdog.ts";
 import { type CancelTimer, type ClientSocket, pause, type World } from "../world.ts";
@@ -84,6 +84,7 @@ export class Connection implements FrameSink {
   #stage: Stage = "dialling";
   /** Ends the stage if it takes too long. */
   #cancelDeadline: CancelTimer;
+  readonly #dialledMs: number;
   #openedMs: number | null = null;
   readonly #socket: ClientSocket;
   readonly #watchdog: Watchdog;
@@ -108,6 +109,7 @@ export class Connection implements FrameSink {
   constructor(private readonly options: ConnectionOptions) {
     const { url, token, world, asksForV2, openWithinMs = OPEN_WITHIN_MS } = options;
     const protocols = asksForV2 ? [SUBPROTOCOL_V2] : [];
+    this.#dialledMs = world.nowMs();
     this.#socket = world.connect(url.href, { "Client-Token": token }, protocols);
     this.#watchdog = new Watchdog(world, {
       answersProbes: this.#socket.ping !== undefined,
@@ -207,9 +209,17 @@ export class Connection implements FrameSink {
     socket.addEventListener("error", (event) => this.#lastError = event);
     socket.addEventListener("close", (event) => {
       const { code, reason } = event as { code: number; reason: string };
-      const error = this.#openedMs === null ? dialError(this.#lastError) : closeError(code, reason);
-      this.#end(error, LOST_CODES.has(code));
+      if (this.#openedMs === null) void this.#endDial();
+      else this.#end(closeError(code, reason), LOST_CODES.has(code));
     });
+  }
+
+  async #endDial(): Promise<void> {
+    const { url, world } = this.options;
+    const elapsedMs = world.nowMs() - this.#dialledMs;
+    const code = dialCode(this.#lastError);
+    const fault = await world.dialFault?.(code, url, elapsedMs) ?? code;
+    this.#end(dialError(this.#lastError, fault), false);
   }
 
   /** Changes the stage, which clears the deadline of the one before. */

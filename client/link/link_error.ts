@@ -11,9 +11,9 @@ export interface LinkError {
   knowsOnlyV1?: boolean;
 }
 
-/** For a link that never opened; `error` is the socket's error event. */
-export function dialError(error: unknown): LinkError {
-  const text = textOf(error);
+/** For a link that never opened; `error` is the socket's error event, `code` the system's where that is another one. */
+export function dialError(error: unknown, code = dialCode(error)): LinkError {
+  const text = `${code} ${textOf(error)}`;
   const status = /(?:status code|Proxy authentication required): (\d{3})/.exec(text)?.[1];
   const known = status === undefined
     ? connectErrors.find(([pattern]) => pattern.test(text))?.[1]
@@ -24,6 +24,12 @@ export function dialError(error: unknown): LinkError {
     needsOwner: false,
     knowsOnlyV1: NO_SUBPROTOCOL.test(text),
   };
+}
+
+/** What the runtime says that the system said; empty: nothing. */
+export function dialCode(event: unknown): string {
+  const { error } = (event ?? {}) as { error?: { code?: unknown } };
+  return typeof error?.code === "string" ? error.code : "";
 }
 
 /** For a link that was open; the reason may be empty. */
@@ -74,7 +80,23 @@ const connectErrors: readonly [RegExp, string][] = [
   [/CERT_HAS_EXPIRED|certificate.*expired/i, phrase`TLS: the server's certificate has expired`],
   [/ALTNAME|NotValidForName/i, phrase`TLS: the server's certificate is for another name`],
   [/TLS|SSL|certificate/i, phrase`TLS: the server's certificate is not trusted`],
-  [/ENOTFOUND|EAI_AGAIN|dns error/i, phrase`the server's name is not known; check server_url`],
+  [/ENOTFOUND|dns error/i, phrase`the server's name is not known; check server_url`],
+  [
+    /EAI_AGAIN/,
+    phrase`the server's name cannot be looked up now; check this machine's network and DNS`,
+  ],
+  [
+    /ENETUNREACH|EADDRNOTAVAIL|EINVAL/,
+    phrase`this machine has no route to the server; check its network, and server_url`,
+  ],
+  [
+    /EHOSTUNREACH|EHOSTDOWN/,
+    phrase`no machine answers at the server's address; is it on? Check server_url`,
+  ],
+  [
+    /EACCES|EPERM/,
+    phrase`this machine's rules or firewall forbid the connection; allow it there`,
+  ],
   [
     /ECONNREFUSED|tcp connect error/i,
     phrase`connection refused; is the gateway running at this port?`,
@@ -103,8 +125,8 @@ const closeMeanings: Readonly<Record<number, string>> = Object.freeze({
 function textOf(event: unknown): string {
   const { message, error } = (event ?? {}) as {
     message?: unknown;
-    error?: { code?: unknown; message?: unknown };
+    error?: { message?: unknown };
   };
-  return [error?.code, message, error?.message].filter((text) => typeof text === "string")
+  return [message, error?.message].filter((text) => typeof text === "string")
     .join(" ");
 }

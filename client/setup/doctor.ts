@@ -29,6 +29,7 @@ import {
 } from "../config/config.ts";
 import { askControl } from "../daemon/control.ts";
 import type { DaemonStatus } from "../daemon/daemon.ts";
+import { dialFault } from "../http/dial_fault.ts";
 import { dialError } from "../link/link_error.ts";
 import { termsOf } from "../node.ts";
 import { Gate } from "../policy/gate.ts";
@@ -226,11 +227,18 @@ function tcp(url: URL): Promise<Finding> {
         ),
       ),
   );
-  socket.on("error", (error: { code?: string }) =>
-    end(failed(
-      t`port ${port}: ${error.code === "ECONNREFUSED" ? t`connection refused` : error.code}`,
-      t`is the gateway running there? Is the port in server_url right?`,
-    )));
+  socket.on("error", async ({ code = "" }: { code?: string }) => {
+    const target = { hostname: host, port, elapsedMs: performance.now() - startedMs };
+    const fault = await dialFault(code, target);
+    end(
+      fault === "ECONNREFUSED"
+        ? failed(
+          t`port ${port}: ${t`connection refused`}`,
+          t`is the gateway running there? Is the port in server_url right?`,
+        )
+        : failed(t`port ${port}: ${fault}`, shown(dialError({}, fault).reason)),
+    );
+  });
   return promise;
 }
 

@@ -1,5 +1,7 @@
 /** A gateway as the setup commands talk to it over HTTP: its address, and its answers or why there are none. */
 
+import { dialFault, placeOf } from "../http/dial_fault.ts";
+import { proxyFor } from "../http/proxy_for.ts";
 import { CommandError } from "./command_error.ts";
 import { t } from "../texts.ts";
 
@@ -85,12 +87,21 @@ export class Gateway {
       });
     } catch (error) {
       throw new CommandError(
-        t`Cannot reach ${this.address}: ${causeOf(error)}`,
+        t`Cannot reach ${this.address}: ${await this.#causeOf(error)}`,
         ...this.#hasScheme || !this.address.startsWith("https:") ? [] : [
           t`If this gateway has no TLS, say so: http://${this.address.slice("https://".length)}`,
         ],
       );
     }
+  }
+
+  async #causeOf(error: unknown): Promise<string> {
+    const { name = "", code = "", message = "" } = error as Partial<Error & { code: string }>;
+    const target = { ...placeOf(new URL(this.address)), elapsedMs: 0 };
+    const fault = isProxied(this.address) ? code : await dialFault(code, target);
+    const text = `${name} ${fault} ${fault === code ? message : ""}`;
+    return causes.find(([pattern]) => pattern.test(text))?.[1] ??
+      printable(message || t`no answer`);
   }
 
   #noGateway(state: string): CommandError {
@@ -111,7 +122,14 @@ export function printable(text: string): string {
 
 const causes: readonly [RegExp, string][] = [
   [/timed? ?out|TimeoutError/i, t`no answer within 15 s; check the address and firewalls`],
-  [/ENOTFOUND|EAI_AGAIN|resolve|dns/i, t`no such name; check the address`],
+  [/ENOTFOUND|resolve|dns/i, t`no such name; check the address`],
+  [/EAI_AGAIN/, t`its name cannot be looked up now; check this machine's network and DNS`],
+  [
+    /ENETUNREACH|EADDRNOTAVAIL|EINVAL/,
+    t`this machine has no route to it; check its network, and the address`,
+  ],
+  [/EHOSTUNREACH|EHOSTDOWN/, t`no machine answers at this address; is it on?`],
+  [/EACCES|EPERM/, t`this machine's rules or firewall forbid the connection`],
   [
     /ECONNREFUSED|refused|Unable to connect/i,
     t`connection refused; is the gateway running at this port?`,
@@ -127,8 +145,6 @@ const causes: readonly [RegExp, string][] = [
   [/ECONNRESET|closed/i, t`it closed the connection; if it speaks TLS, use https://`],
 ];
 
-function causeOf(error: unknown): string {
-  const { name = "", code = "", message = "" } = error as Partial<Error & { code: string }>;
-  const text = `${name} ${code} ${message}`;
-  return causes.find(([pattern]) => pattern.test(text))?.[1] ?? printable(message || t`no answer`);
+function isProxied(address: string): boolean {
+  return proxyFor(new URL(address), process.env) !== undefined;
 }
