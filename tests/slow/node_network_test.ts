@@ -9,6 +9,7 @@ import { Program } from "../../scripts/program.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { chat, hello } from "../harness/api.ts";
 import { type Authority, createAuthority } from "../harness/certificate.ts";
+import { blackHoleNetwork } from "../harness/black_hole.ts";
 import { endAfterTests } from "../harness/cleanup.ts";
 import { startCuttingRelay } from "../harness/cutting_relay.ts";
 import { startConnectProxy } from "../harness/connect_proxy.ts";
@@ -220,3 +221,20 @@ function event(delta: object, finish_reason: string | null = null): Uint8Array {
   };
   return new TextEncoder().encode(`data: ${JSON.stringify(chunk)}\n\n`);
 }
+
+const blackHole = blackHoleNetwork();
+test.skipIf(blackHole === null)(
+  "a first address that swallows every packet does not hold a node up, and it knows why others fail",
+  async () => {
+    const scene = join(import.meta.dir, "..", "harness", "black_hole_scene.ts");
+    const program = new Program("scene", [...blackHole!, process.execPath, scene]);
+    endAfterTests(() => program.kill());
+    const seen = await program.line(
+      (line) => line.startsWith("{") ? JSON.parse(line) : undefined,
+      30_000,
+    );
+    // A dial of the first address alone would be given up after 15 s, again and again.
+    expect(seen).toMatchObject({ first: 6, holeIs: "silent" });
+    expect(seen.faults).toEqual(["ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH"]);
+  },
+);
