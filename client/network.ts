@@ -27,13 +27,8 @@ export class Network {
   }
 
   /** The world by way of this network. */
-  around(world: World): Pick<World, "fetch" | "connect" | "dialFault"> {
+  around(world: World): Pick<World, "fetch" | "connect"> {
     return {
-      // What a proxy is reached by says nothing of the server.
-      dialFault: async (reported, url, elapsedMs) =>
-        proxyFor(url, this.env) === undefined
-          ? await world.dialFault?.(reported, url, elapsedMs) ?? reported
-          : reported,
       fetch: (url, init) => {
         const tls = this.#ca === undefined || !url.startsWith("https:")
           ? {}

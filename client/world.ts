@@ -3,6 +3,7 @@
 import { type Log, silentLog } from "../log/log.ts";
 import { dialFault, placeOf } from "./http/dial_fault.ts";
 import type { HttpResponse } from "./http/http_response.ts";
+import { proxyFor } from "./http/proxy_for.ts";
 import { type HttpRequest, PullingFetch } from "./http/pulling_fetch.ts";
 
 /** Cancels a timer; harmless twice and after it fired. */
@@ -80,7 +81,11 @@ export const realWorld: World = {
     socket.binaryType = "arraybuffer";
     return socket as unknown as ClientSocket;
   },
-  dialFault: (reported, url, elapsedMs) => dialFault(reported, { ...placeOf(url), elapsedMs }),
+  dialFault: async (reported, url, elapsedMs) => {
+    // The way to a proxy says nothing of the server.
+    if (proxyFor(url, process.env) !== undefined) return reported;
+    return await dialFault(reported, { ...placeOf(url), elapsedMs });
+  },
   soon: (run) => void setImmediate(run),
   after: (delayMs, run) => {
     const timer = setTimeout(run, delayMs);

@@ -1,9 +1,8 @@
 /** A gateway as the setup commands talk to it over HTTP: its address, and its answers or why there are none. */
 
-import { dialFault, placeOf } from "../http/dial_fault.ts";
-import { proxyFor } from "../http/proxy_for.ts";
 import { CommandError } from "./command_error.ts";
 import { t } from "../texts.ts";
+import { realWorld } from "../world.ts";
 
 type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
@@ -97,8 +96,7 @@ export class Gateway {
 
   async #causeOf(error: unknown): Promise<string> {
     const { name = "", code = "", message = "" } = error as Partial<Error & { code: string }>;
-    const target = { ...placeOf(new URL(this.address)), elapsedMs: 0 };
-    const fault = isProxied(this.address) ? code : await dialFault(code, target);
+    const fault = await realWorld.dialFault!(code, new URL(this.address), 0);
     const text = `${name} ${fault} ${fault === code ? message : ""}`;
     return causes.find(([pattern]) => pattern.test(text))?.[1] ??
       printable(message || t`no answer`);
@@ -144,7 +142,3 @@ const causes: readonly [RegExp, string][] = [
   [/certificate|TLS|SSL/i, t`its certificate is not trusted`],
   [/ECONNRESET|closed/i, t`it closed the connection; if it speaks TLS, use https://`],
 ];
-
-function isProxied(address: string): boolean {
-  return proxyFor(new URL(address), process.env) !== undefined;
-}

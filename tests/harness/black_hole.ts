@@ -1,7 +1,7 @@
 /** A network of a program's own, in which the first address of some names swallows every packet. */
 
-/** What a name stands for there. */
-export const BLACK_HOLE_ADDRESS = "fd00:1::99";
+const BLACK_HOLE_ADDRESS = "fd00:1::99";
+/** Where what runs there listens. */
 export const HERE_ADDRESS = "10.9.0.1";
 
 const HOSTS = [
