@@ -32,6 +32,10 @@ export class EphemeralMap<Key, Value extends NonNullable<unknown>> {
     return this.#cells.delete(key);
   }
 
+  clear(): void {
+    for (const key of this.#cells.keys()) this.delete(key);
+  }
+
   keys(): Iterable<Key> {
     return this.#cells.keys();
   }

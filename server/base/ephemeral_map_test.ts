@@ -13,6 +13,8 @@ test("has what was set and not removed, in that order", () => {
   expect([...map]).toEqual([[0, "e"], [2, "c"], [1, "d"]]);
   expect([...map.keys()]).toEqual([0, 2, 1]);
   expect([...map.values()]).toEqual(["e", "c", "d"]);
+  map.clear();
+  expect([map.size, map.get(0), [...map]]).toEqual([0, undefined, []]);
 });
 
 test("an entry may be removed while all are gone through", () => {

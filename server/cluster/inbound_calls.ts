@@ -3,6 +3,7 @@
 import { encodeJson, type Endpoint, type FrameV2 } from "../../protocol/mod.ts";
 import type { Lease } from "../schedule/lease.ts";
 import type { Clock } from "../base/clock.ts";
+import { EphemeralMap } from "../base/ephemeral_map.ts";
 import type { Order } from "../node/attempt.ts";
 import { ReceivedBody } from "../node/body.ts";
 import type { Service } from "../node/service.ts";
@@ -38,9 +39,9 @@ interface Arriving {
 }
 
 export class InboundCalls {
-  readonly #arriving = new Map<number, Arriving>();
+  readonly #arriving = new EphemeralMap<number, Arriving>();
   #arrivingBytes = 0;
-  readonly #calls = new Map<number, InboundCall>();
+  readonly #calls = new EphemeralMap<number, InboundCall>();
 
   constructor(
     private readonly parts: InboundCallsParts,
