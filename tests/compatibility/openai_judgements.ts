@@ -82,7 +82,7 @@ function missing(does: string, ask: (openai: OpenAI, model: string) => PromiseLi
     async run({ openai, model }) {
       const error = await failure(ask(openai, model));
       expect(error).toBeInstanceOf(OpenAI.NotFoundError);
-      expect(error.message).toContain("no such path");
+      expect(error.message).toContain("does not offer this part");
     },
   };
 }

@@ -122,7 +122,7 @@ describe("on SQLite", () => {
       const [words, code, message] of [
         [["restore", join(dataDir, "none")], 1, "there is no such file"],
         [["restore", file], 1, "it is no backup of a gateway, or damaged"],
-        [["backup", "/no/such/folder/file"], 1, "Cannot write beside"],
+        [["backup", "/no/such/folder/file"], 1, "make the folder /no/such/folder first"],
         [["migrate", "--to", "mysql://x"], 2, "--to: expected postgres://"],
         [
           ["migrate", "--to", "postgres://u:canary@127.0.0.1:1/d"],
