@@ -31,11 +31,52 @@ export const AttentionKind = z.enum([
 );
 export type AttentionKind = z.infer<typeof AttentionKind>;
 
+export const TroubleCause = z.enum([
+  "authority_forbidden",
+  "calls_lost",
+  "calls_refused",
+  "cannot_save",
+  "certificate_expired",
+  "certificate_for_another_name",
+  "certificate_not_yet_valid",
+  "certificate_self_signed",
+  "certificate_untrusted",
+  "connection_lost",
+  "connection_refused",
+  "damaged",
+  "disk_failed",
+  "disk_full",
+  "domain_elsewhere",
+  "domain_unknown",
+  "locked",
+  "name_unknown",
+  "no_answer",
+  "no_database",
+  "no_file",
+  "no_tables",
+  "no_tls",
+  "out_of_memory",
+  "overloaded",
+  "password_refused",
+  "permission_denied",
+  "port_80_closed",
+  "rate_limited",
+  "read_only",
+  "starting",
+  "too_many_connections",
+  "too_many_files",
+  "unreachable",
+])
+  .describe("Why a service or a disk cannot be used, where that is one of the frequent kinds.");
+export type TroubleCause = z.infer<typeof TroubleCause>;
+
 export const Attention = z.object({
   kind: AttentionKind,
   severity: z.enum(["bad", "warning"]).describe("`bad`: calls fail, or will soon."),
   count: z.number().describe("How many nodes or gateways; else 1."),
   code: z.string().nullable().describe("Of `penalized`: the most frequent failure's code."),
+  cause: TroubleCause.nullable()
+    .describe("Of `store`, `ledger`, `limits` and `certificate`: the kind of what `detail` says."),
   at: z.number().nullable()
     .describe("Of `certificate`: when it expires. Of `backup`: when the last was made."),
   detail: z.string().nullable().describe("More, in words."),

@@ -14,6 +14,7 @@ import { freeBytes, MIN_FREE_BYTES } from "./base/free_space.ts";
 import { KEPT_ADMINISTRATOR } from "./base/kept_administrator.ts";
 import { silentLog } from "./base/log.ts";
 import { programName } from "./base/program_name.ts";
+import { causeText, causeTextOf, codeText } from "./base/trouble_cause.ts";
 import { downloadDirs } from "./gateway_parts.ts";
 import { createLimits } from "./limit/open.ts";
 import { openStore } from "./store/open.ts";
@@ -85,9 +86,8 @@ function dataFolder({ dataDir }: Config): Finding {
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     return ok(dataDir);
   } catch (error) {
-    const { code } = error as { code?: string };
     return failed(
-      t`${dataDir} cannot be read and written (${code})`,
+      t`${dataDir} cannot be read and written (${codeText(error)})`,
       t`give it to the gateway's user, or set COLINK_DATA_DIR to a folder of its own`,
     );
   }
@@ -115,10 +115,8 @@ async function database({ databaseUrl, dataDir }: Config): Promise<Finding> {
       t`make another account an administrator, or correct the groups at the provider`,
     );
   } catch (error) {
-    const { message, cause } = error as Error;
-    const why = cause instanceof Error ? ` (${cause.message})` : "";
     return failed(
-      `${name}: ${message.replace("; try again in a few seconds", "")}${why}`,
+      `${name}: ${causeText(error)}`,
       databaseUrl === null
         ? t`look at the folder's owner and the disk; a gateway that never started has made no tables yet`
         : t`check DATABASE_URL, that the server runs, and that this machine may connect; a gateway that never started has made no tables yet`,
@@ -139,7 +137,7 @@ async function signInProvider(config: Config): Promise<Finding> {
     );
   } catch (error) {
     return failed(
-      `${config.oidcIssuer}: ${(error as Error).message}`,
+      `${config.oidcIssuer}: ${causeText(error)}`,
       t`check COLINK_OIDC_ISSUER, which its discovery document must repeat, and that this machine reaches it`,
     );
   }
@@ -158,7 +156,7 @@ async function redis({ redisUrl }: Config): Promise<Finding> {
     while (limits.limiter.trouble !== null && Date.now() < endMs) await Bun.sleep(100);
     const { trouble } = limits.limiter;
     return trouble === null ? ok(t`answers and takes writes`) : failed(
-      trouble,
+      causeTextOf(trouble),
       t`check REDIS_URL, that Redis runs, and its maxmemory; until then each gateway counts for itself`,
     );
   } finally {

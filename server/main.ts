@@ -7,6 +7,7 @@ import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand }
 import { ConfigError, readConfig, settingsHelp, UsageError } from "./base/config.ts";
 import { ColinkError } from "./base/error.ts";
 import { programName } from "./base/program_name.ts";
+import { causeText } from "./base/trouble_cause.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { greeting } from "./greeting.ts";
 import { createLog } from "../log/create_log.ts";
@@ -249,10 +250,12 @@ function explain(error: unknown): number {
 }
 
 /** The operator, unlike a caller, may read the cause: the address that did not answer, or the user that was rejected. */
-function withCause({ message, cause }: Error): string {
-  // What callers are asked to do helps no operator.
-  const text = message.replace("; try again in a few seconds", "");
-  return cause instanceof Error ? `${text} (${cause.message})` : text;
+function withCause(error: Error): string {
+  if (error instanceof ColinkError && error.code === "store_unavailable") {
+    return t`Cannot reach the account database: ${causeText(error)}`;
+  }
+  const { message, cause } = error;
+  return cause instanceof Error ? `${message} (${causeText(cause)})` : message;
 }
 
 const listenProblems: Record<string, string> = {

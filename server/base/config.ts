@@ -29,6 +29,7 @@ import {
   url,
   whole,
 } from "./setting.ts";
+import { codeText } from "./trouble_cause.ts";
 import { t } from "../texts.ts";
 
 interface Setting<T> {
@@ -759,8 +760,9 @@ function oidcProblems(config: Config): string[] {
     config.oidcClientSecret = readFileSync(file, "utf8").trim();
     if (config.oidcClientSecret === "") throw new SettingError(t`the file is empty`);
   } catch (error) {
-    const state = (error as { code?: string }).code ?? (error as Error).message;
-    problems.push(t`${settings.oidcClientSecretFile.env}: cannot read the secret (${state})`);
+    problems.push(
+      t`${settings.oidcClientSecretFile.env}: cannot read the secret (${codeText(error)})`,
+    );
   }
   return problems;
 }

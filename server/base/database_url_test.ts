@@ -61,7 +61,7 @@ const wrong: [url: string, message: string][] = [
   ["postgres://u:p@db/d?sslmode=on", "its sslmode must be one of disable, allow, prefer"],
   [
     "postgres://u:p@db/d?sslmode=require&sslcert=/none",
-    "the file of its sslcert cannot be read (ENOENT)",
+    "the file of its sslcert cannot be read (no such file or folder, ENOENT)",
   ],
 ];
 for (const [url, message] of wrong) {

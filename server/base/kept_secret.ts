@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { SettingError } from "./setting.ts";
+import { codeText } from "./trouble_cause.ts";
 import { t } from "../texts.ts";
 
 /** Secrets from examples and tutorials. */
@@ -38,8 +39,9 @@ export function keptSecret(dataDir: string): string {
     if (!existsSync(path)) makeSecret(dataDir, path);
     secret = readFileSync(path, "utf8").trim();
   } catch (error) {
-    const state = (error as { code?: string }).code ?? String(error);
-    throw new SettingError(t`expected a folder that can be written and read (${state})`);
+    throw new SettingError(
+      t`expected a folder that can be written and read (${codeText(error)})`,
+    );
   }
   if (!isShort(secret)) return secret;
   throw new SettingError(

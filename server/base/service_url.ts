@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { type Reader, SettingError } from "./setting.ts";
+import { codeText } from "./trouble_cause.ts";
 import { t } from "../texts.ts";
 
 export interface ServiceUrl {
@@ -64,7 +65,7 @@ export function fileOf({ parameters }: ServiceUrl, name: string): string | undef
     return readFileSync(path, "utf8");
   } catch (error) {
     throw new SettingError(
-      t`the file of its ${name} cannot be read (${(error as { code?: string }).code})`,
+      t`the file of its ${name} cannot be read (${codeText(error)})`,
     );
   }
 }

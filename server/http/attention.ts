@@ -1,6 +1,7 @@
 /** What an administrator should look at first: one finding for each kind of trouble, the most urgent first. */
 
 import { DAY_MS } from "../base/clock.ts";
+import { causeIn } from "../base/trouble_cause.ts";
 import { isLoopback } from "../base/loopback.ts";
 import type { Attention, AttentionKind } from "../../api/mod.ts";
 import { freeBytes, MIN_FREE_BYTES } from "../base/free_space.ts";
@@ -20,6 +21,15 @@ const AGENT = "co-link/";
 type Named = Attention["nodes"][number];
 type Finding = Pick<Attention, "kind" | "severity"> & Partial<Attention>;
 
+const NOTHING_MORE = {
+  count: 1,
+  code: null,
+  cause: null,
+  at: null,
+  detail: null,
+  nodes: [] as Named[],
+} satisfies Partial<Attention>;
+
 /** Reads the database; while that is away, findings that need it are left out, and `store` is one. */
 export async function attention(parts: AppParts): Promise<Attention[]> {
   const found = [
@@ -30,7 +40,7 @@ export async function attention(parts: AppParts): Promise<Attention[]> {
     ...await ofStored(parts).catch(nothingWhileAway),
   ];
   return found
-    .map((finding) => ({ count: 1, code: null, at: null, detail: null, nodes: [], ...finding }))
+    .map((finding) => ({ ...NOTHING_MORE, ...finding }))
     .sort((a, b) => urgency(a) - urgency(b));
 }
 
@@ -67,7 +77,8 @@ function ofServices({ store, ledger, limiter, cluster, config, version }: AppPar
 }
 
 function troubleOf(kind: AttentionKind, trouble: string | null): Finding[] {
-  return trouble === null ? [] : [{ kind, severity: "bad", detail: trouble }];
+  if (trouble === null) return [];
+  return [{ kind, severity: "bad", cause: causeIn(trouble), detail: trouble }];
 }
 
 /** Whether others reach the gateway by an address without encryption. */
@@ -89,7 +100,8 @@ function ofCertificate({ certificates, clock }: AppParts): Finding[] {
   const leftMs = at === null ? Infinity : at - clock.now();
   if (trouble === null && leftMs > CERTIFICATE_WITHIN_MS) return [];
   const severity = leftMs <= 0 || at === null ? "bad" : "warning";
-  return [{ kind: "certificate", severity, at, detail: trouble }];
+  const cause = trouble === null ? null : causeIn(trouble);
+  return [{ kind: "certificate", severity, at, cause, detail: trouble }];
 }
 
 function ofNodes({ hub, penalties, version }: AppParts): Finding[] {

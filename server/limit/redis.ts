@@ -54,9 +54,10 @@ export class RedisLimits implements Limiter {
       clock,
     });
     this.#redis.on("ready", () => void this.#probe());
-    this.#redis.on("close", () => this.#onAway("connection closed"));
+    // An error comes before the close that it causes, and says more.
+    this.#redis.on("close", () => this.#onAway(this.#trouble ?? "connection closed"));
     this.#redis.on("error", (error: Error & { code?: string }) => {
-      this.#onAway(error.code ?? error.name);
+      this.#onAway(error.code ?? (isReply(error) ? firstWord(error) : error.name));
     });
     // A failure has been reported to the `error` listener by then, and ioredis goes on trying.
     void this.#redis.connect().catch(() => {});
@@ -99,8 +100,8 @@ export class RedisLimits implements Limiter {
 
   /** A lost connection is reported by the listeners above, and tried again by the client. */
   #refused(error: unknown): void {
-    if (!(error instanceof Error) || error.name !== "ReplyError") return;
-    this.#onAway(`it refuses writes: ${error.message.split(" ", 1)[0]}`);
+    if (!(error instanceof Error) || !isReply(error)) return;
+    this.#onAway(`it refuses writes: ${firstWord(error)}`);
     this.#probeAfter(RETRY_EVERY_MS);
   }
 
@@ -164,4 +165,14 @@ export class RedisLimits implements Limiter {
     this.#hasReported = false;
     this.#log.info({}, "limits: Redis is back, gateways count together again");
   }
+}
+
+/** Whether Redis itself said it. */
+function isReply(error: Error): boolean {
+  return error.name === "ReplyError";
+}
+
+/** Of a reply: its kind, such as WRONGPASS. The words behind it may name a user. */
+function firstWord({ message }: Error): string {
+  return message.split(" ", 1)[0]!;
 }

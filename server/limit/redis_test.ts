@@ -305,6 +305,24 @@ describe("a Redis that answers but takes no writes", () => {
   });
 });
 
+test("why Redis cannot be reached or refuses the password outlasts the closing of the connection", async () => {
+  const wrong = Object.assign(new URL(process.env.TEST_REDIS_URL!), {
+    username: "nobody",
+    password: "wrong",
+  });
+  for (
+    const [url, trouble] of [[wrong.href, "WRONGPASS"], ["redis://127.0.0.1:1", "ECONNREFUSED"]]
+  ) {
+    const { log, logged } = recordingLog();
+    const limits = someLimits(url!, log);
+    await logged("warn");
+    // The connection has closed once it is tried again.
+    await Bun.sleep(50);
+    expect(limits.trouble).toBe(trouble!);
+    await limits.close();
+  }
+});
+
 function someLimits(url: string, log: Log, gateways = 1): RedisLimits {
   return new RedisLimits({ url, gateways: () => gateways, clock: systemClock, log });
 }

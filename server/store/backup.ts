@@ -10,6 +10,7 @@ import { dirname, join, resolve } from "node:path";
 import postgres from "postgres";
 import { parseDatabaseUrl } from "../base/database_url.ts";
 import { silentLog } from "../base/log.ts";
+import { causeText, codeText } from "../base/trouble_cause.ts";
 import { t } from "../texts.ts";
 import { openStore } from "./open.ts";
 import { openClient } from "./postgres.ts";
@@ -112,9 +113,9 @@ async function inFolderBeside<T>(file: string, work: (folder: string) => Promise
     throw new BackupError(
       code === "ENOENT"
         ? t`Cannot write ${file}: make the folder ${dirname(resolve(file))} first`
-        : t`Cannot write to the folder ${
-          dirname(resolve(file))
-        } (${code}): see that it may be written to and has room`,
+        : t`Cannot write to the folder ${dirname(resolve(file))} (${
+          codeText(error)
+        }): see that it may be written to and has room`,
     );
   }
   try {
@@ -138,7 +139,7 @@ function vacuumInto(file: string, draft: string): void {
     database.query("vacuum into ?").run(draft);
     chmodSync(draft, 0o600);
   } catch (error) {
-    throw new BackupError(t`Cannot copy ${file}: ${(error as Error).message}`);
+    throw new BackupError(t`Cannot copy ${file}: ${causeText(error)}`);
   }
 }
 
@@ -167,7 +168,7 @@ function publish(draft: string, file: string): void {
   try {
     linkSync(draft, file);
   } catch (error) {
-    throw new BackupError(t`Cannot write ${file} (${(error as { code?: string }).code})`);
+    throw new BackupError(t`Cannot write ${file} (${codeText(error)})`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** How the tables' classes query the database. */
 
 import type { DeleteQueryBuilder, DeleteResult, Kysely, RawBuilder, Transaction } from "kysely";
-import { type Backend, StoreUnavailable, storeUnavailable, type Work } from "./backend.ts";
+import { type Backend, codeOf, StoreUnavailable, storeUnavailable, type Work } from "./backend.ts";
 import type { Schema } from "./schema.ts";
 
 /** Every method throws ColinkError `store_unavailable`, or what the work threw. */
@@ -65,7 +65,7 @@ export class Database {
     const unavailable = error instanceof StoreUnavailable
       ? error
       : storeUnavailable("it refuses every row", error);
-    this.#trouble = unavailable.state;
+    this.#trouble = troubleOf(unavailable);
     return unavailable;
   }
 
@@ -74,4 +74,10 @@ export class Database {
     const row = await db.selectNoFrom(this.now.as("now")).executeTakeFirstOrThrow();
     return row.now;
   }
+}
+
+/** The state, and the cause's code unless the state has it: a lost connection alone does not say why. */
+function troubleOf({ state, cause }: StoreUnavailable): string {
+  const code = codeOf(cause);
+  return code === "" || state.includes(code) ? state : `${state}: ${code}`;
 }

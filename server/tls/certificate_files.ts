@@ -3,6 +3,7 @@
 import { readFile, stat } from "node:fs/promises";
 import type { Clock } from "../base/clock.ts";
 import { ConfigError, settingNames } from "../base/config.ts";
+import { codeText } from "../base/trouble_cause.ts";
 import type { Log } from "../base/log.ts";
 import { t } from "../texts.ts";
 import { type Certificates, type KeyPair, validityOf } from "./certificates.ts";
@@ -101,7 +102,8 @@ async function textOf(setting: string, file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    const { code = String(error) } = error as { code?: string };
-    throw new ConfigError([t`${setting}=${JSON.stringify(file)}: cannot be read (${code})`]);
+    throw new ConfigError([
+      t`${setting}=${JSON.stringify(file)}: cannot be read (${codeText(error)})`,
+    ]);
   }
 }

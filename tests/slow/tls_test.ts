@@ -137,7 +137,7 @@ describe("with a certificate of the operator's", () => {
     expect(await start({ COLINK_TLS_CERT: one.certFile, COLINK_TLS_KEY: other.keyFile }))
       .toContain("the private key is another certificate's");
     expect(await start({ COLINK_TLS_CERT: one.certFile, COLINK_TLS_KEY: "/no/such/file" }))
-      .toContain('COLINK_TLS_KEY="/no/such/file": cannot be read (ENOENT)');
+      .toContain('COLINK_TLS_KEY="/no/such/file": cannot be read (no such file or folder, ENOENT)');
     expect(await start({ COLINK_TLS_CERT: one.keyFile, COLINK_TLS_KEY: one.keyFile }))
       .toContain("there is no certificate in PEM");
     expect(await start({ COLINK_DOMAIN: "https://co-link.example.com" }))

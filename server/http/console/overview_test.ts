@@ -173,3 +173,15 @@ test("a database that is away leaves findings out, and a fault of another kind i
     oldestAt.mockRestore();
   }
 });
+
+test("a finding names the kind of its cause, beside what was reported", async () => {
+  const found = await attention({
+    ...app.parts,
+    limiter: { ...app.parts.limiter, trouble: "it refuses writes: OOM" },
+    certificates: { trouble: "DNS problem: NXDOMAIN looking up A", validUntilMs: null },
+  });
+  expect(found.map(({ kind, cause, detail }) => [kind, cause, detail])).toEqual([
+    ["limits", "out_of_memory", "it refuses writes: OOM"],
+    ["certificate", "domain_unknown", "DNS problem: NXDOMAIN looking up A"],
+  ]);
+});

@@ -1,6 +1,6 @@
 /** The administrators' overview, in English. */
 
-import type { AttentionKind } from "../../../api/mod.ts";
+import type { AttentionKind, TroubleCause } from "../../../api/mod.ts";
 import { count, number } from "./words.ts";
 
 interface Found {
@@ -134,4 +134,41 @@ export const overview = {
       action: "See the users",
     },
   } satisfies Record<AttentionKind, Advice>,
+  /** Stand in the place of `detail`. */
+  troubles: {
+    authority_forbidden: "the domain’s CAA record forbids this certificate authority",
+    calls_lost: "ended calls were lost",
+    calls_refused: "the database refuses some ended calls",
+    cannot_save: "it cannot save to its disk",
+    certificate_expired: "its certificate has expired",
+    certificate_for_another_name: "its certificate is for another name",
+    certificate_not_yet_valid: "its certificate is not valid yet",
+    certificate_self_signed: "its certificate is self-signed",
+    certificate_untrusted: "its certificate is not trusted here",
+    connection_lost: "the connection was lost",
+    connection_refused: "connection refused",
+    damaged: "its data is damaged",
+    disk_failed: "reading or writing its disk failed",
+    disk_full: "the disk is full",
+    domain_elsewhere: "the domain leads to another server",
+    domain_unknown: "the domain has no DNS entry",
+    locked: "another program has locked it",
+    name_unknown: "the host name is not known",
+    no_answer: "no answer in time",
+    no_database: "there is no database of that name",
+    no_file: "no such file or folder",
+    no_tables: "the tables are missing",
+    no_tls: "it does not speak TLS at that port",
+    out_of_memory: "it is out of memory",
+    overloaded: "too many queries are waiting",
+    password_refused: "user name or password refused",
+    permission_denied: "permission denied",
+    port_80_closed: "port 80 cannot be reached from the internet",
+    rate_limited: "the certificate authority’s rate limit is reached",
+    read_only: "it is read-only",
+    starting: "it is still starting",
+    too_many_connections: "it has too many connections",
+    too_many_files: "too many files are open",
+    unreachable: "no network route to it",
+  } satisfies Record<TroubleCause, string>,
 } as const;

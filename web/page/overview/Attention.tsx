@@ -62,9 +62,13 @@ export function Attention({ findings }: { findings: readonly Finding[] }) {
 
 function Advice({ finding }: { finding: Finding }) {
   const t = texts.value;
-  const { kind, count, nodes, at, detail, code } = finding;
+  const { kind, count, nodes, at, code } = finding;
   const { title, next, action } = t.attention[kind];
   const names = t.more(nodes.map(({ name }) => name).join(t.separator), count - nodes.length);
+  // What an older or newer gateway knows as another kind is quoted.
+  const detail = finding.cause && has(t.troubles, finding.cause)
+    ? t.troubles[finding.cause]
+    : finding.detail ?? "";
   const moment = at === null ? "" : formatMoment(at);
   const { faults } = messages.value.nodes;
   const cause = code === null
@@ -79,7 +83,7 @@ function Advice({ finding }: { finding: Finding }) {
   return (
     <>
       <div>
-        <h3>{title({ count, names, at: moment, detail: detail ?? "" })}</h3>
+        <h3>{title({ count, names, at: moment, detail })}</h3>
         <p class="hint">{cause}{next}</p>
       </div>
       {href && action !== "" && <a class={buttonClass("small")} href={href}>{action}</a>}
