@@ -6,7 +6,10 @@ import { at } from "../../scripts/root.ts";
 /** Words that say in Chinese what another word says already, or something else than is meant; `except`: where it is right. */
 const otherWords: readonly (readonly [wrong: RegExp, right: string, except?: string])[] = [
   [/词元/, "Token"],
-  [/供应商/, "提供商"],
+  [/供应商|提供方/, "提供商"],
+  [/调用者/, "调用方"],
+  [/惩罚|处罚/, "冷却"],
+  [/(?<!可)打印/, "输出"],
   [/管理者|操作员|运营者/, "管理员"],
   [/并发位|槽位/, "并发名额"],
   [/试用中/, "恢复观察"],
@@ -50,9 +53,12 @@ const englishFiles = [
     .split(" ").map((page) => `docs/${page}.md`),
 ];
 
+/** Of the manual. A pattern whose braces have a slash in them would find none. */
+const documents = [...new Glob("docs/*.zh.md").scanSync(at(".")), "README.zh-CN.md"];
+
 const files = [
   ...[...new Glob("web/i18n/zh/*.ts").scanSync(at("."))],
-  ...[...new Glob("{docs/*.zh.md,README.zh-CN.md}").scanSync(at("."))],
+  ...documents,
   ...[...new Glob("{client,server,service}/texts.ts").scanSync(at("."))],
 ].sort();
 
@@ -66,6 +72,19 @@ test("one thing has one English word in the console and the manual", async () =>
           found.push(`${path}:${i + 1} ${wrong.source} → ${right}: ${line.trim()}`);
         }
       }
+    }
+  }
+  expect(found).toEqual([]);
+});
+
+test("no line of a Chinese document is broken, or has a space, between two Chinese characters", async () => {
+  const found: string[] = [];
+  for (const path of documents) {
+    const text = (await Bun.file(join(at("."), path)).text()).replaceAll(/```.*?```/gs, "");
+    for (
+      const [stray] of text.matchAll(/.{0,9}[一-龥，。；：！？、]\n? *(?<=[\n ])[一-龥].{0,9}/g)
+    ) {
+      found.push(`${path}: ${stray}`);
     }
   }
   expect(found).toEqual([]);
