@@ -478,32 +478,32 @@ export const phrases: Readonly<Record<string, string>> = {
   "is not known": "不是已知的键",
   "is not known; did you mean {0}?": "不是已知的键；是否想写 {0}？",
   "{0} is no PEM file": "{0} 不是 PEM 文件",
-  "tabs cannot indent; use spaces": "不能用制表符缩进，请改用空格",
-  "this key stands twice; remove one of them": "此键出现了两次，请删去一个",
-  "a quote {0} is opened and not closed": "引号 {0} 没有闭合",
+  "tabs cannot be used to indent; use spaces": "不能用制表符缩进，请改用空格",
+  "this key appears twice; remove one of them": "此键出现了两次，请删去一个",
+  "a quote {0} is opened but not closed": "引号 {0} 没有闭合",
   "{0} is missing, or is indented less than what it closes": "缺少 {0}，或其缩进小于所在的键",
   "a key needs a colon, a space and its value": "键的后面应依次为冒号、空格和值",
   "a space is missing after the colon": "冒号后缺少空格",
   "a comma is missing between two values": "两个值之间缺少逗号",
   "a space is missing before #": "# 前缺少空格",
   "entries of one level must begin in the same column": "同一层的各项必须左对齐",
-  "this line is indented wrongly": "此行缩进有误",
+  "the indentation of this line is wrong": "此行缩进有误",
   "a value has another key in it; put quotes around the value, or check the next line's indentation":
     "值中又出现了键；请给值加上引号，或检查下一行的缩进",
-  "a value that begins with {0} must stand in quotes": "以 {0} 开头的值必须加引号",
+  "a value that begins with {0} must be in quotes": "以 {0} 开头的值必须加引号",
   "{0} means nothing in double quotes; double the backslash, or use single quotes":
     "双引号中的 {0} 不是有效的转义；请写两个反斜杠，或改用单引号",
   "a second document begins here; remove the line ---": "此处开始了第二个文档，请删去 --- 这一行",
-  "nothing may follow | or > in its line": "| 或 > 所在行的后面不能有其他内容",
+  "nothing may follow | or > on its line": "| 或 > 所在行的后面不能有其他内容",
   "{0} closes nothing; put quotes around a value that contains it":
     "{0} 没有对应的左括号；如果它是值的一部分，请给值加上引号",
-  "something stands after the end of a value; put quotes around all of the value":
+  "there is text after the end of a value; put quotes around all of it":
     "值结束之后还有内容；请给整个值加上引号",
-  "the aliases in it stand for too many values; write the values out":
+  "the aliases expand to too many values; write the values out":
     "文件中的别名展开后过大，请直接写出各个值",
   "a fraction": "小数",
   "the configuration must be keys, not {0}": "配置应由键组成，而不是{0}",
-  "no anchor &{0} stands before *{1}; put quotes around a value that begins with *":
+  "no anchor &{0} comes before *{1}; put quotes around a value that begins with *":
     "*{1} 之前没有锚点 &{0}；以 * 开头的值必须加引号",
   '"{0}" is mapped twice in this provider': "“{0}”在此提供商中重复映射",
 };

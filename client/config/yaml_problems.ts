@@ -48,13 +48,13 @@ function aliasProblems(document: Document): YamlProblem[] {
     Alias(_, alias) {
       if (alias.resolve(document) !== undefined) return;
       const message =
-        phrase`no anchor &${alias.source} stands before *${alias.source}; put quotes around a value that begins with *`;
+        phrase`no anchor &${alias.source} comes before *${alias.source}; put quotes around a value that begins with *`;
       found.push({ offset: alias.range?.[0] ?? 0, message });
     },
   });
   return found.length > 0 || !hasTooManyAliases(document) ? found : [{
     offset: 0,
-    message: phrase`the aliases in it stand for too many values; write the values out`,
+    message: phrase`the aliases expand to too many values; write the values out`,
   }];
 }
 
@@ -78,9 +78,9 @@ function inWords(code: string, message: string): string {
 
 /** The parser's code and message, and what they mean to the writer of the file; the first row that fits counts. */
 const table: readonly [reported: RegExp, words: (part: string) => string][] = [
-  [/^TAB_AS_INDENT/, () => phrase`tabs cannot indent; use spaces`],
-  [/^DUPLICATE_KEY/, () => phrase`this key stands twice; remove one of them`],
-  [/closing (["'])quote$/, (quote) => phrase`a quote ${quote} is opened and not closed`],
+  [/^TAB_AS_INDENT/, () => phrase`tabs cannot be used to indent; use spaces`],
+  [/^DUPLICATE_KEY/, () => phrase`this key appears twice; remove one of them`],
+  [/closing (["'])quote$/, (quote) => phrase`a quote ${quote} is opened but not closed`],
   [
     /end with a (.)$/,
     (bracket) => phrase`${bracket} is missing, or is indented less than what it closes`,
@@ -99,7 +99,7 @@ const table: readonly [reported: RegExp, words: (part: string) => string][] = [
     /same column$|block sequence may not|without - indicator$/,
     () => phrase`entries of one level must begin in the same column`,
   ],
-  [/^BAD_INDENT/, () => phrase`this line is indented wrongly`],
+  [/^BAD_INDENT/, () => phrase`the indentation of this line is wrong`],
   [
     /^BLOCK_AS_IMPLICIT_KEY/,
     () =>
@@ -107,22 +107,22 @@ const table: readonly [reported: RegExp, words: (part: string) => string][] = [
   ],
   [
     /^BAD_SCALAR_START: .*character (.)$/,
-    (character) => phrase`a value that begins with ${character} must stand in quotes`,
+    (character) => phrase`a value that begins with ${character} must be in quotes`,
   ],
-  [/^BAD_ALIAS/, () => phrase`a value that begins with ${"*"} must stand in quotes`],
+  [/^BAD_ALIAS/, () => phrase`a value that begins with ${"*"} must be in quotes`],
   [
     /^BAD_DQ_ESCAPE: .*sequence (\\.)/,
     (escape) =>
       phrase`${escape} means nothing in double quotes; double the backslash, or use single quotes`,
   ],
   [/^MULTIPLE_DOCS/, () => phrase`a second document begins here; remove the line ---`],
-  [/^UNEXPECTED_TOKEN: Block scalar header/, () => phrase`nothing may follow | or > in its line`],
+  [/^UNEXPECTED_TOKEN: Block scalar header/, () => phrase`nothing may follow | or > on its line`],
   [
     /^UNEXPECTED_TOKEN: .*flow-(?:seq|map)-end.*"(.)"$/,
     (bracket) => phrase`${bracket} closes nothing; put quotes around a value that contains it`,
   ],
   [
     /^UNEXPECTED_TOKEN: .*at node end$/,
-    () => phrase`something stands after the end of a value; put quotes around all of the value`,
+    () => phrase`there is text after the end of a value; put quotes around all of it`,
   ],
 ];
