@@ -116,7 +116,7 @@ async function database({ databaseUrl, dataDir }: Config): Promise<Finding> {
     );
   } catch (error) {
     return failed(
-      `${name}: ${causeText(error)}`,
+      t`${name}: ${causeText(error)}`,
       databaseUrl === null
         ? t`look at the folder's owner and the disk; a gateway that never started has made no tables yet`
         : t`check DATABASE_URL, that the server runs, and that this machine may connect; a gateway that never started has made no tables yet`,
@@ -137,7 +137,7 @@ async function signInProvider(config: Config): Promise<Finding> {
     );
   } catch (error) {
     return failed(
-      `${config.oidcIssuer}: ${causeText(error)}`,
+      t`${config.oidcIssuer}: ${causeText(error)}`,
       t`check COLINK_OIDC_ISSUER, which its discovery document must repeat, and that this machine reaches it`,
     );
   }

@@ -39,6 +39,7 @@ export const chinese: Readonly<Record<string, string>> = {
   "too many files are open": "打开的文件过多",
   "no network route to it": "网络不可达",
   "{0} ({1})": "{0}（{1}）",
+  "{0}: {1}": "{0}：{1}",
   "{0}, {1}": "{0}，{1}",
   "Cannot reach the account database: {0}": "无法连接账号数据库：{0}",
   "valid": "有效",

@@ -39,7 +39,7 @@ export async function climb(
   let isWell = true;
   for (const { name, run } of checks) {
     for (const finding of await resultsOf(run)) {
-      say(`${marks[finding.state]} ${name}: ${finding.text}`);
+      say(`${marks[finding.state]} ${t`${name}: ${finding.text}`}`);
       if (finding.cure !== undefined) say(`    → ${finding.cure}`);
       if (finding.state === "failed") isWell = false;
     }

@@ -3,6 +3,7 @@
 import { textsOf } from "../text/mod.ts";
 
 export const chinese: Readonly<Record<string, string>> = {
+  "{0}: {1}": "{0}：{1}",
   "no result within {0} s": "{0} 秒内没有结果",
   "look at what it waits for": "请查看它在等待什么",
   "see the lines above": "见上面各行",
