@@ -3,6 +3,7 @@
 import { shownOf, textsOf } from "../text/mod.ts";
 
 export const chinese: Readonly<Record<string, string>> = {
+  "connection refused": "连接被拒绝",
   "The manual: {0}/docs/joining": "使用手册：{0}/docs/joining",
   "accepted": "已接受",
   "connected": "已连接",
@@ -62,7 +63,6 @@ export const chinese: Readonly<Record<string, string>> = {
   "a firewall drops the connection, here or there; or the gateway is off":
     "连接被本地或对端的防火墙丢弃，或网关没有运行",
   "port {0}: {1}": "端口 {0}：{1}",
-  "connection refused": "连接被拒绝",
   "is the gateway running there? Is the port in server_url right?":
     "网关是否在那里运行？server_url 中的端口是否正确？",
   "none is set": "没有设置",
@@ -478,6 +478,19 @@ export const phrases: Readonly<Record<string, string>> = {
   "is not known": "不是已知的键",
   "is not known; did you mean {0}?": "不是已知的键；是否想写 {0}？",
   "{0} is no PEM file": "{0} 不是 PEM 文件",
+  "a part of its path is no folder": "路径中有一段不是目录",
+  "connection refused": "连接被拒绝",
+  "it is a folder": "这是一个目录",
+  "its name cannot be looked up now": "域名暂时无法解析",
+  "its name is not known": "域名无法解析",
+  "no answer in time": "响应超时",
+  "no such file or folder": "没有这个文件或目录",
+  "no way to its network": "网络不可达",
+  "permission denied": "权限不足",
+  "the connection was reset": "连接被重置",
+  "the disk is full": "磁盘已满",
+  "the disk is read-only": "磁盘只读",
+  "too many files are open": "打开的文件过多",
   "tabs cannot be used to indent; use spaces": "不能用制表符缩进，请改用空格",
   "this key appears twice; remove one of them": "此键出现了两次，请删去一个",
   "a quote {0} is opened but not closed": "引号 {0} 没有闭合",

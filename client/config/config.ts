@@ -10,6 +10,7 @@ import type { EndpointName } from "../../protocol/endpoint.ts";
 import { phrase } from "../../text/mod.ts";
 import type { ShareWith } from "../../protocol/mod.ts";
 import type { OfferPolicyConfig, PolicyConfig } from "./policy_shape.ts";
+import { systemError } from "./system_error.ts";
 import { parseYaml } from "./yaml_problems.ts";
 
 /** One model that a provider runs. */
@@ -194,7 +195,9 @@ function takeTokenFile(
     } else if (isOpenToOthers(path)) onProblem(openProblem(path));
   } catch (error) {
     const { code } = error as { code?: string };
-    const hint = code === "ENOENT" ? phrase`no such file; join a gateway first` : code;
+    const hint = code === "ENOENT"
+      ? phrase`no such file; join a gateway first`
+      : systemError(error);
     onProblem(`client_token_file ${path}: ${hint}`);
   }
   return file;
@@ -230,7 +233,7 @@ function resolveFiles(
         onProblem(key, openProblem(path));
       }
     } catch (error) {
-      onProblem(key, `${key} ${path}: ${(error as { code?: string }).code}`);
+      onProblem(key, `${key} ${path}: ${systemError(error)}`);
     }
     return [path];
   });
@@ -288,10 +291,10 @@ function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const code = (error as { code?: string }).code ?? "unreadable";
+    const { code } = error as { code?: string };
     const hint = code === "ENOENT"
       ? phrase`no such file; name one with --config PATH, or make one with the command join`
-      : code;
+      : systemError(error);
     throw new ConfigError([`${path}: ${hint}`]);
   }
 }

@@ -92,7 +92,7 @@ providers:
 
 test("text that is not YAML is refused with its place", () => {
   expect(problemsIn("a:\n  - b: c\n\td: 1\ne: 2")).toEqual([
-    "config.yaml:3:1: tabs cannot indent; use spaces",
+    "config.yaml:3:1: tabs cannot be used to indent; use spaces",
   ]);
   expect(problemsIn("providers: [")[0]).toStartWith("config.yaml:1:13: ");
   expect(problemsIn("a: 1\na: 2")[0]).toStartWith("config.yaml:2:1: ");

@@ -7,6 +7,7 @@ import { parseYaml } from "../config/yaml_problems.ts";
 import { CommandError } from "./command_error.ts";
 import { writePrivate } from "./folders.ts";
 import { programName } from "./program_name.ts";
+import { systemError } from "../config/system_error.ts";
 import { shown, t } from "../texts.ts";
 
 /** The token lies beside config.yaml, in a file of its own. */
@@ -56,7 +57,7 @@ export class ConfigFile {
         : new ConfigFile(path, null);
     } catch (error) {
       if (error instanceof CommandError) throw error;
-      throw new CommandError(t`Cannot read ${path}: ${(error as { code?: string }).code}`);
+      throw new CommandError(t`Cannot read ${path}: ${shown(systemError(error))}`);
     }
   }
 

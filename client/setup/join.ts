@@ -10,7 +10,8 @@ import { Gateway, GatewayRefusal, printable } from "./gateway.ts";
 import { init, initFlags } from "./init.ts";
 import { programName } from "./program_name.ts";
 import { startFlags, startNode } from "./start.ts";
-import { t } from "../texts.ts";
+import { systemError } from "../config/system_error.ts";
+import { shown, t } from "../texts.ts";
 
 const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 /** What RFC 8628 adds to the interval when asked to slow down. */
@@ -139,8 +140,7 @@ function isPassing(error: unknown): boolean {
 async function tokenIn(file: string): Promise<string> {
   const source = file === "-" ? Bun.stdin : Bun.file(file);
   const text = await source.text().catch((error: { code?: string }) => {
-    const cause = error.code === "ENOENT" ? "no such file" : error.code ?? "unreadable";
-    throw new CommandError(t`Cannot read ${file}: ${cause}`);
+    throw new CommandError(t`Cannot read ${file}: ${shown(systemError(error))}`);
   });
   const token = text.trim();
   if (/^client-[\x21-\x7e]+$/.test(token)) return token;

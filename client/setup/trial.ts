@@ -6,7 +6,7 @@ import { providerTypes } from "../adapter/provider_types.ts";
 import { usageMeter } from "../adapter/usage_meter.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { realWorld } from "../world.ts";
-import { t } from "../texts.ts";
+import { shown, t } from "../texts.ts";
 
 export interface Trial {
   /** Null: the model answered. */
@@ -65,7 +65,7 @@ export async function tryModel(
     failure = signal.aborted
       ? t`no whole answer in time`
       : error instanceof UpstreamFailure
-      ? error.message
+      ? shown(error.message)
       : t`its answer cannot be read`;
   }
   const endMs = performance.now();

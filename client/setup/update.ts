@@ -23,7 +23,8 @@ import { CommandError } from "./command_error.ts";
 import { Gateway, printable } from "./gateway.ts";
 import { configPathOf, instanceFlags } from "./instance.ts";
 import { programName } from "./program_name.ts";
-import { t } from "../texts.ts";
+import { systemError } from "../config/system_error.ts";
+import { shown, t } from "../texts.ts";
 
 /** An archive is about 40 MiB; far more is none. */
 const MAX_ARCHIVE_BYTES = 400 * 1024 * 1024;
@@ -122,7 +123,7 @@ async function swap(program: Uint8Array, instance: Instance, env: Env): Promise<
     rmSync(fresh, { force: true });
     throw new CommandError(
       t`Cannot write ${fresh}: ${
-        (error as { code?: string }).code
+        shown(systemError(error))
       }. Nothing was changed; update as the user who owns ${dirname(own)}`,
     );
   }
