@@ -119,7 +119,10 @@ test("what cannot be done is said in a line with the next step, and nothing is h
     [["http://127.0.0.1:9"], /Cannot reach http:\/\/127.0.0.1:9: connection refused/],
     [[`127.0.0.2:${host.split(":")[1]}`, used], /Cannot reach|wrong, was used/],
     [[ollama.url], /is no Co-Link gateway/],
-    [[gateway.url, "--token-file", "missing"], /Cannot read missing: no such file/],
+    [
+      [gateway.url, "--token-file", "missing"],
+      /Cannot read missing: ENOENT, no such file or folder/,
+    ],
     [
       [gateway.url, "--token-file", "api-key"],
       /api-key holds an API key, which calls models; a node token begins with client-/,
