@@ -37,7 +37,7 @@ const BudgetLimit = z.object({
   used: z.number().describe("In the present minute, day or month of UTC; of `calls_at_once`: now."),
   limit: z.number(),
   opens_at: z.number().nullable()
-    .describe("When it begins anew; null: with the end of a call (`calls_at_once`)."),
+    .describe("When it starts over; null: with the end of a call (`calls_at_once`)."),
 });
 
 export const BudgetUse = z.object({

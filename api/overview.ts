@@ -23,7 +23,7 @@ export const AttentionKind = z.enum([
 ]).describe(
   "What needs attention. `store`, `ledger`, `limits`: the database, the record of calls, Redis. " +
     "`gateways`: some cannot be reached. `disk`: little room in the data folder. `certificate`: it " +
-    "expires within two weeks, or cannot be had. `provider_key`: providers refuse nodes' keys. " +
+    "expires within two weeks, or cannot be obtained. `provider_key`: providers refuse nodes' keys. " +
     "`penalized`: nodes get no calls for another failure. `unapproved`: nodes wait for approval. " +
     "`lost`: nodes that vanished within a day. `plain_http`: the public address is not encrypted. " +
     "`gateway_version`, `node_version`: other versions than this gateway's. `backup`: none within a week. " +

@@ -27,7 +27,7 @@ test("a line says its level, its time and its fields, whatever is in them", () =
   ]);
 });
 
-test("an error is told with its stack, its code and what caused it", () => {
+test("an error is logged with its stack, its code and what caused it", () => {
   const cause = Object.assign(new TypeError("no such file"), { code: "ENOENT" });
   const err = new Error("cannot start", { cause });
   const [line] = linesOf((log) => log.error({ request: "req-1", err }, "unexpected error"));

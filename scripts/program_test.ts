@@ -14,7 +14,7 @@ test("a line is found also when it was printed before anyone asked", async () =>
   expect(found).toBe("two");
 });
 
-test("waiting for a line ends with the program, and its last words are told", async () => {
+test("waiting for a line ends with the program, and its last words are reported", async () => {
   const program = shell("echo the port is taken >&2; exit 3");
   await expect(program.line(() => undefined, 10_000)).rejects.toThrow(
     /ended with exit code 3; its last lines:\n\s+the port is taken/,

@@ -101,7 +101,7 @@ function withValidSignature(program: Uint8Array, name: ProgramName, target: Targ
   const problem = signatureProblem(program);
   if (problem === null) return { program, note: ", signature valid" };
   const signed = signAdHoc(program, `colink-${name}`);
-  return { program: signed, note: `, signed anew: of the runtime's signature ${problem}` };
+  return { program: signed, note: `, signed again: of the runtime's signature ${problem}` };
 }
 
 async function seal(key: ReleaseKey, facts: BuildFacts, contents: Contents): Promise<string> {

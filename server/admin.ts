@@ -105,7 +105,7 @@ const unlink = defineCommand({
         return t`${args.email} is not linked`;
       }
       await note({ action: "account.unlinked", target: args.email });
-      return t`${args.email} is no longer linked; whoever has the address may be linked again`;
+      return t`${args.email} is no longer linked; the person with that address may be linked again`;
     }),
 });
 
@@ -245,7 +245,7 @@ const usage = defineCommand({
     by: {
       type: "string",
       default: "day,account,model",
-      description: t`What rows are told apart by: day, account, group, key, model`,
+      description: t`What rows are distinguished by: day, account, group, key, model`,
     },
     from: { type: "string", description: t`The first day, as 2026-11-01; default: 30 days ago` },
     to: { type: "string", description: t`The last day; default: today` },

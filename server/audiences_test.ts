@@ -59,7 +59,7 @@ test("names stand for groups at once, in any case, and for accounts in a moment;
   expect(lookups).toBe(1);
 });
 
-test("a group that does not exist matches nobody, and its node is warned once; an account that does not is told to none", async () => {
+test("a group that does not exist matches no one, and its node is warned once; an account that does not exist is reported to no one", async () => {
   const node = join(["group:choir", "user:nobody@example.com"]);
   await clock.pass(1);
   expect(ids(node)).toEqual([]);

@@ -210,7 +210,7 @@ async function run(words: string[]): Promise<void> {
   await runCommand(main, { rawArgs: words });
 }
 
-/** Prints a line for an error that the operator can mend, and a stack for any other. Returns the exit code. */
+/** Prints a line for an error that the operator can fix, and a stack for any other. Returns the exit code. */
 function explain(error: unknown): number {
   if (error instanceof ServiceError) {
     console.error(error.message);

@@ -349,7 +349,7 @@ describe("of several gateways", () => {
     expect((await errorOf(other)).slice(0, 2)).toEqual([409, "idempotency_key_reused"]);
   });
 
-  test("one that leaves gives a caller who has left ten seconds, and whoever comes later what the ledger knows", async () => {
+  test("one that leaves gives a caller who has left ten seconds, and those who come later what the ledger knows", async () => {
     const [one, two] = world.gateways;
     const parts = one!.app.parts;
     for (const isSoon of [true, false]) {

@@ -68,7 +68,7 @@ export const chinese: Readonly<Record<string, string>> = {
   "Cut the link between an account and its person at the sign-in provider":
     "解除账号与登录服务中身份的关联",
   "{0} is not linked": "{0} 没有关联",
-  "{0} is no longer linked; whoever has the address may be linked again":
+  "{0} is no longer linked; the person with that address may be linked again":
     "{0} 已解除关联；拥有该邮箱的人可以重新关联",
   "Create a link that sets a new password for an account": "创建为账号设置新密码的链接",
   "How long it is valid": "有效小时数",
@@ -108,7 +108,7 @@ export const chinese: Readonly<Record<string, string>> = {
   "{0} is enabled again": "{0} 已重新启用",
   "Note: no node has ever offered {0}; check the spelling": "注意：没有节点提供过 {0}，请检查拼写",
   "Print everyone's usage as CSV or JSON lines": "以 CSV 或 JSON Lines 格式输出所有人的用量",
-  "What rows are told apart by: day, account, group, key, model":
+  "What rows are distinguished by: day, account, group, key, model":
     "按哪些维度分行：day、account、group、key、model",
   "The first day, as 2026-11-01; default: 30 days ago": "起始日期，如 2026-11-01；默认：30 天前",
   "The last day; default: today": "结束日期；默认：今天",

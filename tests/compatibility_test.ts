@@ -28,7 +28,7 @@ for (const [client, features] of Map.groupBy(allFeatures, ({ client }) => client
   });
 }
 
-test("docs/compatibility.md says what these tests show; `bun run compatibility` writes it anew", () => {
+test("docs/compatibility.md says what these tests show; `bun run compatibility` rewrites it", () => {
   const page = readFileSync(at("docs", "compatibility.md"), "utf8");
   expect(page).toBe(compatibilityPage(allFeatures, clientVersions, readResults()));
 });

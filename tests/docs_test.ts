@@ -165,7 +165,7 @@ test("the settings in the READMEs have the defaults of the program", () => {
     expect(shown).toContain("PORT");
     for (const name of shown) {
       const fallback = settings.find((one) => one.name === name)?.fallback ?? "no such setting";
-      // What happens without one is told in words.
+      // What happens without one is said in words.
       if (fallback !== "(unset)") expect(rowOf(readme, name)[1]).toBe(code(fallback));
     }
   }
@@ -193,7 +193,7 @@ test("each attack that SECURITY.md names is tried by a test that exists", () => 
   for (const [, path] of tests) expect([path, existsSync(at(path!))]).toEqual([path, true]);
 });
 
-test("what a client says when it cannot connect is told in its own words", () => {
+test("what a client says when it cannot connect is quoted in its own words", () => {
   const dialled = ["200", "401", "404", "502"].map((status) => `status code: ${status}`);
   const broken = ["ECONNREFUSED", "WRONG_VERSION_NUMBER", "ECONNRESET", "self signed"];
   const said = [

@@ -68,7 +68,7 @@ async function flood({ raw: { socket } }: JoinedNode, text: string): Promise<Flo
 
 const frame = (type: string, data: object) => JSON.stringify({ type, data });
 
-test("with frames that nobody knows, until that ends the link", async () => {
+test("with frames of unknown types, until that ends the link", async () => {
   const node = await joinNode({ gateway, owner, models: ["chatter"] });
   const { grownBytes, served, isTaken } = await flood(node, frame("CHATTER", { x: LONG }));
   expect(isTaken).toBe(false);

@@ -274,7 +274,7 @@ describe("a base URL", () => {
   test("with too much in it is one, too", async () => {
     const error = await sdk("/openai/v1").models.list().then(() => null, (error) => error);
     expect(error).toBeInstanceOf(OpenAI.NotFoundError);
-    expect(error.message).toContain("did you mean /v1/models? Then mend the base URL");
+    expect(error.message).toContain("did you mean /v1/models? Then correct the base URL");
   });
 
   test("with /v1 twice is understood", async () => {

@@ -123,7 +123,7 @@ describe("a stream", () => {
   const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
   const last = { ...recorded[0]!, choices: [], usage };
 
-  test("yields every chunk as it was sent, fields that nobody knows included", async () => {
+  test("yields every chunk as it was sent, fields that are unknown included", async () => {
     const chunks = await streamed(recite(sse(...recorded, last, "[DONE]")), {
       stream_options: { include_usage: true },
     });
@@ -149,7 +149,7 @@ describe("a stream", () => {
     expect(total).toEqual(usage);
   });
 
-  test("whose upstream names no role, or sends no [DONE], is mended for the helper", async () => {
+  test("whose upstream names no role, or sends no [DONE], is corrected for the helper", async () => {
     upstream.behave("model", recite(sse(chunk({ content: "bare" }), chunk({}, "stop"))));
     const answer = await sdk.chat.completions.stream(request()).finalChatCompletion();
     expect(answer.choices[0]?.message).toMatchObject({ role: "assistant", content: "bare" });
@@ -392,7 +392,7 @@ describe("a node's penalty of a second", () => {
     await serve(["model"], strict);
   }, 60_000);
 
-  test("is told with a 429 as Retry-After, which the SDK waits for before it tries again", async () => {
+  test("is reported with a 429 as Retry-After, which the SDK waits for before it tries again", async () => {
     const slow = refuse(429, "slow down");
     let asked = 0;
     upstream.behave("model", (call) => asked++ === 0 ? slow(call) : say("now")(call));
@@ -402,7 +402,7 @@ describe("a node's penalty of a second", () => {
     expect(asked).toBe(2);
   });
 
-  test("is told with a 503 meanwhile, and over when Retry-After says so", async () => {
+  test("is reported with a 503 meanwhile, and over when Retry-After says so", async () => {
     upstream.behave("model", refuse(429, "slow down", { "retry-after": "1" }));
     const first = await failure(client({}, strict).chat.completions.create(request()));
     expect(first).toBeInstanceOf(RateLimitError);

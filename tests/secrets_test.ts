@@ -34,7 +34,7 @@ interface World {
   node: JoinedNode;
   /** Every secret that was issued or typed, by what it is. */
   secrets: Record<string, string>;
-  /** All that anybody was answered, but for what an owner sees of its own account. */
+  /** All that anyone was answered, but for what an owner sees of its own account. */
   seen: Record<string, Answer<unknown>>;
 }
 
@@ -156,7 +156,7 @@ for (const [name, env] of databases) {
       }
     });
 
-    test("shows its owner's own tokens to a session, and nothing of anybody else's", async () => {
+    test("shows its owner's own tokens to a session, and nothing of anyone else's", async () => {
       const { gateway, caller, secrets } = world;
       const { text } = await ask(`${gateway.url}/api/user/me`, { token: caller.jwt });
       expect(shownIn(text, secrets)).toEqual([

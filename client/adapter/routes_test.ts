@@ -279,7 +279,7 @@ test("a server that has none of the endpoints fails as the caller's own one does
   }
 });
 
-describe("a missing endpoint is told by", () => {
+describe("a missing endpoint is recognized by", () => {
   const replies: [name: string, reply: () => Response][] = [
     ["a page of text", () => new Response("404 page not found", { status: 404 })],
     ["FastAPI's detail", () => Response.json({ detail: "Not Found" }, { status: 404 })],

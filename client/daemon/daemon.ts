@@ -176,7 +176,7 @@ class Daemon {
     }
   }
 
-  /** A second node on one machine is told apart by its name. */
+  /** A second node on one machine is distinguished by its name. */
   #named(config: LoadedConfig["config"]): LoadedConfig["config"] {
     const { as } = this.instance;
     return as === undefined ? config : { ...config, name: as };
@@ -198,7 +198,7 @@ class Daemon {
   /** Ends the calls, and becomes the program that stands in this one's place now, under the same process id where the system can. */
   async #restart(graceMs: unknown): Promise<void> {
     this.#isStopping = true;
-    this.log.info({ active: this.#node?.status.active ?? 0 }, "draining, to start anew");
+    this.log.info({ active: this.#node?.status.active ?? 0 }, "draining, to restart");
     this.#watch?.stop();
     await this.#node?.stop(typeof graceMs === "number" ? { graceMs } : {});
     this.#control?.stop();

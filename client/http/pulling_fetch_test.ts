@@ -359,7 +359,7 @@ test("a large request that the kernel takes in parts arrives whole", async () =>
   expect(server.requests[0]![0]!.endsWith(`\r\n\r\n${body}`)).toBe(true);
 });
 
-describe("a body that nobody reads", () => {
+describe("a body that is never read", () => {
   const piece = Buffer.from(`10000\r\n${"x".repeat(0x10000)}\r\n`);
   const PIECES = 1_000;
 

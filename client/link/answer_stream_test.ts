@@ -266,13 +266,13 @@ describe("credit", () => {
     expect(await isSettled(waiting)).toBe(true);
   });
 
-  test("that is left makes nobody wait", async () => {
+  test("that is left makes no one wait", async () => {
     const { reply } = start({ credit: 100 });
     reply.piece("1");
     expect(await isSettled(reply.ready(never))).toBe(true);
   });
 
-  test("that never comes keeps nobody waiting whose caller has left", async () => {
+  test("that never comes keeps no one waiting once its caller has left", async () => {
     const { reply } = start({ credit: 1 });
     const caller = new AbortController();
     reply.piece("1");
@@ -421,7 +421,7 @@ describe("a call that is cancelled", () => {
 
 describe("what is no answer", () => {
   for (const code of [400, 401, 404, 413, 422, 429]) {
-    test(`an upstream's ${code} is told as its HEAD, its error object and FINISH`, () => {
+    test(`an upstream's ${code} is sent as its HEAD, its error object and FINISH`, () => {
       const { line, reply } = start();
       reply.fail(
         new UpstreamFailure(code, "no", {
@@ -507,7 +507,7 @@ describe("what is no answer", () => {
     expect(line.frames()).toMatchObject([{ type: "error", data: { code: 429 } }]);
   });
 
-  test("a node that stops says that nobody is at fault, after what it has said", () => {
+  test("a node that stops says that no one is at fault, after what it has said", () => {
     const { line, reply } = start();
     reply.piece("1");
     const stopped = new UpstreamFailure(503, "this node stopped", { isBusy: true });

@@ -38,6 +38,6 @@ test("the wait within a given time is any part of it, at most a minute, and does
   expect(backoff.afterMs(0)).toBe(500);
 });
 
-test("what only the owner can mend is dialled at the slowest pace at once", () => {
+test("what only the owner can fix is dialled at the slowest pace at once", () => {
   expect(new Backoff(() => 1).afterMs(0, true)).toBe(60_000);
 });

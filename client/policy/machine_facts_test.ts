@@ -3,7 +3,7 @@ import { machineProblem, MAX_MACHINE_GPUS } from "../../protocol/mod.ts";
 import { machineFacts, policyFacts } from "./machine_facts.ts";
 import { FakeMachine } from "./testing/fake_machine.ts";
 
-test("a machine is told by its system, architecture and graphics processors", async () => {
+test("a machine is described by its system, architecture and graphics processors", async () => {
   expect(await machineFacts(new FakeMachine(), "x64")).toEqual({
     os: "Ubuntu 24.04.1 LTS",
     arch: "x64",
@@ -19,7 +19,7 @@ test("what the machine cannot tell is left out, and a probe that fails is no fau
   expect(await machineFacts(machine, "arm64")).toEqual({ arch: "arm64" });
 });
 
-test("what tools print is told as the wire takes it, whatever they print", async () => {
+test("what tools print is reported as the wire takes it, whatever they print", async () => {
   const machine = new FakeMachine();
   machine.systemName = "x".repeat(500);
   machine.processors = [
@@ -32,7 +32,7 @@ test("what tools print is told as the wire takes it, whatever they print", async
   expect(facts.gpus![0]).toEqual({ name: "GPU 0" });
 });
 
-test("a policy is told by its conditions, without the names of the owner's programs", () => {
+test("a policy is described by its conditions, without the names of the owner's programs", () => {
   const facts = policyFacts({
     hours: ["mon-fri 19:00-07:00", "sat-sun"],
     busy_programs: ["steam", "secret-game"],

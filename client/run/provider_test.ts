@@ -66,7 +66,7 @@ test("names that callers could not ask for are left out and known", async () => 
   expect(provider.invalidNames).toEqual(["two  blanks", "x".repeat(300)]);
 });
 
-test("a list that cannot be had leaves what was offered before", async () => {
+test("a list that cannot be read leaves what was offered before", async () => {
   let isDown = false;
   const provider = providerOf("auto", {
     models: () =>

@@ -6,7 +6,7 @@ import { at } from "../root.ts";
 import { clientPages, clientsPage, type Language } from "./clients_page.ts";
 
 for (const [language, path] of Object.entries(clientPages) as [Language, string][]) {
-  test(`${path} says what api/clients.ts says; \`bun run compatibility\` writes it anew`, () => {
+  test(`${path} says what api/clients.ts says; \`bun run compatibility\` rewrites it`, () => {
     expect(readFileSync(at(path), "utf8")).toBe(clientsPage(language));
   });
 }

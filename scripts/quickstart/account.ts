@@ -49,6 +49,6 @@ async function post(url: string, body: unknown): Promise<Response> {
 async function refusal(action: string, response: Response, dataDir: string): Promise<Error> {
   return new Error(
     `Cannot ${action}: the gateway answered ${response.status} ${await response.text()}; ` +
-      `to begin anew, remove ${dataDir}`,
+      `to start over, remove ${dataDir}`,
   );
 }

@@ -102,7 +102,7 @@ async function list<T>(
     const items = (await response.json() as Record<string, unknown> | null)?.[field];
     return Array.isArray(items) ? items as T[] : null;
   } catch {
-    // Nobody listens there, or it speaks something else: either way, not a model server.
+    // Nothing listens there, or it speaks something else: either way, not a model server.
     return null;
   }
 }

@@ -16,7 +16,7 @@ export function writeNodeConfig(
 ): void {
   const { type, api_key, base_url } = source.provider;
   const lines = [
-    "# Written anew by every quickstart.",
+    "# Rewritten by every quickstart.",
     `client_token: ${JSON.stringify(clientToken)}`,
     `server_url: ${JSON.stringify(serverUrl)}`,
     "max_parallel: 3",

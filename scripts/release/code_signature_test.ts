@@ -34,7 +34,7 @@ test("a file without a signature has a problem, and none once it is signed", () 
   expect(signatureProblem(signAdHoc(machO(), "colink-client"))).toBeNull();
 });
 
-test("a changed byte is found on its page, wherever it stands, and signing again mends it", () => {
+test("a changed byte is found on its page, wherever it stands, and signing again fixes it", () => {
   const signed = Buffer.from(signAdHoc(machO(), "x"));
   for (const at of [600, PAGE, 3 * PAGE + 7, SIGNATURE_START - 1]) {
     const changed = Buffer.from(signed);

@@ -83,7 +83,7 @@ const runners: Partial<Record<Target, () => Promise<Runner>>> = {
 const DEBIAN = "deb http://deb.debian.org/debian trixie main";
 const WHEEL = "numpy==2.5.5";
 
-/** A folder with musl and libstdc++ for the processor, kept between runs. Throws where they cannot be had. */
+/** A folder with musl and libstdc++ for the processor, kept between runs. Throws where they are not available. */
 async function fetchMusl(processor: string, debian: string): Promise<string> {
   const root = at("node_modules", ".cache", `co-link-musl-${processor}`);
   const loader = join(root, "lib", `ld-musl-${processor}.so.1`);

@@ -14,7 +14,7 @@ export interface Scene {
   isAdmin?: boolean;
   /** Whether everything needs attention. */
   isTroubled?: boolean;
-  /** What the gateway tells of itself, where its own answer shows less. */
+  /** What the gateway says of itself, where its own answer shows less. */
   info?: Partial<InfoView>;
   /** The nodes that the gateway lists; default: a crowd in every state. */
   nodes?: readonly NodeView[];

@@ -52,7 +52,7 @@ test("networks take turns, each with its passwords in the order of their arrival
   expect(queue.size).toBe(0);
 });
 
-test("a network that comes anew finds a place, and its turn, though eight others fill the queue", () => {
+test("a newly arriving network finds a place, and its turn, though eight others fill the queue", () => {
   flood(8, 8);
   expect(queue.size).toBe(LIMIT);
   for (let i = 0; i < 20; i++) expect(enter(`honest ${i}`, { network: `honest ${i}` })).toBe(true);
@@ -103,7 +103,7 @@ const ofOneProvider = (i: number) => `2001:db8:${(i >> 16).toString(16)}:${i.toS
 test.each<[string, Attack]>([
   ["thousands of networks", { everyMs: 100, networkAt: scattered }],
   ["ever new networks of one provider", { everyMs: 100, networkAt: ofOneProvider }],
-])("a person of a network that comes anew is served next while %s sign in", (_name, attack) => {
+])("a person of a newly arriving network is served next while %s sign in", (_name, attack) => {
   attackFor(5 * 60_000, attack);
   expect(queue.size).toBe(LIMIT);
   for (const person of ["a", "b"]) {

@@ -121,7 +121,7 @@ test("a key is refused from its expiry on, although it is fresh in the cache", a
   await expect(keyring.authenticate(token, "api")).rejects.toMatchObject({ code: "key_expired" });
 });
 
-test("a key that was changed here is looked up anew", async () => {
+test("a key that was changed here is looked up again", async () => {
   const token = store.add("api");
   const { id } = await keyring.authenticate(token, "api");
   keyring.changed(id);

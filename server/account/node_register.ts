@@ -152,7 +152,7 @@ export class NodeRegister {
         this.#earned.set(id, { slots, lastSeenAt });
       }
     } catch (error) {
-      log.warn({ err: error }, "cannot read what nodes have earned: their shares begin anew");
+      log.warn({ err: error }, "cannot read what nodes have earned: their shares start over");
     }
   }
 
@@ -226,7 +226,7 @@ export class NodeRegister {
     return this.#unremembered.get(id) === undefined;
   }
 
-  /** Whoever dials under one new identity after the other gets no row for each. */
+  /** A program that dials under one new identity after the other gets no row for each. */
   #mayRemember({ id, accountId }: Pick<NodeSighting, "id" | "accountId">): boolean {
     const nowMs = this.#options.clock.monotonic();
     let remembered = this.#remembered.get(accountId);

@@ -57,7 +57,7 @@ export const errorKinds: { readonly [C in ErrorCode]: ErrorKind } = Object.freez
   join_refused: kind(403, "never", "rejected"),
   origin_refused: kind(403, "never", "rejected"),
   model_not_found: kind(404, "never", "rejected"),
-  // A name that an administrator has to mend: waiting alone does not help.
+  // A name that an administrator has to fix: waiting alone does not help.
   alias_broken: kind(400, "never", "rejected"),
   endpoint_not_offered: kind(404, "never", "rejected"),
   // As at OpenAI: what cannot be found is named by a field of the request, not by its path.

@@ -297,11 +297,11 @@ test("a response that says itself that it has failed is delivered, and recorded 
   ]);
 });
 
-test("a program that was started anew is nobody's fault: its calls go to any node, once to itself", async () => {
+test("a program that was restarted is no one's fault: its calls go to any node, once to itself", async () => {
   for (const nodes of [["a", "b"], ["a"]]) {
     const { run, next, succeed, circuits } = start(nodes);
     const { answer, done } = run();
-    (await next()).attempt.sink.fail({ kind: "restarted", reason: "started anew" });
+    (await next()).attempt.sink.fail({ kind: "restarted", reason: "restarted" });
     await succeed();
     await done;
     expect(answer.body).toBe(JSON.stringify(whole));
@@ -310,7 +310,7 @@ test("a program that was started anew is nobody's fault: its calls go to any nod
   const { run, next, circuits, asked } = start(["a"]);
   const { answer, done } = run();
   for (let i = 0; i < 2; i++) {
-    (await next()).attempt.sink.fail({ kind: "restarted", reason: "started anew" });
+    (await next()).attempt.sink.fail({ kind: "restarted", reason: "restarted" });
   }
   await done;
   expect(answer.error).toMatchObject({ code: "node_lost" });

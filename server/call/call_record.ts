@@ -137,7 +137,7 @@ export class CallRecord {
 
   /**
    * What a call that was stopped has cost: the upstream reads the prompt as soon as it has it, and
-   * reports its tokens only at the end, a whole answer's not before. Otherwise whoever leaves early
+   * reports its tokens only at the end, a whole answer's not before. Otherwise a caller that leaves early
    * would use up no budget.
    */
   #estimated(tally: Tally, { code }: ColinkError): Tally {

@@ -1020,7 +1020,7 @@ describe("a call whose node's link is lost for a while", () => {
     received[0]!.sink.resumed!();
   };
 
-  test("and that has had no byte goes to another node that has room, and nobody is blamed", async () => {
+  test("and that has had no byte goes to another node that has room, and no node is blamed", async () => {
     const { world, run } = start();
     const nodes = [world.node("a"), world.node("b")];
     const { answer, done } = run({ stream: true });

@@ -97,7 +97,7 @@ export class RunningCall implements AttemptOwner {
     }
   }
 
-  /** Makes attempts until one ends the call: with an answer, a rejection, a stop, or a failure that no retry mends. */
+  /** Makes attempts until one ends the call: with an answer, a rejection, a stop, or a failure that no retry can fix. */
   async #tryNodes(): Promise<AttemptEnd> {
     let failure: Failure | null = null;
     for (;;) {

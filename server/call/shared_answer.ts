@@ -630,7 +630,7 @@ export function goneError(callId: string, known: LedgerEntry | "running" | null)
   return new ColinkError(
     "replay_gone",
     `Cannot give the answer again: it is not kept any more; ${becameOf(callId, known)}; ` +
-      "send a new Idempotency-Key to run the request anew",
+      "send a new Idempotency-Key to run the request again",
   );
 }
 

@@ -226,7 +226,7 @@ test("callers who come back are counted with their place, and after the call's e
 });
 
 describe("an answer beyond its bound", () => {
-  test("goes on for those who read it, who are told, and can be had by nobody else", async () => {
+  test("goes on for those who read it, who are told, and can be read by no one else", async () => {
     const room = new Room();
     const answer = await room.call("a");
     const caller = new Caller();
@@ -285,7 +285,7 @@ describe("an answer beyond its bound", () => {
 });
 
 describe("a caller who does not read", () => {
-  test("slows nobody down who does", async () => {
+  test("does not slow down those who do", async () => {
     const room = new Room();
     const answer = await room.call("a");
     const [slow, quick] = [new Caller(), new Caller()];

@@ -284,7 +284,7 @@ describe("a node of another gateway", () => {
       return { network, clock, one, other, node, received, answer, done };
     }
 
-    test("lets a call from here that has had nothing go to a node that becomes free, and nobody is blamed", async () => {
+    test("lets a call from here that has had nothing go to a node that becomes free, and no node is blamed", async () => {
       const { network, clock, one, other, received, answer, done } = await suspended();
       const near = await join(network, one, "near");
       await clock.pass(2_000);

@@ -118,7 +118,7 @@ export class Peers {
     const before = this.#links.get(peer);
     if (before !== undefined) {
       before.drop();
-      this.closed(before, "the gateway has dialled anew");
+      this.closed(before, "the gateway has reconnected");
     }
     const link = new PeerLink(peer, socket, this.parts, this.config, cipher);
     this.#links.set(peer, link);

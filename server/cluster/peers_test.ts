@@ -128,7 +128,7 @@ describe("dialling", () => {
     expect(ids()).toEqual(["gw-1"]);
   });
 
-  test("counts failures anew after a link, and forgets those of a gateway that is gone", async () => {
+  test("counts failures again after a link, and forgets those of a gateway that is gone", async () => {
     join("gw-1", "http://gw 1:8080");
     await clock.pass(15_000);
     const { listener } = await link();

@@ -267,7 +267,7 @@ describe("a node that comes back at another gateway than it left", () => {
     });
   }
 
-  test("is asked to dial anew once it has no calls, and its gateway is another one then", async () => {
+  test("is asked to reconnect once it has no calls, and its gateway is another one then", async () => {
     const { network, holder, other, node, received } = withCall();
     holder.harness.links.start();
     node.lose();
@@ -339,7 +339,7 @@ describe("a node that comes back at another gateway than it left", () => {
 });
 
 describe("a node whose session's gateway", () => {
-  test("is gone, or was never there, begins anew at once", async () => {
+  test("is gone, or was never there, starts over at once", async () => {
     for (const name of ["gw-0/unknown", "gw-9/x", "gw-1/x", "/", "x", `${"gw/".repeat(60)}`]) {
       const network = new Network();
       const node = new Node(network);
@@ -351,7 +351,7 @@ describe("a node whose session's gateway", () => {
     }
   });
 
-  test("is frozen begins anew after three seconds, and its calls are lost once the gateway goes on", async () => {
+  test("is frozen starts over after three seconds, and its calls are lost once the gateway goes on", async () => {
     const { network, holder, other, node, received } = withCall();
     node.lose();
     holder.isFrozen = true;
@@ -377,7 +377,7 @@ describe("a node whose session's gateway", () => {
     expect(node.socket.frames.filter(({ type }) => type === "resume")).toEqual([]);
   });
 
-  test("is lost in the middle has to dial anew, and begins anew, as its calls are gone", async () => {
+  test("is lost in the middle has to reconnect, and starts over, as its calls are gone", async () => {
     const { network, holder, other, node } = withCall();
     node.lose();
     await node.comeTo(other);
@@ -388,7 +388,7 @@ describe("a node whose session's gateway", () => {
     expect(welcome?.session).toStartWith("gw-1/");
   });
 
-  test("is lost before it has answered begins anew at once", async () => {
+  test("is lost before it has answered starts over at once", async () => {
     const { network, holder, other, node } = withCall();
     node.lose();
     const coming = node.comeTo(other);
@@ -505,7 +505,7 @@ describe("who comes to another gateway", () => {
     expect(other.harness.ids).toEqual(["public:key/n1"]);
   });
 
-  test("while its gateway takes no more begins anew at once", async () => {
+  test("while its gateway takes no more starts over at once", async () => {
     const { network, other, node } = withCall();
     node.lose();
     other.bufferedBytes = 16 * 1024 * 1024;

@@ -190,7 +190,7 @@ function namedNode(
   const id = headers.get(NODE_HEADER);
   if (id === null) return null;
   const node = hub.findPublic(id);
-  // An administrator may look at every node, and use no more than anybody else.
+  // An administrator may look at every node, and use no more than any other caller.
   const isTheirs = node?.who.accountId === accountId ||
     isAdmin && node !== undefined && mayUse(node, viewerOf({ accountId }, memberships));
   if (isTheirs) return node!.who.nodeKey;

@@ -109,7 +109,7 @@ test("a group's model is listed for the group's members, and for no other", () =
   expect(modelsFor({ ...bob, groups: ["lab"] })).toEqual(["m", "lab-1"]);
 });
 
-test("a page after a place that nobody has asked for is fresh, as long as that costs little", () => {
+test("a page after a place that was never asked for is fresh, as long as that costs little", () => {
   const nodes = [node("a", ["m"])];
   const { read } = world(nodes);
   expect(read("!1").nodes).toHaveLength(1);

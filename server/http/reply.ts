@@ -62,7 +62,7 @@ export function renderError(
   );
 }
 
-/** SDKs wait no longer than this for a retry: given a later time, they try again at once, and in vain. */
+/** SDKs wait no longer than this for a retry: given a later time, they try again at once, without success. */
 const SDKS_WAIT_MS = 60_000;
 
 /** An error as a complete answer. */

@@ -188,7 +188,7 @@ describe("an Idempotency-Key", () => {
     expect(ran).toBe(2);
   });
 
-  test("of a failure that may be tried again runs anew, and of another one does not", async () => {
+  test("of a failure that may be tried again runs again, and of another one does not", async () => {
     const fail = (code: number): Script => (sink) =>
       sink.fail({ kind: "refused", error: { request_id: "x", code, message: "no" } as never });
     const key = newKey();
@@ -210,7 +210,7 @@ describe("an Idempotency-Key", () => {
     expect((await send({ key })).status).toBe(200);
   });
 
-  test("costs one call of the limit and one row, whoever reads", async () => {
+  test("costs one call of the limit and one row, however many read", async () => {
     const key = newKey();
     const first = await send({ key });
     const ids = [first.headers.get("x-request-id")];

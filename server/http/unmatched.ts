@@ -42,7 +42,7 @@ function methodOf(path: string): "GET" | "POST" | null {
 export function nearPathHint(path: string): string {
   const near = nearPath(path);
   if (near === null) return "";
-  const remedy = near === API + path ? `add ${API} to the base URL` : "mend the base URL";
+  const remedy = near === API + path ? `add ${API} to the base URL` : "correct the base URL";
   return `; did you mean ${near}? Then ${remedy}`;
 }
 

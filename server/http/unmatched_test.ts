@@ -20,10 +20,10 @@ for (const [why, path, near] of cases) {
   test(`${why}: ${path} is near ${near}`, () => expect(nearPath(path)).toBe(near));
 }
 
-test("a base URL without /v1 is to be extended, one with too much to be mended, and no other path has a hint", () => {
+test("a base URL without /v1 is to be extended, one with too much to be corrected, and no other path has a hint", () => {
   expect(nearPathHint("/models")).toEndWith(
     "did you mean /v1/models? Then add /v1 to the base URL",
   );
-  expect(nearPathHint("/openai/v1/models")).toEndWith("? Then mend the base URL");
+  expect(nearPathHint("/openai/v1/models")).toEndWith("? Then correct the base URL");
   expect(nearPathHint("/nodes")).toBe("");
 });

@@ -120,7 +120,7 @@ describe("after a restart without Redis", () => {
   });
 });
 
-test("what is used of a budget is read without using any of it, and begins anew with its time", async () => {
+test("what is used of a budget is read without using any of it, and starts over with its time", async () => {
   const budget = { tokens_per_day: 100, calls_at_once: 2, max_tokens: 50, models: ["m"] };
   const { admit, budgets, clock } = world({ ann: [budget] });
   const first = admit({ budget: { tokens_per_minute: 9 } });

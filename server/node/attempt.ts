@@ -67,7 +67,7 @@ export type AttemptFailure =
   | { kind: "answered"; status: number; headers: Readonly<Record<string, string>>; body: string }
   /** The node's connection ended. */
   | { kind: "lost"; reason: string }
-  /** The node's program was started anew, and has none of the calls of the one before. */
+  /** The node's program was restarted, and has none of the calls of the one before. */
   | { kind: "restarted"; reason: string }
   /** The node's connection is interrupted, and the call need not wait until the node reconnects. No penalty. */
   | { kind: "interrupted"; reason: string }

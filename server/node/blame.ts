@@ -28,9 +28,9 @@ export type Evidence =
  * - `provider`: the model rests at the node for as long as its provider asks.
  * - `open`: the request or the node: the node is penalised if another one answers the call, or when
  *   several callers in a row meet the same failure.
- * - `nobody`: no penalty.
+ * - `none`: no penalty.
  */
-type Blamed = "node" | "provider" | "open" | "nobody";
+type Blamed = "node" | "provider" | "open" | "none";
 
 export interface Blame {
   readonly blamed: Blamed;
@@ -46,8 +46,8 @@ export const blame: { readonly [E in Evidence]: Blame } = Object.freeze({
   "link lost": row("node", "node", "node_lost", "the node's connection was lost"),
   // The new process has failed no call yet. Repeated restarts count as lost links.
   "program restarted": row(
-    ...["nobody", "node", "node_lost"] as const,
-    "the node's program was started anew",
+    ...["none", "node", "node_lost"] as const,
+    "the node's program was restarted",
   ),
   "protocol broken": row("node", "node", "node_protocol", "the node broke the protocol"),
   "silent": row("node", "model", "node_silent", "the node was silent for too long"),
@@ -81,20 +81,20 @@ export const blame: { readonly [E in Evidence]: Blame } = Object.freeze({
   ),
   "failed": row("open", "model", "upstream_error", "the node's model server failed"),
   "no answer": row("open", "model", "upstream_error", "the node's answer is none"),
-  "busy": row("nobody", "model", "node_busy", "the node is full or is leaving"),
+  "busy": row("none", "model", "node_busy", "the node is full or is leaving"),
   "gateway lost": row(
-    ...["nobody", "model", "gateway_lost"] as const,
+    ...["none", "model", "gateway_lost"] as const,
     "another gateway of this network does not answer",
   ),
   "offer withdrawn": row(
-    ...["nobody", "model", "offer_withdrawn"] as const,
+    ...["none", "model", "offer_withdrawn"] as const,
     "the node's provider no longer has the model there",
   ),
   "node's own error": row(
-    ...["nobody", "model", "node_internal"] as const,
+    ...["none", "model", "node_internal"] as const,
     "the node's program could not handle this call",
   ),
-  "gateway's own error": row("nobody", "model", "internal_error", "an unexpected error"),
+  "gateway's own error": row("none", "model", "internal_error", "an unexpected error"),
 });
 
 function row(blamed: Blamed, scope: Blame["scope"], code: ErrorCode, what: string): Blame {

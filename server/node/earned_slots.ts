@@ -5,7 +5,7 @@ import { LruCache } from "../base/lru.ts";
 /** What a node has that nothing is known of. */
 export const FIRST_SLOTS = 2;
 
-/** Nodes beyond these begin anew, those first that neither answered nor failed for longest. */
+/** Nodes beyond these start over, those first that neither answered nor failed for longest. */
 const MAX_NODES = 50_000;
 
 /** In each whole week away a node loses half of what it has earned, down to what a new node has. */

@@ -13,7 +13,7 @@ test("what nodes have earned is remembered for 50,000 of them, those longest tha
   expect(earned.of("stranger-59999")).toBe(1);
 });
 
-test("answers after a fault count anew", () => {
+test("answers after a fault count again", () => {
   const earned = new EarnedSlots();
   for (let i = 0; i < 5; i++) earned.answered("n", 100);
   earned.failed("n");

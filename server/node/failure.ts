@@ -55,7 +55,7 @@ export class Failure {
     this.what = what ?? this.blame.what;
     const advice = advices[code] ?? "try again";
     this.error = new ColinkError(code, `Cannot answer: ${this.what}; ${advice}`, details);
-    this.words = blamed === "open" || blamed === "nobody" ? words : null;
+    this.words = blamed === "open" || blamed === "none" ? words : null;
     this.likeness = words === null ? code : `${words.status} ${withoutNumbers(words.message)}`;
   }
 }

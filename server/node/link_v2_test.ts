@@ -777,7 +777,7 @@ describe("STATUS", () => {
     expect(node.harness.hub.factsOf("y")?.tools).toBe(true);
   });
 
-  test("describes the machine anew, and keeps the description otherwise", async () => {
+  test("describes the machine again, and keeps the description otherwise", async () => {
     const node = new V2Node();
     const gpus = [{ name: "Apple M2" }];
     await node.status({ machine: { os: "macOS 15.1", gpus, cores: 8 } as never });

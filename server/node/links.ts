@@ -102,7 +102,7 @@ const MAX_REASON_CHARS = 200;
 /** Two announcements of one end of a pause differ by less. */
 const SAME_UNTIL_MS = 2_000;
 
-/** A program that loses calls by starting anew is forgiven so often within a minute. */
+/** A program that loses calls by restarting is forgiven so often within a minute. */
 const MAX_RESTARTS_A_MINUTE = 2;
 
 /** So many nodes are remembered for that. */
@@ -126,7 +126,7 @@ const FIRST_OWN_CODE = 4000;
 /** How long a node is kept that has come to another gateway, should that one not say that it has it. */
 const HANDED_OVER_WITHIN_MS = 2_000;
 
-/** How often a node is looked at whose frames another gateway carries, for how long it is, and when it then dials anew. */
+/** How often a node is looked at whose frames another gateway carries, for how long it is, and when it then reconnects. */
 const CARRIED_LOOK_MS = 1_000;
 const MAX_CARRIED_MS = 5 * 60_000;
 const CARRIED_MOVE_WITHIN_MS = 2_000;
@@ -172,7 +172,7 @@ export class Links implements LinkOwner {
   readonly #interrupted = new Map<Peer, LinkV2>();
   /** Null: this gateway is the only one. */
   #others: OtherHolders | null = null;
-  /** When programs were started anew and lost calls by that within the last minute, in monotonic milliseconds, by node key without ordinal. */
+  /** When programs were restarted and lost calls by that within the last minute, in monotonic milliseconds, by node key without ordinal. */
   readonly #restarts = new LruCache<string, number[]>(MAX_RESTARTED);
   readonly #monotonic: () => number;
   readonly #keptBytes: Budget;
@@ -248,7 +248,7 @@ export class Links implements LinkOwner {
     const { accountId, keyId, keyFamily, address } = peer.dialer;
     peer.base = `${keyFamily}/${nodeId ?? address}`;
     this.#replaceMoving(peer.base);
-    // A program that was started anew has none of the calls of the one before.
+    // A program that was restarted has none of the calls of the one before.
     if (nodeId !== null && isNew) this.#endInterrupted(peer.base);
     if (nodeId !== null) this.#challengeTwins(peer.base);
     peer.ordinal = this.#takeOrdinal(peer.base, link);
@@ -288,7 +288,7 @@ export class Links implements LinkOwner {
 
   /**
    * A node has come to another gateway with a session that this one holds, which goes on over the
-   * socket. False: it does not, and the node begins anew there.
+   * socket. False: it does not, and the node starts over there.
    */
   resumeOver(ws: NodeSocket, register: RegisterV2): boolean {
     const ticket = register.resume && ticketIn(register.resume);
@@ -296,7 +296,7 @@ export class Links implements LinkOwner {
     if (found === null) return false;
     const [link, peer] = found;
     if (!link.hasCalls) {
-      // Nothing is lost if it begins anew there, and nothing has to be carried.
+      // Nothing is lost if it starts over there, and nothing has to be carried.
       this.#handOver(link, peer);
       return false;
     }
@@ -388,7 +388,7 @@ export class Links implements LinkOwner {
   }
 
   /**
-   * A node whose frames another gateway carries is asked to dial anew once it has no calls, or after
+   * A node whose frames another gateway carries is asked to reconnect once it has no calls, or after
    * some minutes: what it runs then ends on the link that it has.
    */
   #moveWhenIdle(link: LinkV2, peer: Peer, ws: NodeSocket): void {
@@ -637,7 +637,7 @@ export class Links implements LinkOwner {
 
   /**
    * Whether the connection may be that of a node which is waited for, and which is counted for its
-   * account already. A node that registers anew is counted then.
+   * account already. A node that registers again is counted then.
    */
   #isAwaited({ dialer: { accountId } }: Peer): boolean {
     if (this.#interrupted.size === 0) return false;
@@ -731,7 +731,7 @@ export class Links implements LinkOwner {
     for (const link of this.#twins.get(base) ?? []) {
       const peer = link && this.#peers.get(link);
       if (!peer || peer.cancelWait === null) continue;
-      this.#endReplaced(link, peer, "its program was started anew");
+      this.#endReplaced(link, peer, "its program was restarted");
     }
   }
 
@@ -766,7 +766,7 @@ export class Links implements LinkOwner {
       peer.isChallenged = false;
       // Whichever of its connections the node is on now, it is not this one.
       if (link.lastSeenMs >= askedMs || peer.cancelWait !== null) return;
-      this.#replaced(link, peer, "the node is connected anew");
+      this.#replaced(link, peer, "the node has reconnected");
       link.cut();
     });
   }

@@ -762,7 +762,7 @@ describe("what the nodes of one account offer", () => {
     for (let dials = 0; dials < 20; dials++) expect(dial()).toBeNull();
   });
 
-  test("is counted anew when a node changes it", async () => {
+  test("is counted again when a node changes it", async () => {
     const harness = new LinkHarness({ offersPerAccount: 10 });
     const socket = harness.dial();
     for (const count of [9, 1, 9, 1]) {

@@ -220,7 +220,7 @@ describe("a node whose link is lost", () => {
     expect(node.inHub).toEqual([]);
   });
 
-  test("and whose program starts anew is lost at once: the calls are gone, and nobody is blamed", () => {
+  test("and whose program restarts is lost at once: the calls are gone, and no node is blamed", () => {
     const node = new Node();
     const { received } = call(node.harness, stream);
     node.send(head(1));
@@ -231,7 +231,7 @@ describe("a node whose link is lost", () => {
     expect(node.inHub).toHaveLength(1);
   });
 
-  test("and whose program starts anew for the third time within a minute is at fault", async () => {
+  test("and whose program restarts for the third time within a minute is at fault", async () => {
     const node = new Node();
     const restart = () => {
       const { received } = call(node.harness, stream);
@@ -248,7 +248,7 @@ describe("a node whose link is lost", () => {
     expect(kinds()).toEqual(["restarted", "restarted", "lost"]);
   });
 
-  test("and whose program starts anew without calls has lost none: that is not counted", () => {
+  test("and whose program restarts without calls has lost none: that is not counted", () => {
     const node = new Node();
     for (let i = 0; i < 10; i++) {
       node.lose();
@@ -263,7 +263,7 @@ describe("a node whose link is lost", () => {
     expect(received.failures).toMatchObject([{ kind: "restarted" }]);
   });
 
-  test("before it has said a word since WELCOME had none of its calls: nobody is blamed", () => {
+  test("before it has said a word since WELCOME had none of its calls: no node is blamed", () => {
     const node = new Node();
     const { received } = call(node.harness, stream);
     node.lose();

@@ -13,7 +13,7 @@ function start() {
 test("the third account in a row that meets the same failure shows that it is the node's", () => {
   const { note } = start();
   expect([note("x"), note("y"), note("z")]).toEqual([false, false, true]);
-  // Its row begins anew.
+  // Its row starts over.
   expect([note("x"), note("y"), note("z")]).toEqual([false, false, true]);
 });
 

@@ -74,7 +74,7 @@ export class Outbox {
     });
   }
 
-  /** The link was lost, with all that was in flight: bodies begin anew on the next one. */
+  /** The link was lost, with all that was in flight: bodies start over on the next one. */
   reset(): void {
     this.#rests = [];
     this.#waitingBytes =

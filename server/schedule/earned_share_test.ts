@@ -135,7 +135,7 @@ describe("a node's share", () => {
     expect(world.node("new", 20).node.share).toBe(2);
   });
 
-  test("is what was stored of it when the gateway starts anew, and each change of it is stored", async () => {
+  test("is what was stored of it when the gateway restarts, and each change of it is stored", async () => {
     const stored = new Map([["a", 16], ["b", 64], ["c", 1]]);
     const { world, lease } = start({ penaltyMs: 1_000 });
     Object.assign(world.hub, {

@@ -177,7 +177,7 @@ export class Scheduler {
   failed(lease: Lease, call: Call, failure: Failure): Penalty | null {
     if (failure.error.code === "node_busy") this.#slots.bounced(lease);
     switch (failure.blame.blamed) {
-      case "nobody":
+      case "none":
         // A node that says so and offers the model all the same would fail the next call, too.
         return failure.error.code === "offer_withdrawn" && lease.node.serves(lease.service)
           ? this.penalize(lease, failure)
@@ -318,7 +318,7 @@ export class Scheduler {
     return wait === null || this.#queues.fullFor(call) !== null ? null : wait;
   }
 
-  /** The call has waited for a faster node in vain. */
+  /** The call has waited for a faster node, and got none. */
   #takeAny(waiter: Waiter<Lease>): void {
     // If no slot is free, those of other gateways' nodes will do, too.
     if (!this.#takeFree(waiter)) this.onQueueChange.emit(waiter.call.request);

@@ -160,7 +160,7 @@ describe("an account", () => {
     expect(shares.entered(of("bob")).received).toBe(0);
   });
 
-  test("begins anew with its model, where ten thousand other models were used after it", () => {
+  test("starts over with its model, where ten thousand other models were used after it", () => {
     const { shares, node, of, received } = start();
     use(shares, node, of("ann"), 1_000);
     expect(received("ann")).toBe(1_000);

@@ -36,7 +36,7 @@ export interface BackupFacts {
 /** Rows by table. */
 export type RowCounts = Record<string, number>;
 
-/** A problem that the operator can mend; nothing has changed. */
+/** A problem that the operator can fix; nothing has changed. */
 export class BackupError extends Error {
   override readonly name = "BackupError";
 }

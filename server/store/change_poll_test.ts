@@ -139,7 +139,7 @@ test("a refresh reads at once, and throws while the database is away", async () 
   expect(delivered).toEqual(["a"]);
 });
 
-test("a refresh during a reading reads anew, because that reading may be older than the call", async () => {
+test("a refresh during a reading reads again, because that reading may be older than the call", async () => {
   const answers: PromiseWithResolvers<void>[] = [];
   const poll = new ChangePoll<Row>({
     async read() {

@@ -300,7 +300,7 @@ describe("in a data folder without room", () => {
   let files: FileHandle;
   const spies: { mockRestore(): void }[] = [];
   const full = () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" }));
-  /** New room cannot be had; what is taken already can be written over. */
+  /** No new space is available; what is allocated already can be written over. */
   const fill = () => void spies.push(spyOn(files, "appendFile").mockImplementation(full));
   const free = () => spies.splice(0).forEach((spy) => spy.mockRestore());
 

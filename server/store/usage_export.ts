@@ -6,7 +6,7 @@ import type { Schema } from "./schema.ts";
 import { timeOf, type UsageQuery } from "./usage_query.ts";
 import { EVERYONE, grainFor, sides, steps, type UsageDimension } from "./usage_rollup.ts";
 
-/** What rows are told apart by, besides their account. */
+/** What rows are distinguished by, besides their account. */
 export type ExportColumn = "at" | "key" | "model";
 
 export interface UsageExportQuery extends Pick<UsageQuery, "step" | "offsets" | "from" | "to"> {

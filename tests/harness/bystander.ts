@@ -1,7 +1,7 @@
 /**
  * Somebody who has nothing to do with an attack: makes calls and asks for /livez all the while, and
  * reports what the attack cost. Wall-clock time says little on a busy machine, so what the gateway
- * spent is told in CPU seconds and in memory.
+ * spent is reported in CPU seconds and in memory.
  */
 
 import type { Account } from "./account.ts";

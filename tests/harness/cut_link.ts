@@ -607,7 +607,7 @@ export class CutLink {
     if (isBad) {
       this.#badDials++;
       pipe.isCut = true;
-      // A dial that is refused, or that nobody answers.
+      // A dial that is refused, or that is not answered.
       if (this.random() < 0.7) this.clock.after(5, () => pipe.client.closed(1006));
       return pipe.client;
     }

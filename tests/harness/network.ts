@@ -1,4 +1,4 @@
-/** A network between a gateway and a server that tests can cut, freeze and mend. */
+/** A network between a gateway and a server that tests can cut, freeze and restore. */
 
 import { connect, createServer, type Socket } from "node:net";
 import { endAfterTests } from "./cleanup.ts";

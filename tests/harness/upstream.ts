@@ -66,7 +66,7 @@ export function startUpstream(behaviours: Record<string, Behaviour> = {}): Upstr
       try {
         return counted(await behaviour(call), leave);
       } catch {
-        // The node hung up: nobody reads this.
+        // The node hung up: nothing reads this.
         leave();
         return new Response(null, { status: 500 });
       }

@@ -371,7 +371,7 @@ describe("a node program and its model server, at another gateway", () => {
     expect(await Promise.all(others)).toEqual([paced.join(""), paced.join("")]);
     expect(relay.dials - dials).toBeGreaterThanOrEqual(2);
     expect(upstream.calls.length - before).toBe(3);
-    // Its session was at the gateway that it had left: it is asked to dial anew, and loses nothing by that.
+    // Its session was at the gateway that it had left: it is asked to reconnect, and loses nothing by that.
     await until("the node is at the gateway that it has come to", async () => {
       const nodes = await listNodes(gateways[0]!);
       return relay.dials - dials > 2 &&

@@ -301,7 +301,7 @@ describe("registration", () => {
     expect((await register(gateway, "second@example.com", password, { invite })).status).toBe(200);
   });
 
-  test("that is closed lets nobody in, and says so", async () => {
+  test("that is closed lets no one in, and says so", async () => {
     const gateway = await startGateway({ env: { COLINK_REGISTRATION: "closed" } });
     const answer = await register(gateway, "first@example.com", password);
     expect(answer.status).toBe(403);

@@ -364,7 +364,7 @@ for (const [database, settings] of databases) {
 
     describe("live changes", () => {
       test(
-        "begin with a snapshot and tell of nodes, calls and figures as they change",
+        "begin with a snapshot and report nodes, calls and figures as they change",
         async () => {
           const [me, other] = [alice, bob];
           const mine = await watch(gateway, me);

@@ -247,7 +247,7 @@ describe("a gateway that received SIGTERM", () => {
           expect(answer.text).toContain("hello");
           served.push(answer.headers.get("x-request-id")!);
         } catch {
-          return; // Nobody listens any more.
+          return; // Nothing listens any more.
         }
       }
     };

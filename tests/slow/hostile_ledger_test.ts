@@ -1,4 +1,4 @@
-/** Attacks on the books, and databases and disks that refuse: no row is lost, and nobody else feels it. */
+/** Attacks on the books, and databases and disks that refuse: no row is lost, and no other account notices. */
 
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -61,7 +61,7 @@ async function onPostgres(through: readonly string[] = []) {
 
 for (const [name, settings] of databases) {
   test(
-    `with ${name}, a node that reports absurd counts costs nobody a row, and usage goes on`,
+    `with ${name}, a node that reports absurd counts costs no account a row, and usage goes on`,
     async () => {
       const env = await settings();
       const gateway = await startGateway({ env });

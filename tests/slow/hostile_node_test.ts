@@ -103,7 +103,7 @@ test("an account's nodes offer no more models together than its budget", async (
   expectServed(seen);
 }, 60_000);
 
-test("the lists of models of an account that offers thousands block nobody", async () => {
+test("the lists of models of an account that offers thousands block no one", async () => {
   const hoarder = await createAccount(gateway);
   const links = await Promise.all(Array.from({ length: 9 }, (_, i) => {
     // The same 1000 at the first eight nodes, and others at the last.

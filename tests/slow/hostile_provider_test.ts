@@ -1,4 +1,4 @@
-/** A sign-in provider that sends all it can, or nothing: its people wait or are refused, and nobody else notices. */
+/** A sign-in provider that sends all it can, or nothing: its people wait or are refused, and no one else notices. */
 
 import { expect, test } from "bun:test";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";

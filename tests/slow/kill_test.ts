@@ -33,6 +33,6 @@ for (const [database, seeds] of databases) {
     }
 
     // On a busy machine a gateway that is killed early may be back too late for one story's calls.
-    test("the stories have calls to tell of", () => expect(told).toBeGreaterThan(0));
+    test("the stories have calls to report", () => expect(told).toBeGreaterThan(0));
   });
 }

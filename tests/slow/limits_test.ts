@@ -204,7 +204,7 @@ describe("with Redis", () => {
     expect(status).toBe("degraded");
     expect(checks.limiter).toContain("it refuses writes: OOM");
     expect((await ask(`${gateway.url}/metrics`)).text).toMatch(/^colink_limits_shared 0$/m);
-    // The other gateway, which nobody calls, notices it by itself.
+    // The other gateway, which receives no calls, notices it by itself.
     await until("the other knows", async () => {
       const { json } = await ask<Ready>(`${gateways[1].url}/readyz`);
       return json.checks.limiter.includes("OOM");

@@ -1,4 +1,4 @@
-/** Answers that take their time: what callers hear meanwhile, and how long anybody waits. */
+/** Answers that take their time: what callers receive meanwhile, and how long callers wait. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
@@ -104,7 +104,7 @@ describe("a stream whose node thinks", () => {
     expect(eventsIn(seen.text)).toHaveLength(said + 1);
   });
 
-  /** By endpoint: a body, the upstream's refusal as it may come, and what is heard of it. */
+  /** By endpoint: a body, the upstream's refusal as it may come, and what the caller receives of it. */
   const refusals: [endpoint: Endpoint, body: object, refusal: string, event: string][] = [
     [
       Endpoint.chat,

@@ -72,7 +72,7 @@ describe("five wrong passwords", () => {
     expect(await signsIn(proxied, other, eve)).toBe(true);
   });
 
-  test("are counted anew after a correct one", async () => {
+  test("are counted again after a correct one", async () => {
     const typing = "203.0.113.3";
     await tries(TRIES - 1, proxied, account.email, at(typing));
     expect(await signsIn(proxied, account, typing)).toBe(true);

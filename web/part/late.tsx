@@ -16,7 +16,7 @@ export function late<P extends object>(
   return lazy(() => persistently(load).catch(() => OtherVersion as ComponentType<P>));
 }
 
-/** Loads code, also while the gateway restarts. Rejects when it is not to be had. */
+/** Loads code, also while the gateway restarts. Rejects when it is not available. */
 export async function persistently<T>(load: () => Promise<T>): Promise<T> {
   for (const waitMs of CODE_RETRIES_MS) {
     try {

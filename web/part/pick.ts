@@ -5,7 +5,7 @@ export interface Option {
   name: string;
 }
 
-/** Same names are told apart by the end of their ids. */
+/** Same names are distinguished by the end of their ids. */
 export function distinct(options: readonly Option[]): Option[] {
   const counts = new Map<string, number>();
   for (const { name } of options) counts.set(name, (counts.get(name) ?? 0) + 1);

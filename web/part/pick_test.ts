@@ -9,7 +9,7 @@ const options = [
   { id: "node-dddd4444", name: "" },
 ];
 
-test("options of the same name, or without one, are told apart by their ids", () => {
+test("options of the same name, or without one, are distinguished by their ids", () => {
   expect(distinct(options).map(({ name }) => name))
     .toEqual(["studio (1111)", "studio (2222)", "attic", "(4444)"]);
 });

@@ -29,7 +29,7 @@ export const messages = computed<Messages>(() => loaded.value[locale.value] ?? e
 /** Waits before a language is asked for again: a gateway that restarts is back within these. */
 const RETRIES_MS = [500, 2_000, 5_000];
 
-/** Resolves when the texts of the chosen language are there, or cannot be had now. */
+/** Resolves when the texts of the chosen language are there, or cannot be loaded now. */
 export async function languageLoaded(wanted: Locale = locale.peek()): Promise<void> {
   for (const waitMs of [...RETRIES_MS, 0]) {
     if (loaded.peek()[wanted] !== undefined) return;

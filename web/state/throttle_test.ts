@@ -45,7 +45,7 @@ test("the action of the last render runs, and none after the component is gone",
   expect(ran).toEqual(["second"]);
 });
 
-test("another interval begins anew, and the former one's late run is dropped", async () => {
+test("another interval starts over, and the former one's late run is dropped", async () => {
   let runs = 0;
   const hook = await mount(() => useAtMost(1000, () => runs++));
   hook.current();

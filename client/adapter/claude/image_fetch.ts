@@ -80,14 +80,14 @@ async function fetchImage(
       answer.close();
     }
   }
-  throw badRequest(param, `The image cannot be had: more than ${MAX_REDIRECTS} redirects`);
+  throw badRequest(param, `Cannot fetch the image: more than ${MAX_REDIRECTS} redirects`);
 }
 
 function parseUrl(address: string, param: string, base?: URL): URL {
   const url = URL.parse(address, base?.href);
   const isPlain = url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
     url.password === "";
-  if (!isPlain) throw badRequest(param, "The image cannot be had: its address is not a plain one");
+  if (!isPlain) throw badRequest(param, "Cannot fetch the image: its address is not a plain one");
   return url;
 }
 
@@ -98,12 +98,12 @@ async function open(url: URL, param: string, web: Web, signal: AbortSignal): Pro
     const addresses = isIP(host) ? [host] : await unlessAborted(web.resolve(host), signal);
     const [first] = addresses;
     if (first === undefined || !addresses.every(isPublicAddress)) {
-      throw badRequest(param, "The image cannot be had: its address is not a public one");
+      throw badRequest(param, "Cannot fetch the image: its address is not a public one");
     }
     return await web.get(first, url, signal);
   } catch (error) {
     if (error instanceof UpstreamFailure) throw error;
-    throw badRequest(param, "The image cannot be had: nothing answers at its address");
+    throw badRequest(param, "Cannot fetch the image: nothing answers at its address");
   }
 }
 
@@ -122,7 +122,7 @@ async function asDataUrl(
   param: string,
   maxBytes: number,
 ): Promise<{ url: string; bytes: number }> {
-  if (status !== 200) throw badRequest(param, `The image cannot be had: HTTP ${status}`);
+  if (status !== 200) throw badRequest(param, `Cannot fetch the image: HTTP ${status}`);
   const tooLarge = () =>
     badRequest(param, "The image is too large: 10 MiB each, 20 MiB in all", "image_too_large");
   if ((length ?? 0) > maxBytes) throw tooLarge();
@@ -136,7 +136,7 @@ async function asDataUrl(
     }
   } catch (error) {
     if (error instanceof UpstreamFailure) throw error;
-    throw badRequest(param, "The image cannot be had: its server broke off");
+    throw badRequest(param, "Cannot fetch the image: its server broke off");
   }
   const data = Buffer.concat(parts);
   const type = imageType(data);

@@ -22,7 +22,7 @@ function repair(...deltas: Delta[]) {
 /** The position of the call that each delta was given to. */
 const places = (...deltas: Delta[]) => repair(...deltas).map(([index]) => index);
 
-test("parallel calls under one index are told apart by a new id with a name", () => {
+test("parallel calls under one index are distinguished by a new id with a name", () => {
   expect(places([0, "a", "f", "{}"], [0, "b", "g", "{}"], [0, null, null, " "])).toEqual([0, 1, 1]);
 });
 
@@ -57,7 +57,7 @@ test("a call without an id gets one with its first arguments, and keeps it", () 
   expect([second, late]).toEqual(Array(2).fill(undefined));
 });
 
-test("parallel calls under one index without ids are told apart by a name after whole arguments", () => {
+test("parallel calls under one index without ids are distinguished by a name after whole arguments", () => {
   expect(places([0, "", "f", '{"a":1}'], [0, "", "f", '{"a":2}'], [0, "", "f", "{}"]))
     .toEqual([0, 1, 2]);
 });

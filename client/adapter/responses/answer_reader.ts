@@ -121,7 +121,7 @@ function failureOf(response: unknown): UpstreamFailure {
   const code = textIn(error.code) || "server_error";
   const message = textIn(error.message) || "The provider failed in the middle of its answer";
   const isOverflow = isContextOverflow({ message, code });
-  // A code that names the request's input is the caller's to mend.
+  // A code that names the request's input is for the caller to fix.
   const isRequest = isOverflow ||
     /^(?:invalid|unsupported|empty|failed_to_download)_|_too_(?:large|small)$/.test(code);
   const shown: UpstreamErrorObject = {

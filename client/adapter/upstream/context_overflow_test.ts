@@ -115,7 +115,7 @@ describe("a prompt beyond the context", () => {
     const inStream = () => eventStream([sse("error" in body ? body : { error: body })]);
     const refused = () => Response.json(body, { status });
     for (const [how, answer] of [["refused", refused], ["in a 200", inStream]] as const) {
-      test(`of ${server}, ${how}, is told in the words of the caller's dialect`, async () => {
+      test(`of ${server}, ${how}, is reported in the words of the caller's dialect`, async () => {
         for (const endpoint of [Endpoint.chat, Endpoint.responses] as const) {
           const failure = await failureOf(openAiOver(answer), endpoint);
           expect(failure.code).toBe(400);
@@ -147,7 +147,7 @@ describe("a prompt beyond the context", () => {
   });
 });
 
-test("a prompt beyond the context of a model server with Anthropic's API is told in Anthropic's words", async () => {
+test("a prompt beyond the context of a model server with Anthropic's API is reported in Anthropic's words", async () => {
   const message =
     "request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it";
   const error = { type: "invalid_request_error", message };

@@ -27,7 +27,7 @@ export interface ClientResult {
   version: string;
   /** The day of the run, `2026-11-30`. */
   date: string;
-  /** Why the client could not be had; absent: it could. */
+  /** Why the client could not be obtained; absent: it could. */
   missing?: string;
   /** By model server; trials that concern the gateway alone are made with the first. */
   outcomes: Outcomes;

@@ -76,7 +76,7 @@ describe("a fault is", () => {
   const wrong: [what: string, seen: Partial<Seen>, rows: LedgerRow[]][] = [
     ["a call without a row", {}, []],
     ["a call with two", {}, [aRow(), aRow()]],
-    ["a row that nobody called for", {}, [aRow(), aRow({ model: "other" })]],
+    ["a row that no caller asked for", {}, [aRow(), aRow({ model: "other" })]],
     ["another request's row", {}, [aRow({ id: "req-2" })]],
     ["a whole answer that is not written down as one", {}, [aRow({ outcome: "cancelled" })]],
     ["a failure that is written down as success", { ending: "error", code: "node_lost" }, [aRow()]],

@@ -156,7 +156,7 @@ export class World {
     return { isRunning: node.isConnected, signal: () => node.terminate() };
   }
 
-  /** Starts the gateway anew, unless another strike has led to that already. */
+  /** Restarts the gateway, unless another strike has led to that already. */
   async #replace(struck: Gateway): Promise<void> {
     await struck.program.ended;
     if (struck !== this.#gateway) return;

@@ -103,7 +103,7 @@ async function asked(failure: Error): Promise<string[]> {
   return subjects;
 }
 
-test("a person of whom the provider answers nothing valid holds up nobody else", async () => {
+test("a person of whom the provider answers nothing valid delays no one else", async () => {
   expect(await asked(new InvalidProof("an ID token of another person")))
     .toEqual(["broken", "next", "last"]);
 });

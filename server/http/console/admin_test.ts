@@ -213,7 +213,7 @@ test("requiring approval approves the nodes that are there, and only new ones wa
 
 test("a node is approved and paused, and each change is one entry of the audit log", async () => {
   const change = async (body: object) => {
-    // The timeline goes by the time.
+    // The timeline is sorted by time.
     await app.clock.pass(1);
     const route = "PATCH /api/admin/nodes/node_new";
     return (await app.ask<{ node: AdminNodeView }>(route, { token, body })).json.node;

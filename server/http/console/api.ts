@@ -61,7 +61,7 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
   const description =
     "Times are UTC milliseconds, durations milliseconds. See docs/console-api.md.";
   const info = { title: "Co-Link console API", version: parts.version, description };
-  // Made once: it takes twenty milliseconds, and anybody may ask for it.
+  // Made once: it takes twenty milliseconds, and anyone may ask for it.
   let document: string | null = null;
   api.get("/openapi.json", (c) => {
     document ??= JSON.stringify(api.getOpenAPI31Document({ openapi: "3.1.0", info }));

@@ -218,7 +218,7 @@ describe("an alias is refused", () => {
   });
 });
 
-test("an alias may lead to what nobody has offered, and is shown so", async () => {
+test("an alias may lead to what no node has offered, and is shown so", async () => {
   await save("admin", "fast", "nobody-has-it", "llama");
   expect(await list("admin")).toEqual([{
     name: "fast",

@@ -224,7 +224,7 @@ test("a call that names a node runs there and nowhere else, for its owner and ad
   for (const one of nodes) app.parts.hub.remove(one);
 });
 
-test("how fast nodes were is told of those that one may see", async () => {
+test("how fast nodes were is shown of those that one may see", async () => {
   const { store, hub } = app.parts;
   for (const name of ["shown", "hidden"]) {
     const one = app.join(owner, { name });

@@ -149,7 +149,7 @@ const forgeries: Record<string, (claims: JWTPayload) => JWTPayload | Promise<str
 };
 
 for (const [what, forge] of Object.entries(forgeries)) {
-  test(`an ID token with ${what} signs nobody in`, async () => {
+  test(`an ID token with ${what} signs no one in`, async () => {
     person();
     const browser = new TestBrowser(app);
     provider.changeIdToken(forge);
@@ -262,7 +262,7 @@ test("an account has the address that its person has at the provider, unless ano
   }
 });
 
-test("an account stays its person's, whoever has its address later", async () => {
+test("an account stays its person's, even if another gets its address later", async () => {
   const { email } = person();
   await new TestBrowser(app).signIn();
   person({ email: email! });
@@ -433,7 +433,7 @@ const CHECK_MS = 4 * 60_000;
 /** Asks the provider for everybody who is due after the time between two checks. */
 async function check(at: TestApp): Promise<void> {
   await at.clock.pass(CHECK_MS + 1);
-  // The provider goes by the same clock.
+  // The provider uses the same clock.
   setSystemTime(at.clock.now());
   await at.parts.providerChecks.run();
 }
@@ -471,7 +471,7 @@ test("a person who is removed at the provider loses session and keys at the next
   await at.stop();
 });
 
-test("while the provider is away, or its client is set up wrongly, nobody loses access", async () => {
+test("while the provider is away, or its client is set up wrongly, no one loses access", async () => {
   const { at, user } = await signedIn();
   const failures: Record<string, () => void> = {
     "is down": () => provider.isDown = true,

@@ -193,7 +193,7 @@ function isRaw(body: unknown): body is string | ReadableStream {
   return typeof body === "string" || body instanceof ReadableStream;
 }
 
-/** Passes as a fake clock, from the time at which the test began: the database goes by its own. */
+/** Passes as a fake clock, from the time at which the test began: the database uses its own. */
 class DatedClock extends FakeClock {
   readonly #startedAt = Date.now() - super.monotonic();
 

@@ -353,7 +353,7 @@ export class Auto implements Policy {
     const pool = this.#poolOf(request);
     if (pool === undefined) return;
     const factor = ms / Math.max(1, expectedMs);
-    // How long a wait in vain would have taken is unknown. One in fifty is this much too long by chance.
+    // How long a wait that did not pay off would have taken is unknown. One in fifty is this much too long by chance.
     const slack = !isServed && factor > IN_VAIN
       ? pool.slack * 2
       : pool.slack + WAIT_WEIGHT * (factor - pool.slack);

@@ -61,7 +61,7 @@ const INVITED_REFRESH_MS = 15_000;
 /** The open steps when the user put the list away; other open steps bring it back. */
 const dismissed = kept("checklist.dismissed", (text) => text ?? "");
 
-/** Of an administrator: whether anybody else was let in; of others null. */
+/** Of an administrator: whether anyone else was let in; of others null. */
 export function useHasInvited(isAdmin: boolean): boolean | null {
   const { data } = useLive(hasInvited, isAdmin ? INVITED_REFRESH_MS : null).value;
   return data;

@@ -88,7 +88,7 @@ function Speed({ node: { speed } }: { node: ListedNode }) {
   );
 }
 
-/** The node's program, and what it tells of its machine. */
+/** The node's program, and what it says of its machine. */
 function Program({ node: { agent, machine } }: { node: ListedNode }) {
   const system = machine && systemOf(machine);
   const gpus = machine === null ? [] : gpusOf(machine);

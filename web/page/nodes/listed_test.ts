@@ -94,7 +94,7 @@ test("a node is found by its graphics processor and its system", () => {
   expect(narrowed(nodes, "all", "l4 ubuntu").map(({ name }) => name)).toEqual(["a"]);
 });
 
-test("nodes of one name are told apart by the end of their ids, others need no mark", () => {
+test("nodes of one name are distinguished by the end of their ids, others need no mark", () => {
   const twins = listed({
     connected: [
       node("pc", { id: "node_aaaa1111" }),
