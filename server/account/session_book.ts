@@ -158,6 +158,6 @@ export class SessionBook {
 function sessionEnded(): ColinkError {
   return new ColinkError(
     "session_required",
-    "Cannot go on: this session was ended, or its account was disabled; sign in again",
+    "Cannot continue: this session was ended, or its account was disabled; sign in again",
   );
 }

@@ -67,7 +67,7 @@ export class Sessions {
       if (cause instanceof jose.errors.JWTExpired) {
         throw new ColinkError(
           "session_expired",
-          "Cannot go on: the session has expired; sign in again",
+          "Cannot continue: the session has expired; sign in again",
           { cause },
         );
       }

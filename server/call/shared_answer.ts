@@ -607,12 +607,12 @@ class Reader implements AnswerSource {
 }
 
 const TOO_MANY_READERS =
-  `Cannot go on: more than ${MAX_READERS} callers read this answer; those who came last go on`;
+  `Cannot continue: more than ${MAX_READERS} callers read this answer; those who came last continue`;
 
 function beyondLast(after: number, last: number): ColinkError {
   return new ColinkError(
     "invalid_request",
-    `Cannot go on behind event ${after}: ${last} were sent so far; send the number of the last event that arrived`,
+    `Cannot continue after event ${after}: ${last} were sent so far; send the number of the last event that arrived`,
     { param: "Last-Event-ID" },
   );
 }
@@ -629,7 +629,7 @@ export function replayGone({ call, isEnded, entry }: Partial<Pick<SharedAnswer, 
 export function goneError(callId: string, known: LedgerEntry | "running" | null): ColinkError {
   return new ColinkError(
     "replay_gone",
-    `Cannot give the answer again: it is not kept any more; ${becameOf(callId, known)}; ` +
+    `Cannot give the answer again: it is no longer kept; ${becameOf(callId, known)}; ` +
       "send a new Idempotency-Key to run the request again",
   );
 }

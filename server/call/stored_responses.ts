@@ -237,7 +237,7 @@ function contextOf(stored: Stored): ResponseContext {
   if (status === "queued" || status === "in_progress") {
     throw new ColinkError(
       "previous_response_not_found",
-      "Cannot go on from the previous response: it is not complete yet; wait for its end",
+      "Cannot continue from the previous response: it is not complete yet; wait for its end",
       { param: "previous_response_id" },
     );
   }
@@ -291,7 +291,7 @@ function placeOf(answer: SharedAnswer, search: URLSearchParams): number | null {
 function badPlace(what: string, sent: string): ColinkError {
   return new ColinkError(
     "invalid_request",
-    `Cannot go on: starting_after must be ${what}, not ${sent.slice(0, 20)}`,
+    `Cannot continue: starting_after must be ${what}, not ${sent.slice(0, 20)}`,
     { param: "starting_after" },
   );
 }
@@ -304,7 +304,7 @@ function sequenceNumber(event: string): number | null {
 function responseUnknown(id: string): ColinkError {
   return new ColinkError(
     "not_found",
-    `Cannot find the response ${id.slice(0, 100)}: it is not stored here, or not any more; ` +
+    `Cannot find the response ${id.slice(0, 100)}: it is not stored here, or no longer; ` +
       "only responses made with store: true or background: true are, for some minutes",
   );
 }

@@ -334,6 +334,6 @@ function errorOf({ code, message, param, retryAfterMs }: Extract<AnswerPart, { d
 function unavailable(): ColinkError {
   return new ColinkError(
     "gateway_lost",
-    "Cannot go on: the call's gateway cannot answer now; try again",
+    "Cannot continue: the call's gateway cannot answer now; try again",
   );
 }

@@ -21,7 +21,7 @@ test("a gateway that answers too late learns that the caller has left", async ()
     reject: unused,
     fail: ({ code }) => void errors.push(code),
   };
-  const lost = () => Promise.resolve(new ColinkError("gateway_lost", "Cannot go on: no answer"));
+  const lost = () => Promise.resolve(new ColinkError("gateway_lost", "Cannot continue: no answer"));
   relay.ask("peer", {}, target, { opened: unused, lost });
   await clock.pass(5_000);
   relay.receive("peer", { is: "answer", ask: 1, part: { does: "open", isEnded: false } });

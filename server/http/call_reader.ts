@@ -196,7 +196,7 @@ function namedNode(
   if (isTheirs) return node!.who.nodeKey;
   throw new ColinkError(
     "not_found",
-    `Cannot call that node: ${NODE_HEADER} names none that is connected and yours; only its owner and administrators may`,
+    `Cannot call that node: ${NODE_HEADER} names no connected node of yours; only its owner and administrators may`,
     { param: NODE_HEADER },
   );
 }

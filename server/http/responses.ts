@@ -106,7 +106,7 @@ async function rewritten(
   if (bytes.length > config.maxBodyBytes) {
     throw new ColinkError(
       "body_too_large",
-      "Cannot go on from the previous response: with its items the request is larger than this gateway takes; send less as input",
+      "Cannot continue from the previous response: with its items the request is larger than this gateway takes; send less as input",
       { param: "previous_response_id" },
     );
   }

@@ -216,7 +216,7 @@ export async function connectElsewhere(
       ? await sharedAnswers.gone(accountId, callId)
       : new ColinkError(
         "gateway_lost",
-        "Cannot go on: the gateway that runs this call does not answer; try again in a moment",
+        "Cannot continue: the gateway that runs this call does not answer; try again in a moment",
         { retryAfterMs: 1000 },
       );
   if (others.standingOf(gateway) !== "linked") throw await lost();
@@ -256,7 +256,7 @@ function attachmentOf(idempotencyKey: string, headers: Headers): Attachment {
   if (sent !== null && sent !== "" && !EVENT_NUMBER.test(sent)) {
     throw new ColinkError(
       "invalid_request",
-      "Cannot go on: Last-Event-ID must be the number of the last event that arrived, as in its id",
+      "Cannot continue: Last-Event-ID must be the number of the last event that arrived, as in its id",
       { param: "Last-Event-ID" },
     );
   }
@@ -278,7 +278,7 @@ function lingerMsOf(headers: Headers): number {
 function unknownKey(): ColinkError {
   return new ColinkError(
     "replay_gone",
-    "Cannot go on behind that event: no answer is kept for this Idempotency-Key, or not any more; " +
+    "Cannot continue after that event: no answer is kept for this Idempotency-Key, or no longer; " +
       "send the request without Last-Event-ID to run it again",
     { param: "Last-Event-ID" },
   );

@@ -80,18 +80,18 @@ export type StopCode =
 
 const stopMessages: Record<StopCode, string> = {
   caller_gone: "Cannot answer: the caller closed the connection",
-  caller_too_slow: "Cannot go on: the caller does not read its answer",
-  call_cancelled: "Cannot go on: the call was cancelled, as its account has asked",
+  caller_too_slow: "Cannot continue: the caller does not read its answer",
+  call_cancelled: "Cannot continue: the call was cancelled, as its account has asked",
   deadline_exceeded:
     "Cannot finish: the call's time is up; ask for fewer tokens, or allow more time",
-  key_revoked: "Cannot go on: this key was revoked; use the new one from the console",
+  key_revoked: "Cannot continue: this key was revoked; use the new one from the console",
   answer_too_large:
     "Cannot give the answer: it is larger than the gateway takes (COLINK_MAX_ANSWER_MB); ask for less at once, or set stream to true",
   account_answers_full:
-    "Cannot give the answer: this account's calls hold all that one account may of answers that are not read (COLINK_ANSWER_BYTES_PER_ACCOUNT); read faster, or make fewer calls at a time",
+    "Cannot give the answer: this account has too many bytes of answers that are not read yet (COLINK_ANSWER_BYTES_PER_ACCOUNT); read faster, or make fewer calls at a time",
   gateway_answers_full:
-    "Cannot give the answer: the gateway holds all that it can of answers that are not read (COLINK_ANSWER_BYTES); try again soon",
-  shutting_down: "Cannot go on: this gateway is restarting; try again",
+    "Cannot give the answer: the gateway has too many bytes of answers that are not read yet (COLINK_ANSWER_BYTES); try again soon",
+  shutting_down: "Cannot continue: this gateway is restarting; try again",
 };
 
 /** How soon a stopped call may be tried again, where that is known: room comes when any answer has been taken. */

@@ -45,7 +45,7 @@ export function namedNodeAway({ model, endpoint }: Service): ColinkError {
 }
 
 function withoutPreviousResponse(why: string): ColinkError {
-  const message = `Cannot go on from the previous response: ${why}`;
+  const message = `Cannot continue from the previous response: ${why}`;
   return new ColinkError("previous_response_not_found", message, { param: "previous_response_id" });
 }
 
