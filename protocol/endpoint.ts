@@ -95,7 +95,7 @@ export const Endpoint = Object.freeze(
 
 export type Endpoint = typeof Endpoint[EndpointName];
 
-/** Those whose answers can stream. */
+/** Endpoints whose answers can stream. */
 export type StreamingEndpoint = {
   [Name in EndpointName]: Specs[Name]["stream"] extends null ? never : Specs[Name]["path"];
 }[EndpointName];

@@ -8,13 +8,13 @@ export type UpstreamFault =
   | "request"
   /** The upstream does not have the model, or not the endpoint. */
   | "offer"
-  /** It refuses the node's own key or account. */
+  /** The upstream refuses the node's own key or account. */
   | "key"
-  /** It limits the node's calls. */
+  /** The upstream limits the node's calls. */
   | "limit"
-  /** It gave up waiting. */
+  /** The upstream gave up waiting. */
   | "timeout"
-  /** It has too much to do. */
+  /** The upstream has too much to do. */
   | "overload"
   /** The request or the upstream may have caused it. */
   | "open";

@@ -19,7 +19,7 @@ const NAME = "colink-client";
 const SYSTEM_USER = "colink-node";
 const SYSTEM_FOLDER = "/etc/co-link";
 
-/** It finishes what runs, for at most 10 minutes. */
+/** The node finishes what runs, for at most 10 minutes. */
 const STOP_SECONDS = 660;
 const EXIT_BAD_CONFIGURATION = 2;
 

@@ -114,7 +114,7 @@ export class AliasSet {
       .sort((a, b) => a.name < b.name ? -1 : 1);
   }
 
-  /** Those that have a name of their own, which callers can list. */
+  /** Aliases without a pattern, which callers can list. */
   named(): Iterable<Alias> {
     return this.#exact.values();
   }

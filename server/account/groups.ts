@@ -62,7 +62,7 @@ export class Groups extends Polled {
     );
   }
 
-  /** Those of the account's groups that have a budget; undefined: none. */
+  /** The account's groups that have a budget; undefined: none. */
   budgetsOf(accountId: string): readonly GroupRow[] | undefined {
     return this.#budgets.get(accountId);
   }

@@ -24,7 +24,7 @@ export interface NamesOptions {
   log: Log;
 }
 
-/** Who asks for a model by a name. */
+/** The caller who asks for a model by a name. */
 interface Asker {
   /** The models that the key may call; null: all. */
   readonly models: readonly string[] | null;

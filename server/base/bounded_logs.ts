@@ -13,7 +13,7 @@ export interface BoundedLogsOptions {
   budget: Budget;
 }
 
-/** Who causes the lines. */
+/** The source of the lines. */
 export interface LogOwners {
   account?: string;
   /** Of a network: who can choose among its addresses has one budget. */

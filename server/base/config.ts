@@ -767,7 +767,7 @@ function oidcProblems(config: Config): string[] {
   return problems;
 }
 
-/** Those that are empty or off unless they were given. */
+/** Settings that are empty or off unless they were given. */
 const oidcSettings = [
   "oidcClientId",
   "oidcClientSecret",

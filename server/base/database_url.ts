@@ -43,13 +43,13 @@ const ignored: ReadonlySet<string> = new Set([
   ...["connection_limit", "pool_timeout", "require_auth", "sslnegotiation"],
 ]);
 
-/** Those that are read below, so that they are no settings of the session. */
+/** Parameters that are read below, so that they are no settings of the session. */
 const read: ReadonlySet<string> = new Set([
   ...["host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey"],
   ...["sslpassword", "channel_binding", "gssencmode", "pgbouncer", "target_session_attrs"],
 ]);
 
-/** Those that ask for a protection that is not there. */
+/** Values that ask for a protection that is not there. */
 const refused: ReadonlySet<string> = new Set(["sslcrl", "sslcrldir", "requirepeer", "service"]);
 
 const choices: Readonly<Record<string, readonly string[]>> = {

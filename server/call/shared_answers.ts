@@ -86,7 +86,7 @@ type RoomConfig = Pick<
 interface AccountShare {
   bytes: number;
   names: number;
-  /** Those that hold bytes, the oldest first. */
+  /** Answers that hold bytes, the oldest first. */
   holding: Set<SharedAnswer>;
 }
 
@@ -100,7 +100,7 @@ export class SharedAnswers {
   /** Under which names an answer is known. */
   readonly #namesOf = new Map<SharedAnswer, AnswerName[]>();
   readonly #shares = new Map<string, AccountShare>();
-  /** Those with callers who came back after the end. */
+  /** Answers whose callers came back after the end. */
   readonly #toRecord = new Set<SharedAnswer>();
   #bytes = 0;
   #lingerLimitMs = Infinity;

@@ -179,7 +179,7 @@ export class HttpAnswer implements AnswerWriter, BodyListener {
     this.#events().end(needsMark ? DONE : "");
   }
 
-  /** Who loses this answer cannot go on with it: said in a header, or in a comment where that is sent already. */
+  /** Says that a caller who loses this answer cannot continue it: in a header, or in a comment once the header is sent. */
   outgrown(): void {
     if (this.#body === null) this.#isOutgrown = true;
     else if (this.#body instanceof SseBody) this.#body.note("x-colink-resumable: no");

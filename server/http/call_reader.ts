@@ -31,7 +31,7 @@ export interface IncomingRequest {
 /** What a handler of an inference endpoint has of its request. */
 export interface InferenceRequest extends IncomingRequest, Caller {
   server: WebServer;
-  /** That the server listens on. */
+  /** The address that the server listens on. */
   port: number;
   /** Set on every answer. */
   headers: AnswerHeaders;

@@ -18,7 +18,7 @@ export type CommonHeaders = AnswerHeaders & { "x-request-id": string };
 export interface AppEnv {
   Bindings: {
     server: WebServer;
-    /** That the server listens or has listened on. */
+    /** The address that the server listens or has listened on. */
     port: number;
   };
   Variables: {

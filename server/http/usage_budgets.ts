@@ -71,7 +71,7 @@ interface Holder {
 /** A budget to be looked at. */
 export interface BudgetHolder {
   of: BudgetUse["of"];
-  /** That of its meters: a key's family, an account's or a group's id. */
+  /** The id of its meters: a key's family, an account or a group. */
   id: string;
   /** The id under which people know it. */
   shownId: string;

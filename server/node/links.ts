@@ -168,7 +168,7 @@ export class Links implements LinkOwner {
   readonly #twins = new Map<string, (Link | undefined)[]>();
   /** Links in wire v2, by session. */
   readonly #sessions = new Map<string, LinkV2>();
-  /** Those whose nodes are waited for. */
+  /** Interrupted links whose nodes are waited for. */
   readonly #interrupted = new Map<Peer, LinkV2>();
   /** Null: this gateway is the only one. */
   #others: OtherHolders | null = null;

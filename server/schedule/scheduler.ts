@@ -55,7 +55,7 @@ export interface LeaseRequest {
   maxWaitMs?: number;
 }
 
-/** It is unknown when a node comes back; nodes redial within a minute. */
+/** The time at which a node comes back is unknown; nodes redial within a minute. */
 const RETRY_WHEN_OFFLINE_MS = 10_000;
 
 /**

@@ -105,7 +105,7 @@ export class Slots implements HubWatcher {
     });
   }
 
-  /** Who asks, as the groups are now. */
+  /** The caller, as the groups are now. */
   viewerOf(wanted: Wanted): Viewer {
     return viewerOf(wanted, this.#memberships);
   }

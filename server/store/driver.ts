@@ -14,7 +14,7 @@ export abstract class Connection implements DatabaseConnection {
   }
 }
 
-/** Who opened the database also closes it: the driver owns neither. */
+/** The caller that opened the database also closes it: the driver owns neither. */
 export function driverOver(connect: () => Connection): Driver {
   return {
     init: nothing,

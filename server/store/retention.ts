@@ -41,7 +41,7 @@ const EVENTS_MS = 90 * 24 * 60 * 60_000;
 /** How long it is kept what a node gave on a day. */
 const LENT_MS = 400 * 24 * 60 * 60_000;
 
-/** It is noted so often that a node is still connected. */
+/** How often it is noted that a node is still connected. */
 const SEEN_EVERY_MS = 24 * 60 * 60_000;
 const SEEN_PER_CHUNK = 500;
 /** A node that was not seen for so long, and has not left, was connected to a gateway that has crashed. */

@@ -17,7 +17,7 @@ import { LanguageSwitch, ManualLink, ThemeSwitch } from "./Switches.tsx";
 import { buttonClass } from "../part/button.ts";
 import * as style from "./Navbar.module.css";
 
-/** It hardly ever changes. */
+/** The gateway's name hardly ever changes. */
 const NAME_EVERY_MS = 600_000;
 
 async function rememberName(signal: AbortSignal): Promise<void> {

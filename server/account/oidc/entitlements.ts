@@ -22,7 +22,7 @@ export interface EntitlementsOptions {
   log: Log;
 }
 
-/** That the last administrator was kept is shown for so long: until well after the next check. */
+/** How long it is shown that the last administrator was kept: until well after the next check. */
 const SHOW_KEPT_MS = 10 * MINUTE_MS;
 
 export const NOTHING_GIVEN: GivenByProvider = { groups: [], isAdmin: false };

@@ -35,7 +35,7 @@ export interface LiveParts {
   /** Calls on this gateway; `running` includes those that wait. */
   running: () => number;
   waiting: () => number;
-  /** Those of these sessions that are still valid. */
+  /** The sessions, of these, that are still valid. */
   alive: (sessionIds: readonly string[]) => Promise<Set<string>>;
   /** The newest entries of the audit log. */
   auditEvents: () => Promise<readonly AuditLogEntry[]>;

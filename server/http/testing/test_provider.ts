@@ -18,9 +18,9 @@ export const CLIENT = { id: "co-link", secret: "a secret of the client" };
 
 export class TestProvider {
   issuer = "";
-  /** Who there is; one that is removed here is removed at the provider. */
+  /** The people of the provider; one that is removed here is removed there. */
   readonly people = new Map<string, Person>();
-  /** Who signs in next. */
+  /** The person who signs in next. */
   signsIn = "";
   /** Changes an answer to the gateway before it arrives. */
   tamper: ((url: string, answer: Response) => Response | Promise<Response>) | null = null;

@@ -57,7 +57,7 @@ export interface Work {
   readonly tokens: number;
   /** Calls that run on the node meanwhile, this one included. */
   readonly running: number;
-  /** Those that run while it is read; default: as many. */
+  /** Calls that run while it is read; default: as many. */
   readonly reading?: number;
 }
 
