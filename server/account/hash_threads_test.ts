@@ -70,11 +70,21 @@ test.if(process.platform === "linux")(
 /** Of this process, by thread. */
 function priorities(): Map<number, number> {
   return new Map(
-    readdirSync("/proc/self/task").map((thread) => {
-      const stat = readFileSync(`/proc/self/task/${thread}/stat`, "utf8");
+    readdirSync("/proc/self/task").flatMap((thread) => {
+      const stat = readUnlessGone(`/proc/self/task/${thread}/stat`);
+      // The thread has ended since it was listed.
+      if (stat === null) return [];
       // After the name, which is in brackets and may hold spaces; the 19th of all fields.
       const nice = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16];
-      return [Number(thread), Number(nice)];
+      return [[Number(thread), Number(nice)] as const];
     }),
   );
+}
+
+function readUnlessGone(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
 }
