@@ -22,7 +22,7 @@ export const UserView = z.object({
   created_at: z.number(),
 }).meta({
   id: "User",
-  description: "An account, as its owner sees it. Its tokens are shown to nobody else.",
+  description: "An account, as its owner sees it. Its tokens are shown to no one else.",
 });
 export type UserView = z.infer<typeof UserView>;
 

@@ -229,7 +229,7 @@ export const AuditEntry = z.object({
   id: z.string(),
   at: z.number(),
   actor: z.string().nullable().describe(
-    "The account's e-mail at that time; null: nobody was signed in, or the command line did it.",
+    "The account's e-mail at that time; null: no one was signed in, or the command line did it.",
   ),
   action: AuditAction,
   target: z.string().nullable().describe("An e-mail, a key's name, a node's id; null: none."),

@@ -402,7 +402,7 @@ const aliasRemove = defineCommand({
     withServices(async ({ names }, note) => {
       await names.remove(name);
       await note({ action: "alias.removed", target: name });
-      return t`${name} is no alias any more`;
+      return t`${name} is no longer an alias`;
     }),
 });
 

@@ -139,7 +139,7 @@ export const chinese: Readonly<Record<string, string>> = {
   "Models separated by commas, or targets with conditions as a JSON list":
     "用逗号分隔的模型，或带条件的 JSON 列表",
   "Remove an alias": "删除别名",
-  "{0} is no alias any more": "{0} 不再是别名",
+  "{0} is no longer an alias": "{0} 不再是别名",
   "List the aliases and what they lead to": "列出别名及其指向",
   "There are no aliases": "没有别名",
   "Names that lead to models": "指向模型的名称",

@@ -31,7 +31,7 @@ export function warnOfLimit(config: NodeConfig, env: Env, log: Log): void {
     {},
     `max_parallel is over ${
       limitOf(env)
-    }, and a proxy leads to a provider: start the node anew with ` +
+    }, and a proxy leads to a provider: restart the node with ` +
       `${VARIABLE}=${config.max_parallel} in the environment`,
   );
 }

@@ -69,7 +69,7 @@ for (const [what, provider, env, isRestarted] of behindProxy) {
 
 test("where a program cannot replace itself, the log says how to start it", () => {
   const warning = "warn: max_parallel is over 256, and a proxy leads to a provider: " +
-    `start the node anew with ${LIMIT}=300 in the environment`;
+    `restart the node with ${LIMIT}=300 in the environment`;
   expect(raised(300, { canExec: false }).logged).toEqual([warning]);
   const { log, logged } = new FakeWorld();
   warnOfLimit(configOf(300, { proxy: PROXY }), {}, log);

@@ -42,7 +42,7 @@ interface Line {
  * Two rules find an order a place in a full queue. It takes the last place of the network that has
  * the most, if that one has more than the order's own would have then. Where none has, it takes the
  * place of the network that was served most in the last hours, if its own was served less. So one
- * that comes anew finds a place however many wait, unless all of them are as new as it is: and each
+ * that newly arrives finds a place however many wait, unless all of them are as new as it is: and each
  * network, and each provider of networks, is new once.
  */
 export class HashQueue {

@@ -26,7 +26,7 @@ export function endpointNotOffered(
 /** The stored response that a call continues is unknown to the gateway. */
 export function responseNotFound(): ColinkError {
   return withoutPreviousResponse(
-    "this gateway does not know it, or not any more; send the whole conversation as input",
+    "this gateway does not know it, or no longer; send the whole conversation as input",
   );
 }
 

@@ -29,7 +29,7 @@ const routes = {
   }),
 };
 
-/** The connected nodes, of these, that the onlooker may see. */
+/** The given nodes that are connected and that the onlooker may see. */
 function visibleNodes(
   hub: Pick<Hub, "nodes">,
   nodeIds: ReadonlySet<string>,

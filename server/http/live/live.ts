@@ -35,7 +35,7 @@ export interface LiveParts {
   /** Calls on this gateway; `running` includes those that wait. */
   running: () => number;
   waiting: () => number;
-  /** The sessions, of these, that are still valid. */
+  /** The given sessions that are still valid. */
   alive: (sessionIds: readonly string[]) => Promise<Set<string>>;
   /** The newest entries of the audit log. */
   auditEvents: () => Promise<readonly AuditLogEntry[]>;
@@ -323,7 +323,7 @@ export class Live {
     const texts = this.#memberTexts = new Map();
     return ({ accountId }) => {
       const groups = this.parts.memberships.groupsOf(accountId);
-      // Later, to a browser that has missed it, it is written anew: the history counts no such text.
+      // Later, to a browser that has missed it, it is written again: the history counts no such text.
       if (texts !== this.#memberTexts) return write({ groups });
       const key = groups.join();
       const text = texts.get(key) ?? write({ groups });

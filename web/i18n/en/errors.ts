@@ -88,7 +88,7 @@ export const errors = {
   caller_too_slow: "The caller did not read its answer.",
   call_cancelled: "The call was cancelled.",
   idempotency_key_reused: "This Idempotency-Key belongs to another request. Use a new one.",
-  replay_gone: "The answer is not kept any more. Ask again.",
+  replay_gone: "The answer is no longer kept. Ask again.",
   too_many_idempotency_keys: "Too many Idempotency-Keys are in use. Try again in a moment.",
   deadline_exceeded: "The answer took too long. Ask for a shorter one.",
   key_revoked: "This key was replaced. Reload the page to use the new one.",
