@@ -120,7 +120,7 @@ export const chinese: Readonly<Record<string, string>> = {
     "目前无法解析该名称；请检查本机的网络和 DNS",
   "this machine has no route to it; check its network, and the address":
     "本机没有通往该地址的路由；请检查本机网络和地址",
-  "no machine answers at this address; is it on?": "该地址上没有机器应答；机器开着吗？",
+  "no machine answers at this address; is it on?": "该地址上没有机器应答；请确认它已开机",
   "this machine's rules or firewall forbid the connection": "本机的规则或防火墙禁止该连接",
   "no such name; check the address": "没有这个域名；请检查地址",
   "connection refused; is the gateway running at this port?": "连接被拒绝；网关是否在该端口运行？",
@@ -448,7 +448,7 @@ export const phrases: Readonly<Record<string, string>> = {
   "this machine has no route to the server; check its network, and server_url":
     "本机没有通往服务器的路由；请检查本机网络和 server_url",
   "no machine answers at the server's address; is it on? Check server_url":
-    "服务器的地址上没有机器应答；它开着吗？请检查 server_url",
+    "服务器的地址上没有机器应答；请确认它已开机，并检查 server_url",
   "this machine's rules or firewall forbid the connection; allow it there":
     "本机的规则或防火墙禁止该连接；请在那里放行",
   "the server cannot be reached": "无法连接服务器",

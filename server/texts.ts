@@ -335,7 +335,7 @@ export const chinese: Readonly<Record<string, string>> = {
     "无法恢复：其中的密钥用另一个签名密钥加密；请把 JWT_SECRET 设为被备份网关的值",
   "Cannot start: {0}": "无法启动：{0}",
   "Cannot write {0}: make the folder {1} first": "无法写入 {0}：请先创建目录 {1}",
-  "Cannot write to the folder {0} ({1}): see that it may be written to and has room":
+  "Cannot write to the folder {0} ({1}): make sure that it is writable and has room":
     "无法写入目录 {0}（{1}）：请确认该目录可写且有剩余空间",
   "Cannot write {0} ({1})": "无法写入 {0}（{1}）",
   "Cannot write {0}: it exists already; name a new file":

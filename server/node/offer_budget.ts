@@ -1,6 +1,6 @@
 /**
  * How much the nodes of one account may offer together: each of them, and each of their models, is
- * kept in memory and listed. And how often they may announce new ones, which costs every gateway's
+ * kept in memory and listed. And how often they may announce models, which costs every gateway's
  * event loop some microseconds a model.
  */
 
@@ -76,7 +76,7 @@ export class OfferBudget {
     return reason;
   }
 
-  /** Counts the models that the offer newly announces. Returns why that is too much, and then nothing is counted. */
+  /** Counts the models that the link has not announced before. Returns why that is too much, and then nothing is counted. */
   #announce(accountId: string, before: LinkOffer | null, after: LinkOffer): string | null {
     const known = new Set(before?.models);
     const fresh = after.models.filter((model) => !known.has(model)).length;

@@ -115,7 +115,7 @@ async function inFolderBeside<T>(file: string, work: (folder: string) => Promise
         ? t`Cannot write ${file}: make the folder ${dirname(resolve(file))} first`
         : t`Cannot write to the folder ${dirname(resolve(file))} (${
           codeText(error)
-        }): see that it may be written to and has room`,
+        }): make sure that it is writable and has room`,
     );
   }
   try {

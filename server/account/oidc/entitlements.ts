@@ -126,7 +126,7 @@ export class Entitlements {
     if (await store.sharedItems.find(KEPT_ADMINISTRATOR, now) === null) {
       log.warn(
         { account: accountId },
-        "the sign-in provider no longer makes this account an administrator, but it is the last one: it stays one until there is another",
+        "the sign-in provider no longer makes this account an administrator, but it is the last one: it remains one until there is another",
       );
     }
     await store.sharedItems.put(item);

@@ -24,12 +24,12 @@ export const common = {
   hide: "Hide",
   online: (nodes: number, models: number) =>
     `${count(nodes, "node", "nodes")} online, ${count(models, "model", "models")}`,
-  /** Problems of a form field, by the gateway’s code. */
-  /** Of a field that picks by name: what was typed fits `n` names, not one. */
+  /** Of a field that picks by name: what was typed matches `n` names, not one. */
   pick: (typed: string, n: number) =>
     n === 0
-      ? `Nothing fits “${typed}”. Type a part of a name, or choose from the list.`
-      : `“${typed}” fits ${number.format(n)} names. Type more, or choose from the list.`,
+      ? `Nothing matches “${typed}”. Type a part of a name, or choose from the list.`
+      : `“${typed}” matches ${number.format(n)} names. Type more, or choose from the list.`,
+  /** Problems of a form field, by the gateway’s code. */
   fieldFaults: {
     required: "Fill this in.",
     too_short: (limit: number) => `Too short: at least ${number.format(limit)} characters.`,

@@ -130,7 +130,7 @@ export const overview = {
       title: ({ detail }) =>
         `The sign-in provider no longer makes ${detail} an administrator, but there is no other`,
       next:
-        "The account stays one until there is another: make one, or correct the groups at the provider.",
+        "The account remains an administrator until there is another: appoint one, or correct the groups at the provider.",
       action: "See the users",
     },
   } satisfies Record<AttentionKind, Advice>,
