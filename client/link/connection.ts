@@ -96,6 +96,8 @@ export class Connection implements FrameSink {
   #unreadCalls = 0;
   /** Whether the gateway has asked to be left: only some resume a session then. */
   #isLeft = false;
+  /** Whether the gateway has taken the node in. */
+  #isTakenIn = false;
   #lastError: unknown = null;
   #probedMs: number | null = null;
   #roundTripMs: number | null = null;
@@ -260,7 +262,7 @@ export class Connection implements FrameSink {
     }
     this.#session.register(this.#offer());
     // In v1, no answer comes.
-    if (this.#session instanceof WireSessionV1) this.options.onRegistered();
+    if (this.#session instanceof WireSessionV1) this.#takenIn();
     // Its answer shows at once how far away the gateway is.
     if (this.#socket.ping) this.#probe();
   }
@@ -301,10 +303,10 @@ export class Connection implements FrameSink {
         this.#offerLost();
         return this.#register();
       case "welcomed":
-        return this.options.onRegistered();
+        return this.#takenIn();
       case "resumed":
         this.#enter("registered");
-        this.options.onRegistered();
+        this.#takenIn();
         this.options.onLostSettled?.();
         for (const id of event.unwanted) runner.cancel(id);
         return world.log.info({}, "the lost link is back: its calls go on");
@@ -314,6 +316,13 @@ export class Connection implements FrameSink {
           this.close(CloseCode.protocol, "ten malformed frames in a row");
         }
     }
+  }
+
+  /** A gateway that says so again and again is reported once. */
+  #takenIn(): void {
+    if (this.#isTakenIn) return;
+    this.#isTakenIn = true;
+    this.options.onRegistered();
   }
 
   get #lost(): WireSessionV2 | null {

@@ -222,11 +222,11 @@ export class Session {
       ...this.#target,
       url: this.#url,
       asksForV2,
-      lostSession: () => this.#lost?.session ?? null,
+      // One that was asked to leave meanwhile serves nothing new, and has no part in what is lost later.
+      lostSession: () => link === this.#connection ? this.#lost?.session ?? null : null,
       openWithinMs: this.#lost === null ? undefined : RESUME_OPEN_WITHIN_MS,
-      // One that was asked to leave meanwhile serves nothing new.
       onRegistered: () => link === this.#connection && this.#registered(),
-      onLostSettled: () => this.#forgetLost(),
+      onLostSettled: () => link === this.#connection && this.#forgetLost(),
     });
     return this.#connection = link;
   }

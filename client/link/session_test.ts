@@ -209,6 +209,31 @@ describe("a gateway that leaves", () => {
     expect(socket(1).sent).toContain("v2 finish");
   });
 
+  test("and goes on with a session late takes nothing from one that is lost meanwhile", async () => {
+    const { world, runner, socket, answer } = start({ urls: [A] });
+    socket(0).openV2(resumable).receive(callFrame());
+    await lose(socket(0));
+    await world.pass(500);
+    socket(1).openHello().goAway(0);
+    await world.pass(0);
+    socket(2).openV2({ ...resumable, session: "later" }).receive(callFrame(2));
+    await lose(socket(2));
+    const nothingYet = { receivedBytes: 0, grantedBytes: 0, hasHead: false, isCancelled: false };
+    socket(1).receive(encodeResume(1, nothingYet));
+    socket(1).receive(welcomeV2({ ...resumable, resumed: true }));
+    await settled();
+    await world.pass(500);
+    expect(socket(3).openHello().data).toMatchObject([{ resume: { session: "later" } }]);
+    socket(3).receive(encodeResume(2, nothingYet));
+    socket(3).receive(welcomeV2({ ...resumable, session: "later", resumed: true }));
+    await settled();
+    expect(runner.active).toBe(2);
+    for (const at of [1, 3]) {
+      await answer();
+      expect(socket(at).sent).toContain("v2 finish");
+    }
+  });
+
   test("and does not say that it resumes sessions then is not dialled for them", async () => {
     const { world, runner, socket, dialled } = start();
     const { after_goaway: _, ...older } = resumable;
@@ -384,6 +409,16 @@ describe("a link that fails", () => {
 });
 
 describe("a session", () => {
+  test("is connected once, however often its gateway says so", async () => {
+    const { world, socket } = start({ starts: true });
+    const lines: string[] = [];
+    world.log.info = (_fields, message) => void lines.push(message);
+    socket(0).openV2();
+    for (let times = 0; times < 5; times++) socket(0).receive(welcomeV2());
+    await settled();
+    expect(lines).toEqual(["connected"]);
+  });
+
   test("is connected once the gateway has taken it in, and says to whom and as what", async () => {
     const { world, session, socket } = start({ starts: false });
     const connected: unknown[] = [];
