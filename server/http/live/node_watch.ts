@@ -114,7 +114,8 @@ export class NodeWatch {
   }
 
   #listingOf({ offer }: Node): string {
-    return offer.models.map((model) => this.listing.listingOf(model)).join(" ").trim();
+    const listings = offer.models.map((model) => this.listing.listingOf(model));
+    return listings.some((one) => one !== "") ? listings.join(" ") : "";
   }
 
   #lookAt(node: Node, listing: string): Look {

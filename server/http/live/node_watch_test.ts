@@ -86,6 +86,21 @@ test("a node of whose models one is hidden, or listed again, is reported whole, 
   }
 });
 
+test("a node is reported where one of its models is hidden as another one is listed again", () => {
+  const hidden = { model: "a", revision: 1 };
+  hub.update(node, { ...node.offer, models: ["a", "b"] });
+  watch = new NodeWatch(hub, penalties, {
+    isListed: (model) => model !== hidden.model,
+    listingOf: (model) => model === hidden.model ? "hidden" : "",
+    get revision() {
+      return hidden.revision;
+    },
+  });
+  watch.look();
+  Object.assign(hidden, { model: "b", revision: 2 });
+  expect(watch.look().changed).toEqual([node]);
+});
+
 test("a node that joins, or connects again, is reported whole", () => {
   const other = join("other");
   expect(watch.look().changed).toEqual([other]);
