@@ -1,6 +1,6 @@
 /**
  * Campaigns that take longer than tests may: `bun run soak [NAME…] [--seed N] [--runs N]
- * [--minutes N | --seconds N] [--with EXTRA]… [--only KIND,…]`; without a name all of them. Last line:
+ * [--minutes N | --seconds N] [--with EXTRA,…] [--only KIND,…]`; without a name all of them. Last line:
  * `N passed, N failed, N skipped`. See docs/soak.md.
  */
 
@@ -107,8 +107,8 @@ function readOptions(): Options {
   const kinds = chosen.flatMap(({ kinds = [] }) => kinds);
   return {
     chosen,
-    extras: someOf(extras, "--with", values.with),
-    only: someOf(kinds, "--only", values.only?.flatMap((list) => list.split(","))),
+    extras: someOf(extras, "--with", listed(values.with)),
+    only: someOf(kinds, "--only", listed(values.only)),
     seed: positive("--seed", values.seed) ?? Math.floor(Math.random() * 1_000_000),
     runs: positive("--runs", values.runs),
     minutes: positive("--minutes", values.minutes) ?? (seconds && seconds / 60),
@@ -123,10 +123,15 @@ function described({ name, about, extras = [], kinds = [] }: Campaign): string {
   return [`${name.padEnd(14)} ${about}`, ...lines].join("\n");
 }
 
+/** A flag may be given several times, or once with several names. */
+function listed(flags: readonly string[] = []): string[] {
+  return flags.flatMap((list) => list.split(","));
+}
+
 function someOf(
   known: readonly string[],
   flag: string,
-  named: readonly string[] = [],
+  named: readonly string[],
 ): ReadonlySet<string> {
   const unknown = named.find((one) => !known.includes(one));
   if (unknown === undefined) return new Set(named);
