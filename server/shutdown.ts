@@ -91,6 +91,8 @@ export class Shutdown {
   /** Resolves when no call runs, and no caller may come back over another gateway. */
   async #idle({ calls, cluster, sharedAnswers }: GatewayParts): Promise<void> {
     await Promise.all([calls.idle(), cluster?.idle()]);
+    // For what another gateway has, no caller is waited for here.
+    await this.#handOver(sharedAnswers);
     await sharedAnswers.idle();
   }
 

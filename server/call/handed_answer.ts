@@ -31,5 +31,9 @@ export function restOf({ rest }: HandedAnswer): Rest {
   if (names.length === 0 || names.some(({ name }) => name.accountId !== accountId)) {
     throw new Error("names of another account");
   }
+  const texts = names.map(({ name: { kind, name } }) => `${kind} ${name}`);
+  if (new Set(texts).size < names.length) throw new Error("a name twice");
+  const hasEnded = ["complete", "rejected"].includes(state.end.is) && state.endedForMs >= 0;
+  if (!hasEnded) throw new Error("an answer that has not ended");
   return { names, state };
 }

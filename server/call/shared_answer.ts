@@ -192,15 +192,25 @@ export class SharedAnswer implements AnswerWriter {
       throw new Error("events that overlap");
     }
     if (node !== null) answer.#head = { node: { who: { publicId: node } }, headers };
-    if (!answer.#log.append(Buffer.from(bytes), ends)) answer.#outgrow();
-    else if (state.stored !== null) answer.store(state.stored);
     answer.#end = state.end;
-    const { end } = state;
-    if (end.is === "rejected" && !answer.#reserve(JSON.stringify(end.rejection))) answer.forget();
+    try {
+      answer.#fill(state, bytes);
+    } catch (error) {
+      // What was counted for it already is given back.
+      answer.forget();
+      throw error;
+    }
     answer.#endedMs = clock.monotonic() - state.endedForMs;
     answer.#replays = state.replays;
     answer.entry = state.entry;
     return answer;
+  }
+
+  /** Throws where the state lacks what its answer needs. */
+  #fill({ end, ends, stored }: AnswerState, bytes: Uint8Array): void {
+    if (!this.#log.append(Buffer.from(bytes), ends)) return this.#outgrow();
+    if (stored !== null) this.store(stored);
+    if (end.is === "rejected" && !this.#reserve(JSON.stringify(end.rejection))) this.forget();
   }
 
   /** Null: it has not ended as one that another gateway could give, or is not kept. */
@@ -245,6 +255,11 @@ export class SharedAnswer implements AnswerWriter {
   /** Whether a caller who comes now can have the answer from its beginning. */
   get isKept(): boolean {
     return !this.#isGone;
+  }
+
+  /** Whether callers are attached. */
+  get isBeingRead(): boolean {
+    return this.#readers.size > 0;
   }
 
   /** Whether a node has begun to answer. */

@@ -37,8 +37,8 @@ export interface OtherGateways {
   move(name: AnswerName, owner: OwnerRecord, keepMs: number): Promise<void>;
   /** Gateways that could keep the answers of this one. */
   successors(): string[];
-  /** Gives an answer to a gateway. Resolves with whether that keeps it. */
-  give(gateway: string, answer: HandedAnswer): Promise<boolean>;
+  /** Gives an answer to a gateway. Resolves with whether that keeps it; null: it does not say. */
+  give(gateway: string, answer: HandedAnswer): Promise<boolean | null>;
   /** Whether a gateway can be asked now, perhaps soon, or never again. */
   standingOf(gateway: string): "linked" | "member" | "gone";
   /** Asks a linked gateway for an answer. Returns how the caller leaves, which returns whether it was still there. */
@@ -100,6 +100,8 @@ export class SharedAnswers {
   /** Under which names an answer is known. */
   readonly #namesOf = new Map<SharedAnswer, AnswerName[]>();
   readonly #shares = new Map<string, AccountShare>();
+  /** Answers that another gateway keeps, too. */
+  readonly #handed = new WeakSet<SharedAnswer>();
   /** Answers whose callers came back after the end. */
   readonly #toRecord = new Set<SharedAnswer>();
   #bytes = 0;
@@ -151,7 +153,9 @@ export class SharedAnswers {
   /** Resolves when no caller who has left lately may come back for an answer that has ended. */
   async idle(): Promise<void> {
     for (;;) {
+      // Another gateway has what was handed over, but for callers who read it over this one already.
       const missedMs = [...this.#namesOf.keys()]
+        .filter((answer) => answer.isBeingRead || !this.#handed.has(answer))
         .map((answer) => answer.missedForMs(this.#lingerLimitMs));
       const longestMs = missedMs.reduce((longest, ms) => Math.max(longest, ms), 0);
       if (longestMs === 0) return;
@@ -164,19 +168,22 @@ export class SharedAnswers {
 
   /**
    * Gives the answers that have ended to other gateways, the newest first, until a signal: their callers
-   * get them there.
+   * get them there. Answers that were given before are not given again.
    */
   async handOver(signal: AbortSignal): Promise<number> {
     const { others } = this;
     let moved = 0;
-    for (const [answer, names] of [...this.#namesOf].reverse()) {
-      const [successor] = others?.successors() ?? [];
-      if (others === null || successor === undefined || signal.aborted) break;
+    const silent = new Set<string>();
+    for (const [answer, known] of [...this.#namesOf].reverse()) {
+      if (others === null || signal.aborted) break;
+      const names = known.filter((name) => !isRetryable(name, answer));
+      if (names.length === 0 || this.#handed.has(answer)) continue;
       const terms = names.map((name) => ({ name, digest: this.find(name)?.digest ?? null }));
       const handed = handedOf(answer, terms);
-      if (handed === null) continue;
-      if (!await others.give(successor, handed)) continue;
-      const owner = { gateway: successor, callId: answer.call.id };
+      const gateway = handed && await giveToAny(handed, others, silent, signal);
+      if (gateway === null) continue;
+      this.#handed.add(answer);
+      const owner = { gateway, callId: answer.call.id };
       const move = (name: AnswerName) =>
         others.move(name, owner, this.#keepMs(name) - answer.endedForMs).catch(ignoreError);
       await Promise.all(names.map(move));
@@ -189,8 +196,9 @@ export class SharedAnswers {
   keep(handed: HandedAnswer): boolean {
     const { names, state } = restOf(handed);
     const keptMs = names.map(({ name }) => this.#keepMs(name) - state.endedForMs);
-    const isNew = names.every(({ name }) => !this.has(name) && this.#hasRoom(name.accountId));
+    const isNew = names.every(({ name }) => !this.has(name));
     if (!isNew || Math.max(...keptMs) <= 0) return false;
+    if (!this.#hasRoom(state.request.accountId, names.length)) return false;
     const reserve = (of: SharedAnswer, bytes: number) => this.reserve(of, bytes);
     const answer = SharedAnswer.restored(state, handed.bytes, this.clock, reserve, this.config);
     if (!answer.isKept) return false;
@@ -310,7 +318,7 @@ export class SharedAnswers {
     const names = this.#namesOf.get(answer) ?? [];
     if (names.length === 0) answer.forget();
     for (const name of [...names]) {
-      if (name.kind === "key" && answer.mayRetry) {
+      if (isRetryable(name, answer)) {
         this.release(name);
         continue;
       }
@@ -409,8 +417,9 @@ export class SharedAnswers {
     return this.#keepMs(name) * (1 + 1 / RENEWALS);
   }
 
-  #hasRoom(accountId: string): boolean {
-    return (this.#shares.get(accountId)?.names ?? 0) < this.config.idempotencyKeys;
+  #hasRoom(accountId: string, names = 1): boolean {
+    const known = this.#shares.get(accountId)?.names ?? 0;
+    return known + names <= this.config.idempotencyKeys;
   }
 
   #insert(entry: NamedAnswer): void {
@@ -452,6 +461,28 @@ export class SharedAnswers {
     }
     return largest;
   }
+}
+
+/** Whether the same request may be sent again under the name, which is forgotten for that. */
+function isRetryable({ kind }: AnswerName, { mayRetry }: SharedAnswer): boolean {
+  return kind === "key" && mayRetry;
+}
+
+/** Gives the answer to the first gateway that keeps it; null: none does. Gateways that do not answer are added to `silent`. */
+async function giveToAny(
+  handed: HandedAnswer,
+  others: OtherGateways,
+  silent: Set<string>,
+  signal: AbortSignal,
+): Promise<string | null> {
+  for (const gateway of others.successors()) {
+    if (signal.aborted) return null;
+    if (silent.has(gateway)) continue;
+    const isKept = await others.give(gateway, handed);
+    if (isKept === true) return gateway;
+    if (isKept === null) silent.add(gateway);
+  }
+  return null;
 }
 
 /** A key that may not call the model may not read its answers either. */

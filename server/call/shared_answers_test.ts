@@ -7,8 +7,19 @@ import type { ColinkError } from "../base/error.ts";
 import { FakeClock, settle } from "../base/testing/fake_clock.ts";
 import type { ReplaysEntry } from "../store/store.ts";
 import type { AnswerSource } from "./answer_writer.ts";
-import { type AnswerReader, SharedAnswer } from "./shared_answer.ts";
+import type { HandedAnswer } from "./handed_answer.ts";
+import {
+  type AnswerName,
+  type AnswerReader,
+  type AnswerState,
+  SharedAnswer,
+} from "./shared_answer.ts";
 import { SharedAnswers } from "./shared_answers.ts";
+
+interface HandedRest {
+  names: { name: AnswerName; digest: string | null }[];
+  state: AnswerState;
+}
 
 const KIB = 1024;
 const limits = {
@@ -446,5 +457,115 @@ test("whatever 200 random seeds do, memory is counted, bounded and given back", 
     await room.clock.pass(700_000);
     expect([seed, room.answers.size, room.used("kept_answer_bytes"), room.clock.pending])
       .toEqual([seed, 0, 0, 0]);
+  }
+});
+
+describe("answers of a gateway that stops", () => {
+  /** A room whose answers go to others, which answer as `give` does. */
+  function leaving(give: (gateway: string, handed: HandedAnswer) => boolean | null) {
+    const room = new Room();
+    const asked: string[] = [];
+    const moved: [name: string, gateway: string][] = [];
+    room.answers.others = {
+      claim: () => Promise.resolve(null),
+      find: () => Promise.resolve(null),
+      renew: () => {},
+      release: () => {},
+      move: ({ name }, { gateway }) => Promise.resolve(void moved.push([name, gateway])),
+      successors: () => ["b", "c"],
+      give: (gateway, handed) => {
+        asked.push(gateway);
+        return Promise.resolve(give(gateway, handed));
+      },
+      standingOf: () => "linked",
+      ask: () => () => false,
+    };
+    const ended = async () => {
+      const answer = await room.call("alice");
+      answer.data(event(KIB), source);
+      answer.end();
+      room.answers.ended(answer);
+      return answer;
+    };
+    return { room, asked, moved, ended };
+  }
+
+  const unaborted = new AbortController().signal;
+
+  test("go to the next gateway where one has no room, or does not answer, which is asked once", async () => {
+    for (const [says, asks] of [[false, "bcbc"], [null, "bcc"]] as const) {
+      const { room, asked, moved, ended } = leaving((gateway) => gateway === "c" || says);
+      await ended();
+      await ended();
+      expect(await room.answers.handOver(unaborted)).toBe(2);
+      expect(asked.join("")).toBe(asks);
+      expect(moved.map(([, gateway]) => gateway)).toEqual(["c", "c"]);
+    }
+  });
+
+  test("are given once, and callers who have left are waited for here no longer", async () => {
+    const { room, asked, ended } = leaving(() => true);
+    room.answers.drain(10_000);
+    const answer = await room.call("alice");
+    answer.attach(new Caller(), fromStart)("caller_gone");
+    answer.data(event(KIB), source);
+    answer.end();
+    room.answers.ended(answer);
+    await ended();
+    let isIdle = false;
+    const idle = room.answers.idle().then(() => isIdle = true);
+    await settle();
+    expect(isIdle).toBe(false);
+    expect(await room.answers.handOver(unaborted)).toBe(2);
+    await room.answers.idle();
+    expect(await room.answers.handOver(unaborted)).toBe(0);
+    expect(asked).toHaveLength(2);
+    await room.clock.pass(10_000);
+    await idle;
+  });
+
+  test("are not given where the same request may run again", async () => {
+    const { room, asked } = leaving(() => true);
+    const answer = await room.call("alice");
+    answer.reject({ status: 429, headers: {}, body: "{}" } as never);
+    expect(await room.answers.handOver(unaborted)).toBe(0);
+    expect(asked).toEqual([]);
+  });
+
+  const lies: [what: string, change: (rest: HandedRest) => void][] = [
+    ["a name twice", ({ names }) => names.push(names[0]!)],
+    ["a name of another account", ({ names }) => names[0]!.name.accountId = "bob"],
+    ["more names than an account has", ({ names }) => {
+      const { name: { name }, digest } = names[0]!;
+      for (let i = 0; i < limits.idempotencyKeys; i++) {
+        names.push({ name: { accountId: "alice", kind: "key", name: name + i }, digest });
+      }
+    }],
+    ["an end in the future", ({ state }) => state.endedForMs = -1e15],
+    ["no end", ({ state }) => state.end = { is: "running" } as never],
+    ["a rejection that says nothing", ({ state }) => state.end = { is: "rejected" } as never],
+    ["terms that say nothing", ({ state }) => state.stored = {} as never],
+    ["events that overlap", ({ state }) => state.ends = [5, 2]],
+    ["events beyond its bytes", ({ state }) => state.ends = [1e9]],
+  ];
+  for (const [what, change] of lies) {
+    test(`are not kept with ${what}, and nothing is counted for them`, async () => {
+      const given: HandedAnswer[] = [];
+      const { room, ended } = leaving((_, handed) => given.push(handed) > 0);
+      await ended();
+      await room.answers.handOver(unaborted);
+      const other = new Room();
+      const rest = JSON.parse(given[0]!.rest) as HandedRest;
+      change(rest);
+      let isKept = false;
+      try {
+        isKept = other.answers.keep({ ...given[0]!, rest: JSON.stringify(rest) });
+      } catch {
+        // As the link to the gateway that gives it does.
+      }
+      expect([isKept, other.answers.size]).toEqual([false, 0]);
+      expect([other.used("kept_answer_bytes"), other.used("idempotency_keys")]).toEqual([0, 0]);
+      expect(other.answers.keep(given[0]!)).toBe(true);
+    });
   }
 });

@@ -38,9 +38,17 @@ describe("an answer that is given to another gateway", () => {
     });
   }
 
-  test("that is larger than any is not kept, nor held meanwhile", async () => {
-    const { one, kept } = twoGateways();
+  test("that is larger than any is not sent, kept, or held meanwhile", async () => {
+    const { one, two, sent, kept } = twoGateways();
     expect(await one.give("two", { bytes: Buffer.alloc(9 << 20), rest: "{}" })).toBe(false);
+    expect(sent).toEqual([]);
+    // A peer that sends it all the same, in full parts or in more empty ones than an answer can have.
+    for (const [transfer, size, parts] of [[-1, 256 << 10, 33], [-2, 0, 8193]] as const) {
+      const bytes = Buffer.alloc(size).toString("base64");
+      for (let part = 1; part <= parts; part++) {
+        two.receive("one", { is: "keep", transfer, bytes, rest: part < parts ? null : "{}" });
+      }
+    }
     expect(kept).toEqual([]);
     expect(await one.give("two", { bytes: Buffer.alloc(9), rest: "{}" })).toBe(true);
   });
@@ -59,12 +67,12 @@ describe("an answer that is given to another gateway", () => {
     const { clock, one, way } = twoGateways();
     way.isCut = true;
     const late = one.give("two", { bytes: Buffer.alloc(1), rest: "{}" });
-    await clock.pass(2_000);
-    expect(await late).toBe(false);
+    await clock.pass(1_000);
+    expect(await late).toBeNull();
     const lost = one.give("two", { bytes: Buffer.alloc(1), rest: "{}" });
     one.peerLost("three");
     one.peerLost("two");
-    expect(await lost).toBe(false);
+    expect(await lost).toBeNull();
   });
 
   test("is not taken as kept by the word of a third gateway", async () => {
@@ -72,7 +80,7 @@ describe("an answer that is given to another gateway", () => {
     way.isCut = true;
     const given = one.give("two", { bytes: Buffer.alloc(1), rest: "{}" });
     one.receive("three", { is: "kept", transfer: 1, isKept: true });
-    await clock.pass(2_000);
-    expect(await given).toBe(false);
+    await clock.pass(1_000);
+    expect(await given).toBeNull();
   });
 });
