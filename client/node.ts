@@ -135,6 +135,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
   let described: MachineFacts | null = null;
   /** What the system's tools have answered. */
   let probed: MachineFacts | null = null;
+  const instance = crypto.randomUUID();
   const session = new Session({
     ...targetOf(config),
     register: () => ({
@@ -142,6 +143,7 @@ export function createNode(config: NodeConfig, options: NodeOptions = {}): Node 
       models: announced.models,
       capabilities: announced.capabilities,
       node_id: nodeId,
+      instance,
       name: nameOf(current),
       agent: `co-link/${buildFacts.version}`,
       share_with: shareWithOf(current),

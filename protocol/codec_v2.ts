@@ -375,7 +375,8 @@ type Fields = Record<string, unknown>;
 const problems: Record<JsonType, (data: Fields) => string | null> = {
   register: (data) =>
     registerProblem(data) ?? capabilitiesProblem(data.capabilities) ?? shareProblem(data) ??
-      machineProblem(data.machine) ?? resumeProblem(data.resume),
+      machineProblem(data.machine) ?? instanceProblem(data.instance) ??
+      resumeProblem(data.resume),
   status: statusProblem,
   welcome: (data) =>
     isText(data.session) && isCount(data.window_bytes) && isCount(data.silence_ms) &&
@@ -398,6 +399,12 @@ const problems: Record<JsonType, (data: Fields) => string | null> = {
       : "its tally is wrong";
   },
 };
+
+function instanceProblem(instance: unknown): string | null {
+  return instance === undefined || isText(instance)
+    ? null
+    : "instance must be text of at most 200 characters";
+}
 
 function resumeProblem(resume: unknown): string | null {
   if (resume === undefined) return null;

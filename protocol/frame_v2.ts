@@ -100,6 +100,8 @@ export interface Hello {
 /** The REGISTER of v1, with the capabilities of models. */
 export interface RegisterV2 extends RegisterData {
   node_id: string;
+  /** Random text of one run of the node's program: another one has none of its calls. Absent: it is not known. */
+  instance?: string;
   capabilities?: Record<string, ModelCapabilities>;
   /** Whose calls may come. Absent: everyone's. */
   share_with?: ShareWith;

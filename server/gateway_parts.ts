@@ -156,6 +156,7 @@ export async function createParts(config: Config, world: PartsWorld) {
   const policies = createPolicies(config, { hub, clock, seed });
   const responseAffinity = new ResponseAffinity(clock);
   const challenge = (node: Node) => links.challenge(node);
+  const startedAs: Links["startedAs"] = (...started) => links.startedAs(...started);
   const move = (node: Node) => links.move(node, MOVE_REASON, MOVE_WITHIN_MS);
   const peers = {
     hub,
@@ -166,6 +167,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     clock,
     log,
     challenge,
+    startedAs,
     move,
     url: world.peerUrl,
   };

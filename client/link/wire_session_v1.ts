@@ -30,7 +30,8 @@ export class WireSessionV1 implements WireSession {
 
   /** v1 cannot say what a model can do, nor whose calls may come: every model chats. */
   register(data: RegisterV2): void {
-    const { capabilities: _, share_with: _shareWith, machine: _machine, ...known } = data;
+    const { capabilities: _, share_with: _shareWith, machine: _machine, ...rest } = data;
+    const { instance: _instance, ...known } = rest;
     this.#offer = offerOf(data);
     this.frames.send(encodeRegister({ ...known, models: chatModels(data) }));
   }

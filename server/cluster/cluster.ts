@@ -50,6 +50,8 @@ export interface ClusterParts {
   url: () => string;
   /** Asks a node that has connected to another gateway which connection stands: the one here answers, or ends. */
   challenge: (node: Node) => void;
+  /** A node has connected to another gateway so long ago, as this run of its program. */
+  startedAs: (nodeKey: string, instance: string, forMs: number) => void;
   /** Asks a node to dial another gateway. False: its version of the wire cannot be asked. */
   move: (node: Node) => boolean;
   dial?: Dial;
@@ -128,7 +130,7 @@ export class Cluster {
   #rereadMs = 0;
 
   constructor(private readonly parts: ClusterParts, config: InboundConfig) {
-    const { clock, log, hub, challenge, responseAffinity, dial = dialPeer } = parts;
+    const { clock, log, hub, challenge, startedAs, responseAffinity, dial = dialPeer } = parts;
     const { memberships = noMemberships } = parts;
     const { id } = this;
     const bus = parts.openBus({
@@ -189,6 +191,7 @@ export class Cluster {
       memberships,
       sharedNow: () => this.#membership.sharedNowMs,
       challenge,
+      startedAs,
     });
     this.#peers = new Peers({
       clock,

@@ -27,6 +27,8 @@ export interface LocalNodesParts {
   sharedNow: () => number;
   /** Asks the node which of its connections stands: the one here answers, or ends. */
   challenge: (node: Node) => void;
+  /** A node has connected to another gateway so long ago, as this run of its program. */
+  startedAs: (nodeKey: string, instance: string, forMs: number) => void;
 }
 
 /** What local nodes need of the scheduler. */
@@ -72,10 +74,13 @@ export class LocalNodes {
   }
 
   /** Another gateway has published the node. If it is connected here, too, the older connection is challenged. */
-  publishedElsewhere({ who, sinceMs }: NodeRecord): void {
+  publishedElsewhere({ who, offer: { instance }, sinceMs }: NodeRecord): void {
     const node = this.#nodes.get(who.id);
     const since = this.parts.publisher.record(who.id)?.sinceMs ?? Infinity;
     if (node !== undefined && sinceMs > since) this.parts.challenge(node);
+    // Also a node that is withdrawn here, or has moved, may have calls here.
+    if (instance === undefined) return;
+    this.parts.startedAs(who.identity, instance, this.parts.sharedNow() - sinceMs);
   }
 
   /**

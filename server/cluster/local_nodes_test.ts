@@ -57,6 +57,8 @@ beforeEach(() => {
     },
     sharedNow: () => sharedNowMs,
     challenge: ({ who }) => void events.push(`challenge ${who.publicId}`),
+    startedAs: (nodeKey, instance, forMs) =>
+      void events.push(`started ${nodeKey} ${instance} ${forMs}`),
   });
   local.attach({
     leaseLocal(node, service) {
@@ -153,6 +155,14 @@ describe("a node that another gateway has published", () => {
     local.publishedElsewhere(record("n", 9_000));
     expect(events).toEqual([]);
   });
+
+  test("is said to have started there, also where this gateway has withdrawn its own", () => {
+    local.withdraw();
+    events.length = 0;
+    const { offer, ...rest } = record("n", sharedNowMs - 400);
+    local.publishedElsewhere({ ...rest, offer: { ...offer, instance: "i2" } });
+    expect(events).toEqual(["started key/n i2 400"]);
+  });
 });
 
 describe("a slot for a peer's call", () => {
@@ -210,6 +220,7 @@ function partsWithout() {
     offers: { redeem: () => null, close() {} },
     sharedNow: () => 0,
     challenge() {},
+    startedAs() {},
   };
 }
 

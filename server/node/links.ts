@@ -152,6 +152,8 @@ interface Peer {
   isChallenged: boolean;
   /** Ends the wait for a node whose connection is lost; null: it is connected. */
   cancelWait: (() => void) | null;
+  /** When its connection was lost last, in monotonic milliseconds. */
+  lostMs: number;
   /** When the session was resumed within the last minute, in monotonic milliseconds. */
   resumedMs: number[];
   /** What the node has sent since its offer was changed last, and when that may be next. */
@@ -237,6 +239,9 @@ export class Links implements LinkOwner {
       this.#change(link, peer, { offer, status: {} });
       return peer.node.who.publicId;
     }
+    const { accountId, keyId, keyFamily, address } = peer.dialer;
+    const base = `${keyFamily}/${nodeId ?? address}`;
+    if (nodeId !== null) this.startedAs(base, offer.instance, 0);
     if (!peer.mayBegin) {
       link.close(CloseCode.restart, "The gateway is restarting");
       return "";
@@ -245,8 +250,7 @@ export class Links implements LinkOwner {
     peer.cancelRegisterLimit();
     // Drop the closure: thousands of nodes stay connected for days.
     peer.cancelRegisterLimit = nothing;
-    const { accountId, keyId, keyFamily, address } = peer.dialer;
-    peer.base = `${keyFamily}/${nodeId ?? address}`;
+    peer.base = base;
     this.#replaceMoving(peer.base);
     // A program that was restarted has none of the calls of the one before.
     if (nodeId !== null && isNew) this.#endInterrupted(peer.base);
@@ -617,6 +621,7 @@ export class Links implements LinkOwner {
       isMoving: false,
       isChallenged: false,
       cancelWait: null,
+      lostMs: -Infinity,
       resumedMs: [],
       pending: null,
       mayChangeMs: -Infinity,
@@ -670,6 +675,7 @@ export class Links implements LinkOwner {
     const { who: { publicId }, active } = nodeOf(link, peer)!;
     const late = `it did not come back within ${resumeMs / 1000} s`;
     peer.cancelWait = clock.after(resumeMs, () => this.#end(link, peer, code, late));
+    peer.lostMs = clock.monotonic();
     this.#interrupted.set(peer, link);
     if (peer.node !== null) {
       observer?.interrupted?.(peer.node);
@@ -706,6 +712,21 @@ export class Links implements LinkOwner {
       // A node that is waited for has a new session there: it does not come back, and its calls here are lost.
       else if (peer.cancelWait !== null) this.#endReplaced(link, peer, "it is at another gateway");
       else this.#challenge(link);
+    }
+  }
+
+  /**
+   * A node has connected so long ago, here or at another gateway. Where its program is another one than
+   * that of a link which was lost before, nobody comes back to that link: its calls are lost.
+   */
+  startedAs(nodeKey: string, instance: string | undefined, forMs: number): void {
+    if (instance === undefined) return;
+    const sinceMs = this.#monotonic() - forMs;
+    for (const [peer, link] of [...this.#interrupted]) {
+      const before: string = nodeOf(link, peer)?.offer.instance ?? instance;
+      const isOther = before !== instance && peer.lostMs <= sinceMs;
+      if (!isOther || !isOf(peer.base, nodeKey)) continue;
+      this.#endReplaced(link, peer, "its program was started again");
     }
   }
 
@@ -798,6 +819,11 @@ export class Links implements LinkOwner {
 /** The node that the link serves, or whose last calls end on it. */
 function nodeOf(link: LinkV2, { node, former }: Peer): Node | null {
   return node ?? (link.hasCalls ? former : null);
+}
+
+/** Whether the node key is that of a node or of one of its twins. */
+function isOf(base: string, nodeKey: string): boolean {
+  return nodeKey === base || nodeKey.startsWith(`${base}#`);
 }
 
 /** Whether calls would notice no difference. */

@@ -18,7 +18,10 @@ class Node {
   socket: FakeSocket;
   welcome: Welcome;
 
-  constructor(options: ConstructorParameters<typeof LinkHarness>[0] = {}) {
+  constructor(
+    options: ConstructorParameters<typeof LinkHarness>[0] = {},
+    private readonly offer: Partial<RegisterV2> = {},
+  ) {
     this.harness = new LinkHarness(options);
     this.socket = this.dial();
     this.welcome = this.register({}).welcome;
@@ -36,7 +39,7 @@ class Node {
   /** Registers on the socket; returns what comes then, and the WELCOME in it. */
   register(resume: RegisterV2["resume"], socket = this.socket) {
     socket.messages.length = 0;
-    this.harness.register(socket, { resume } as never);
+    this.harness.register(socket, { ...this.offer, resume } as never);
     const { frames } = socket;
     const welcome = frames.find((frame): frame is Extract<FrameV2, { type: "welcome" }> =>
       frame.type === "welcome"
@@ -176,6 +179,30 @@ describe("a node whose link is lost", () => {
     await node.harness.clock.pass(1);
     expect(received.failures).toMatchObject([{ kind: "lost" }]);
     expect(node.harness.links.size).toBe(0);
+  });
+
+  test("after it was asked to leave loses its calls as soon as another run of its program connects anywhere", () => {
+    for (const where of ["here", "elsewhere"]) {
+      for (const moved of [false, true]) {
+        const node = new Node({}, { instance: "i1" });
+        node.register({ after_goaway: true });
+        const { received } = call(node.harness, stream);
+        const { links } = node.harness;
+        node.send(head(1));
+        links.goAway("restart", 1_000);
+        if (moved) links.challenge(node.inHub[0]!);
+        node.lose();
+        links.startedAs("key/n1", "i1", 0);
+        links.startedAs("key/n1", undefined, 0);
+        links.startedAs("key/n1", "i2", 1);
+        links.startedAs("key/n2", "i2", 0);
+        links.startedAs("key/n11", "i2", 0);
+        expect([where, moved, received.failures]).toEqual([where, moved, []]);
+        if (where === "elsewhere") links.startedAs("key/n1#1", "i2", 0);
+        else node.harness.register(node.dial(), { instance: "i2", resume: {} } as never);
+        expect(received.failures).toMatchObject([{ kind: "restarted" }]);
+      }
+    }
   });
 
   test("gets no session at a gateway that leaves: its link is closed, and those of others go on", () => {

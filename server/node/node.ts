@@ -70,6 +70,8 @@ export interface NodeOffer {
   facts?: FactsByModel | undefined;
   /** Whose calls may come; absent: everyone's. */
   shareWith?: ShareWith | undefined;
+  /** One run of the node's program; absent: it does not say. */
+  instance?: string | undefined;
   /** The reported machine, shown to the owner and administrators; absent: none was reported. */
   machine?: NodeMachine | undefined;
 }
@@ -77,9 +79,9 @@ export interface NodeOffer {
 /** The offer in a REGISTER. */
 export function offerOf(
   data: RegisterData,
-  { capabilities, share_with, machine }: Pick<
+  { capabilities, share_with, machine, instance }: Pick<
     RegisterV2,
-    "capabilities" | "share_with" | "machine"
+    "capabilities" | "share_with" | "machine" | "instance"
   > = {},
 ): NodeOffer {
   const models = [...new Set(data.models)];
@@ -90,6 +92,7 @@ export function offerOf(
     models,
     facts: capabilities && factsByModel(capabilities, models),
     ...(share_with === undefined || share_with === "everyone" ? {} : { shareWith: share_with }),
+    ...(instance === undefined ? {} : { instance }),
     ...machineIn(machine),
   };
 }

@@ -74,6 +74,7 @@ function gateway(redis: MemoryRedis, clock: FakeClock) {
     secret: SECRET,
     url: () => "http://10.0.0.1:8080",
     challenge: () => {},
+    startedAs: () => {},
     move: () => false,
     dial: (url, headers, listener) => silentPeer(url, Object.values(headers)[0] ?? "", listener),
   }, INBOUND);

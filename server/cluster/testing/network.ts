@@ -248,6 +248,7 @@ export class TestGateway {
       secret: SECRET,
       url: () => this.url,
       challenge: (node) => void this.challenged.push(node),
+      startedAs: () => {},
       move: (node) => this.onMove(node),
       dial: (url, headers, listener) =>
         network.dial(this, url.slice(0, -PEER_PATH.length), headers[PEER_HEADER] ?? "", listener),
