@@ -9,6 +9,30 @@ const REFUSED = "ECONNREFUSED";
 /** A refusal takes one round trip; that a machine is off shows after three questions for it, one each second. */
 const MOST_ROUND_TRIP_MS = 2_000;
 
+/** To know why is worth no more: the caller waits to try another server, and the node to dial again. */
+const LOOK_WITHIN_MS = 1_000;
+
+/** The sockets that one look opens. */
+const MAX_ADDRESSES = 8;
+
+/** What systems and resolvers say, by the code that has words; another code says nothing of the server. */
+const faults: Readonly<Record<string, string>> = {
+  EACCES: "EACCES",
+  EPERM: "EACCES",
+  ENETUNREACH: "ENETUNREACH",
+  ENETDOWN: "ENETUNREACH",
+  EADDRNOTAVAIL: "ENETUNREACH",
+  EAFNOSUPPORT: "ENETUNREACH",
+  EINVAL: "ENETUNREACH",
+  EHOSTUNREACH: "EHOSTUNREACH",
+  EHOSTDOWN: "EHOSTUNREACH",
+  ENOTFOUND: "ENOTFOUND",
+  ENODATA: "ENOTFOUND",
+  EAI_AGAIN: "EAI_AGAIN",
+  ESERVFAIL: "EAI_AGAIN",
+  ETIMEOUT: "EAI_AGAIN",
+};
+
 /** How a machine's addresses and ways are found. */
 export interface Routes {
   /** The addresses of a name. Rejects with the system's code. */
@@ -17,23 +41,40 @@ export interface Routes {
   faultOf(address: string, port: number): Promise<string | null>;
 }
 
-/** The system's code for a dial that ended with `reported` after `elapsedMs`. Never rejects. */
+/**
+ * The system's code for a dial that ended with `reported` after `elapsedMs`: one of few, or `reported`.
+ * Waits for `lookWithinMs` at most. Never rejects.
+ */
 export async function dialFault(
   reported: string,
-  { hostname, port, elapsedMs }: { hostname: string; port: number; elapsedMs: number },
+  { hostname, port, elapsedMs, lookWithinMs = LOOK_WITHIN_MS }: {
+    hostname: string;
+    port: number;
+    elapsedMs: number;
+    lookWithinMs?: number;
+  },
   routes: Routes = systemRoutes,
 ): Promise<string> {
-  if (reported !== REFUSED) return reported;
+  if (reported !== REFUSED) return faults[reported] ?? reported;
+  const wasSlow = elapsedMs > MOST_ROUND_TRIP_MS;
+  const late = Promise.withResolvers<string | null>();
+  // A dial that was refused at once had an address all the same.
+  const timer = setTimeout(() => late.resolve(wasSlow ? "EAI_AGAIN" : null), lookWithinMs);
+  const found = await Promise.race([routeFault(hostname, port, routes), late.promise]);
+  clearTimeout(timer);
+  return faults[found ?? ""] ?? (wasSlow ? "EHOSTUNREACH" : reported);
+}
+
+/** The code with which there is no way to any of a name's addresses; null: there is one. */
+async function routeFault(hostname: string, port: number, routes: Routes): Promise<string | null> {
   try {
-    const addresses = await routes.addressesOf(hostname);
-    const faults = await Promise.all(addresses.map((address) => routes.faultOf(address, port)));
+    const addresses = (await routes.addressesOf(hostname)).slice(0, MAX_ADDRESSES);
+    const found = await Promise.all(addresses.map((address) => routes.faultOf(address, port)));
     // What a reachable address says counts.
-    const [first = null] = faults;
-    if (first !== null && !faults.includes(null)) return first;
+    return found.includes(null) ? null : found[0] ?? null;
   } catch (error) {
-    return codeOf(error) || reported;
+    return codeOf(error);
   }
-  return elapsedMs > MOST_ROUND_TRIP_MS ? "EHOSTUNREACH" : reported;
 }
 
 /** Where a URL's server is. */

@@ -19,6 +19,8 @@ const nameless = (code: string): Routes => ({
   addressesOf: () => Promise.reject(Object.assign(new Error("getaddrinfo"), { code })),
 });
 
+const silent: Routes = { ...routes({}), addressesOf: () => new Promise(() => {}) };
+
 const cases: readonly [string, string, Routes, number, string][] = [
   ["a port that is closed", "ECONNREFUSED", routes({ a: null }), 10, "ECONNREFUSED"],
   ["a name that is none", "ECONNREFUSED", nameless("ENOTFOUND"), 10, "ENOTFOUND"],
@@ -33,15 +35,46 @@ const cases: readonly [string, string, Routes, number, string][] = [
     "ECONNREFUSED",
   ],
   ["a machine that is off", "ECONNREFUSED", routes({ a: null }), 3_070, "EHOSTUNREACH"],
+  [
+    "addresses of a kind that the system does not have",
+    "ECONNREFUSED",
+    routes({ a: "EAFNOSUPPORT" }),
+    1,
+    "ENETUNREACH",
+  ],
+  ["a resolver that fails", "ECONNREFUSED", nameless("ESERVFAIL"), 10, "EAI_AGAIN"],
+  // As where a thousand calls fail at a time.
+  [
+    "a look for which no socket is left",
+    "ECONNREFUSED",
+    routes({ a: "EMFILE" }),
+    1,
+    "ECONNREFUSED",
+  ],
+  ["a look that fails in another way", "ECONNREFUSED", nameless("EODD"), 1, "ECONNREFUSED"],
+  ["names that are not answered", "ECONNREFUSED", silent, 5_000, "EAI_AGAIN"],
+  ["a known name that is not answered again", "ECONNREFUSED", silent, 10, "ECONNREFUSED"],
+  ["what the runtime says in another word", "EHOSTDOWN", silent, 10, "EHOSTUNREACH"],
   ["what the runtime does know", "ETIMEDOUT", nameless("ENOTFOUND"), 10, "ETIMEDOUT"],
 ];
 
 describe("the reason for which there is no connection", () => {
   for (const [what, reported, found, elapsedMs, code] of cases) {
     test(`is ${code} for ${what}`, async () => {
-      expect(await dialFault(reported, { ...target, elapsedMs }, found)).toBe(code);
+      const place = { ...target, elapsedMs, lookWithinMs: 20 };
+      expect(await dialFault(reported, place, found)).toBe(code);
     });
   }
+
+  test("is looked for with few sockets, however many addresses a name has", async () => {
+    let asked = 0;
+    const many: Routes = {
+      addressesOf: () => Promise.resolve(Array.from({ length: 5_000 }, (_, at) => `a${at}`)),
+      faultOf: () => Promise.resolve(++asked > 0 ? "ENETUNREACH" : null),
+    };
+    expect(await dialFault("ECONNREFUSED", target, many)).toBe("ENETUNREACH");
+    expect(asked).toBeLessThanOrEqual(8);
+  });
 
   test("is asked of this system: a closed port of this machine refuses", async () => {
     const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });

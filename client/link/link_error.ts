@@ -86,15 +86,15 @@ const connectErrors: readonly [RegExp, string][] = [
     phrase`the server's name cannot be looked up now; check this machine's network and DNS`,
   ],
   [
-    /ENETUNREACH|EADDRNOTAVAIL|EINVAL/,
+    /ENETUNREACH/,
     phrase`this machine has no route to the server; check its network, and server_url`,
   ],
   [
-    /EHOSTUNREACH|EHOSTDOWN/,
+    /EHOSTUNREACH/,
     phrase`no machine answers at the server's address; is it on? Check server_url`,
   ],
   [
-    /EACCES|EPERM/,
+    /EACCES/,
     phrase`this machine's rules or firewall forbid the connection; allow it there`,
   ],
   [
