@@ -29,6 +29,13 @@ const RESUME_IDLE_WITHIN_MS = 4_000;
 /** How long it may take to accept such a connection: on a network that has just come back, the first packets may be lost. */
 const RESUME_OPEN_WITHIN_MS = 5_000;
 
+/** So many gateways may leave one after the other before the node waits longer than they ask for. */
+const RESTARTING_AT_A_TIME = 2;
+/** Links to gateways that leave: more of them than any network has gateways that restart at a time. */
+const MAX_LEAVING = 8;
+/** A gateway that leaves and asks for no wait is dialled again within this time where no other one has taken the node. */
+const MIN_REDIAL_WITHIN_MS = 1_000;
+
 export type SessionState = "idle" | "connecting" | "connected" | "waiting" | "draining" | "stopped";
 
 /** Where a node dials, and as whom. */
@@ -198,7 +205,7 @@ export class Session {
       if (this.#stopping.signal.aborted) return;
       if ("redialWithinMs" in outcome) {
         this.#nextUrl();
-        await this.#wait("the gateway is leaving", this.#backoff.withinMs(this.#redialWithinMs));
+        await this.#wait("the gateway is leaving", this.#delayAfterLeaving());
         continue;
       }
       if (this.#isMoving) {
@@ -241,6 +248,8 @@ export class Session {
 
   #keepLeaving(link: Connection): void {
     this.#leaving.add(link);
+    const [oldest] = this.#leaving;
+    if (this.#leaving.size > MAX_LEAVING) oldest!.close(CloseCode.normal, "it leaves for too long");
     void link.ended.then(({ session }) => {
       this.#leaving.delete(link);
       if (session !== null) void this.#returnTo(session);
@@ -297,13 +306,21 @@ export class Session {
     this.#lost = null;
   }
 
+  /** Gateways that leave one after the other, before any has served the node, would be dialled without end. */
+  #delayAfterLeaving(): number {
+    const askedMs = this.#backoff.withinMs(this.#redialWithinMs);
+    return this.#leaving.size > RESTARTING_AT_A_TIME
+      ? Math.max(askedMs, this.#backoff.afterMs(0))
+      : askedMs;
+  }
+
   /** While a gateway that leaves still serves calls, its own pace holds: growing waits would gain nothing. */
   #delayAfter({ livedMs, needsOwner }: { livedMs: number; needsOwner: boolean }): number {
     if (this.#lost?.session.isBusy) {
       return this.#backoff.withinMs(livedMs > 0 ? RESUME_FIRST_WITHIN_MS : RESUME_WITHIN_MS);
     }
     if (this.#leaving.size + this.#returning.size > 0) {
-      return this.#backoff.withinMs(this.#redialWithinMs);
+      return this.#backoff.withinMs(Math.max(MIN_REDIAL_WITHIN_MS, this.#redialWithinMs));
     }
     const delayMs = this.#backoff.afterMs(livedMs, needsOwner);
     return this.#lost === null

@@ -234,6 +234,30 @@ describe("a gateway that leaves", () => {
     }
   });
 
+  test("at once, at each dial, is dialled ever more slowly, and has few links open", async () => {
+    const { world, dialled } = start({ urls: [A] });
+    let asked = 0;
+    for (let seconds = 0; seconds < 600; seconds++) {
+      for (const socket of world.sockets.slice(asked)) socket.openHello().goAway(0);
+      asked = world.sockets.length;
+      await world.pass(1_000);
+    }
+    expect(dialled().length).toBeLessThan(40);
+    expect(world.sockets.filter(({ closed }) => closed === null).length).toBeLessThanOrEqual(9);
+  });
+
+  test("and asks for no wait is not dialled without end where it refuses", async () => {
+    const { world, socket, dialled } = start({ urls: [A] });
+    socket(0).openV2().receive(callFrame());
+    socket(0).goAway(0);
+    for (let ms = 0; ms < 400; ms++) {
+      await world.pass(1);
+      const last = world.sockets.at(-1)!;
+      if (last !== socket(0)) await lose(last);
+    }
+    expect(dialled().length).toBeLessThan(5);
+  });
+
   test("and does not say that it resumes sessions then is not dialled for them", async () => {
     const { world, runner, socket, dialled } = start();
     const { after_goaway: _, ...older } = resumable;

@@ -37,6 +37,9 @@ const MAX_ARRIVING_BYTES = 256 * 1024 * 1024;
 /** Answers that have ended and are kept until the gateway has their ends. A gateway acknowledges a few at a time. */
 const MAX_ENDED_STREAMS = 1024;
 
+/** No gateway needs longer to be reached again; a timer of weeks fires at once. */
+const MAX_RESUME_MS = 300_000;
+
 /** A call whose body is still on its way. */
 interface Arriving {
   head: KnownCallHead;
@@ -205,7 +208,7 @@ export class WireSessionV2 implements WireSession, AnswerSink {
     }
     const { session, secret, resume_ms = 0 } = welcome;
     this.#ticket = secret === undefined ? null : { session, secret };
-    this.#resumeMs = secret === undefined ? 0 : resume_ms;
+    this.#resumeMs = secret === undefined ? 0 : Math.min(resume_ms, MAX_RESUME_MS);
     this.#resumesAfterGoaway = welcome.after_goaway === true;
     this.#terms = {
       windowBytes: welcome.window_bytes,

@@ -121,6 +121,12 @@ describe("the beginning of wire v2", () => {
     ]);
   });
 
+  test("a session is kept for minutes at most, whatever WELCOME says: a timer of weeks fires at once", () => {
+    const wire = new Wire();
+    wire.welcome(1000, MAX_FRAME_BYTES, false, { secret: "x", resume_ms: 2 ** 40 });
+    expect(wire.session.resumeMs).toBe(300_000);
+  });
+
   test("frames leave together only where WELCOME says that they may", () => {
     for (const takesPacks of [true, false, null]) {
       const wire = new Wire();

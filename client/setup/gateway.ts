@@ -123,11 +123,11 @@ const causes: readonly [RegExp, string][] = [
   [/ENOTFOUND|resolve|dns/i, t`no such name; check the address`],
   [/EAI_AGAIN/, t`its name cannot be looked up now; check this machine's network and DNS`],
   [
-    /ENETUNREACH|EADDRNOTAVAIL|EINVAL/,
+    /ENETUNREACH/,
     t`this machine has no route to it; check its network, and the address`,
   ],
-  [/EHOSTUNREACH|EHOSTDOWN/, t`no machine answers at this address; is it on?`],
-  [/EACCES|EPERM/, t`this machine's rules or firewall forbid the connection`],
+  [/EHOSTUNREACH/, t`no machine answers at this address; is it on?`],
+  [/EACCES/, t`this machine's rules or firewall forbid the connection`],
   [
     /ECONNREFUSED|refused|Unable to connect/i,
     t`connection refused; is the gateway running at this port?`,
