@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type AnswerTerms, AnswerWriter } from "./answer_writer.ts";
-import { type Finish, HEADER_BYTES, MAX_FRAME_BYTES } from "./frame_v2.ts";
+import { type AnswerTerms, AnswerWriter, type ReadAheadBudget } from "./answer_writer.ts";
+import { type Finish, HEADER_BYTES, MAX_FRAME_BYTES, WINDOW_BYTES } from "./frame_v2.ts";
 import { framesOf, inShort } from "./testing/frames.ts";
 
 const STREAM = 7;
@@ -304,5 +304,136 @@ describe("to a receiver that takes packs", () => {
     const toFew = start({ takesPacks: true, maxFrameBytes: 60 });
     toFew.write("first");
     expect(toFew.messages()).toEqual([["head"], ["first"]]);
+  });
+});
+
+describe("answers that share a budget", () => {
+  const WINDOW = WINDOW_BYTES;
+  const resumable = { isResumable: true, windowBytes: WINDOW };
+
+  /** A receiver that grants half a window once it was taken, and acknowledges the end when it likes. */
+  class Receiver {
+    readonly writer: AnswerWriter;
+    #inFlight: Uint8Array[] = [];
+    isLost = false;
+    hasHead = false;
+    receivedBytes = 0;
+    takenBytes = 0;
+    grantedBytes = 0;
+    hasEnd = false;
+    isAcknowledged = false;
+
+    constructor(readAhead: ReadAheadBudget) {
+      this.writer = new AnswerWriter(
+        STREAM,
+        { ...resumable, maxFrameBytes: MAX_FRAME_BYTES, takesPacks: true, readAhead },
+        { send: (frame) => void (this.isLost || this.#inFlight.push(frame)) },
+        () => {},
+      );
+    }
+
+    /** What is on its way arrives. */
+    receive(): void {
+      for (const frame of this.#inFlight.splice(0).flatMap((message) => framesOf(message))) {
+        if (frame.type === "head") this.hasHead = true;
+        else if (frame.type === "stream") this.receivedBytes += frame.bytes.length;
+        else this.hasEnd = true;
+      }
+    }
+
+    /** The caller reads so many bytes. */
+    take(bytes: number): void {
+      this.takenBytes = Math.min(this.receivedBytes, this.takenBytes + bytes);
+      const ungranted = this.takenBytes - this.grantedBytes;
+      if (ungranted < WINDOW / 2 || this.hasEnd || this.isLost) return;
+      this.grantedBytes += ungranted;
+      this.writer.grant(ungranted);
+    }
+
+    lose(): void {
+      this.#inFlight = [];
+      this.isLost = true;
+    }
+
+    comeBack(isCancelled: boolean): boolean {
+      this.isLost = false;
+      if (this.isAcknowledged) return true;
+      if (isCancelled) this.writer.discard();
+      const { hasHead, receivedBytes, grantedBytes } = this;
+      return this.writer.resume({ hasHead, receivedBytes, grantedBytes, isCancelled });
+    }
+
+    acknowledge(): void {
+      if (!this.hasEnd || this.isLost) return;
+      this.isAcknowledged = true;
+      this.writer.forget();
+    }
+  }
+
+  test("all come to their ends and give back what they took, whatever is lost, cancelled or late", () => {
+    const step = fc.record({
+      at: fc.nat(5),
+      what: fc.constantFrom(
+        "write",
+        "write",
+        "read",
+        "read",
+        "lose",
+        "back",
+        "cancel",
+        "end",
+        "ack",
+      ),
+      bytes: fc.integer({ min: 1, max: WINDOW }),
+    });
+    const checked = fc.property(
+      fc.array(step, { maxLength: 120 }),
+      fc.constantFrom(0, 1_000, WINDOW),
+      (steps, budgetBytes) => {
+        let takenBytes = 0;
+        const budget: ReadAheadBudget = {
+          get freeBytes() {
+            return budgetBytes - takenBytes;
+          },
+          take: (bytes) => void (takenBytes += bytes),
+        };
+        const all = Array.from({ length: 6 }, () => new Receiver(budget));
+        let isLost = false;
+        const back = () => {
+          for (const each of all) expect(each.comeBack(false)).toBe(true);
+          isLost = false;
+        };
+        for (const { at, what, bytes } of steps) {
+          const one = all[at]!;
+          if (what === "write" && !one.writer.isHeldBack) one.writer.write(new Uint8Array(bytes));
+          else if (what === "read") {
+            one.receive();
+            one.take(bytes);
+          } else if (what === "lose" && !isLost) {
+            isLost = true;
+            for (const each of all) each.lose();
+          } else if (what === "back" && isLost) back();
+          else if (what === "cancel") one.writer.discard();
+          else if (what === "end") one.writer.finish(tally);
+          else if (what === "ack") one.acknowledge();
+          expect(takenBytes).toBeGreaterThanOrEqual(0);
+          expect(takenBytes).toBeLessThanOrEqual(budgetBytes);
+        }
+        if (isLost) back();
+        for (const each of all) each.writer.finish(tally);
+        for (let turns = 0; turns < 20; turns++) {
+          for (const each of all) {
+            each.receive();
+            each.take(WINDOW);
+          }
+        }
+        for (const each of all) {
+          expect(each.hasEnd).toBe(true);
+          each.acknowledge();
+        }
+        expect(takenBytes).toBe(0);
+      },
+    );
+    fc.assert(checked, { numRuns: 150 });
   });
 });
