@@ -80,8 +80,8 @@ export interface ListedModel {
 }
 
 /** Whether a provider's list has the model that a configuration names; Ollama lists `name` as `name:latest`. */
-export function isListed(listed: readonly ListedModel[], name: string): boolean {
-  return listed.some(({ id }) => id === name || id === `${name}:latest`);
+export function isListed(ids: Pick<ReadonlySet<string>, "has">, name: string): boolean {
+  return ids.has(name) || ids.has(`${name}:latest`);
 }
 
 /** The endpoints that an adapter serves. */

@@ -23,9 +23,12 @@ export interface Offer {
   capabilities?: Omit<ModelCapabilities, "endpoints">;
 }
 
+/** Of one provider's list: more than any service has, and few enough to go through within a moment. */
+const MAX_LISTED = 20_000;
+
 export class Provider {
-  /** The provider's own list; null until it has answered once. */
-  #listed: readonly ListedModel[] | null = null;
+  /** The provider's own list, by id; null until it has answered once. */
+  #listed: ReadonlyMap<string, ListedModel> | null = null;
 
   constructor(
     /** Where in the configuration it stands, for the owner's log. */
@@ -53,14 +56,17 @@ export class Provider {
 
   /** Whether the provider says which models are in memory, which changes often. */
   get reportsLoading(): boolean {
-    return this.#listed?.some(({ capabilities }) => capabilities.loaded !== undefined) ?? false;
+    return [...this.#listed?.values() ?? []].some(({ capabilities }) =>
+      capabilities.loaded !== undefined
+    );
   }
 
   /** Fetches the provider's list. Throws an UpstreamFailure; the list before it then stays. */
   async refresh(signal: AbortSignal): Promise<void> {
     const listed = await this.adapter.models?.(signal) ?? [];
     // Some providers list in another order each time, which is no change.
-    this.#listed = listed.toSorted((a, b) => a.id < b.id ? -1 : 1);
+    const sorted = listed.toSorted((a, b) => a.id < b.id ? -1 : 1);
+    this.#listed = new Map(sorted.slice(0, MAX_LISTED).map((model) => [model.id, model]));
   }
 
   /** The provider's models, by the names that callers ask for. */
@@ -80,8 +86,8 @@ export class Provider {
   /** Models that the owner named and that the provider's list, if it has one, lacks. */
   get unlistedNames(): string[] {
     const { models } = this.config;
-    const listed = this.#listed ?? [];
-    if (!Array.isArray(models) || listed.length === 0) return [];
+    const listed = this.#listed;
+    if (!Array.isArray(models) || !listed?.size) return [];
     return models.map(({ local }) => local).filter((local) => !isListed(listed, local));
   }
 
@@ -97,13 +103,13 @@ export class Provider {
     const isOffered = ({ id }: ListedModel) =>
       (allow === undefined || allow.some((pattern) => fitsPattern(id, pattern))) &&
       !deny.some((pattern) => fitsPattern(id, pattern));
-    return (this.#listed ?? []).filter(isOffered)
+    return [...this.#listed?.values() ?? []].filter(isOffered)
       .map(({ id }) => ({ local: id, server_mapping: prefix + id }));
   }
 
   #offer(model: ModelConfig): Offer {
     const { local } = model;
-    const listed = this.#listed?.find(({ id }) => id === local)?.capabilities ?? {};
+    const listed = this.#listed?.get(local)?.capabilities ?? {};
     const { endpoints, ...capabilities } = listed;
     // A model named by the owner is offered even where the provider's list gives it no endpoint.
     const listedEndpoints = this.isAuto || endpoints?.length ? endpoints : undefined;

@@ -136,3 +136,20 @@ test("a model that by its list serves nothing here is offered only if the owner 
     a: [chat, embeddings, messages],
   });
 });
+
+test("a list as long as an answer may be is cut, and gone through a few times only", async () => {
+  let looks = 0;
+  const model = (id: string): ListedModel => ({
+    capabilities: {},
+    get id() {
+      looks++;
+      return id;
+    },
+  });
+  const listed = Array.from({ length: 2_000 }, (_, at) => model(`m${at}`));
+  const provider = await listing("auto", listed);
+  expect(names(provider)).toHaveLength(2_000);
+  expect(looks).toBeLessThan(100 * 2_000);
+  const endless = Array.from({ length: 50_000 }, (_, at) => `m${at}`);
+  expect(names(await listing("auto", endless))).toHaveLength(20_000);
+});

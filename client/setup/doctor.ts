@@ -416,7 +416,8 @@ async function models(provider: ProviderConfig): Promise<Finding[]> {
     )];
   }
   if (!Array.isArray(provider.models)) return [ok(t`lists ${modelCount(listed.length)}`)];
-  const missing = provider.models.filter(({ local }) => !isListed(listed, local));
+  const ids = new Set(listed.map(({ id }) => id));
+  const missing = provider.models.filter(({ local }) => !isListed(ids, local));
   if (missing.length === 0) {
     return [ok(t`has all that are configured: ${modelCount(provider.models.length)}`)];
   }
