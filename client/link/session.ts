@@ -32,7 +32,7 @@ const RESUME_OPEN_WITHIN_MS = 5_000;
 /** So many gateways may leave one after the other before the node waits longer than they ask for. */
 const RESTARTING_AT_A_TIME = 2;
 /** Links to gateways that leave: more of them than any network has gateways that restart at a time. */
-const MAX_LEAVING = 8;
+const MAX_LEAVING = 32;
 /** A gateway that leaves and asks for no wait is dialled again within this time where no other one has taken the node. */
 const MIN_REDIAL_WITHIN_MS = 1_000;
 
@@ -91,6 +91,11 @@ export class Session {
   /** UTC milliseconds; null: not connected. */
   get connectedSince(): number | null {
     return this.#connectedSince;
+  }
+
+  /** For how long the node has been connected. */
+  get #servedMs(): number {
+    return this.#connectedSince === null ? 0 : this.options.world.todayMs() - this.#connectedSince;
   }
 
   get roundTripMs(): number | null {
@@ -199,13 +204,14 @@ export class Session {
       const link = this.#dial(asksForV2);
       const outcome = await Promise.race([link.ended, link.leaving]);
       this.#connection = null;
+      const servedMs = this.#servedMs;
       this.#connectedSince = null;
       if ("redialWithinMs" in outcome) this.#leave(link, outcome.redialWithinMs);
       else if (outcome.session !== null) this.#keepLost(outcome.session);
       if (this.#stopping.signal.aborted) return;
       if ("redialWithinMs" in outcome) {
         this.#nextUrl();
-        await this.#wait("the gateway is leaving", this.#delayAfterLeaving());
+        await this.#wait("the gateway is leaving", this.#delayAfterLeaving(servedMs));
         continue;
       }
       if (this.#isMoving) {
@@ -306,11 +312,11 @@ export class Session {
     this.#lost = null;
   }
 
-  /** Gateways that leave one after the other, before any has served the node, would be dialled without end. */
-  #delayAfterLeaving(): number {
+  /** Gateways that leave one after the other, and have hardly served the node, would be dialled without end. */
+  #delayAfterLeaving(servedMs: number): number {
     const askedMs = this.#backoff.withinMs(this.#redialWithinMs);
     return this.#leaving.size > RESTARTING_AT_A_TIME
-      ? Math.max(askedMs, this.#backoff.afterMs(0))
+      ? Math.max(askedMs, this.#backoff.afterMs(servedMs))
       : askedMs;
   }
 
