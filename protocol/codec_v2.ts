@@ -13,6 +13,7 @@ import {
   type Hello,
   MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
+  MIN_FRAME_BYTES,
   type RegisterV2,
   type Status,
   type StreamState,
@@ -380,7 +381,7 @@ const problems: Record<JsonType, (data: Fields) => string | null> = {
   status: statusProblem,
   welcome: (data) =>
     isText(data.session) && isCount(data.window_bytes) && isCount(data.silence_ms) &&
-      isCount(data.max_frame_bytes) && data.max_frame_bytes > HEADER_BYTES &&
+      isCount(data.max_frame_bytes) && data.max_frame_bytes >= MIN_FRAME_BYTES &&
       (data.secret === undefined || (isText(data.secret) && isCount(data.resume_ms)))
       ? null
       : "incomplete",

@@ -62,7 +62,7 @@ describe("wire v2", () => {
         ping_ms: 1,
         silence_ms: 2,
         window_bytes: 3,
-        max_frame_bytes: 9,
+        max_frame_bytes: 1024,
       }),
     ],
     ["status", encodeJson("status", 0, { state: "draining", reason: "night" })],
@@ -141,7 +141,7 @@ describe("wire v2", () => {
         ping_ms: 1,
         silence_ms: 2,
         window_bytes: 3,
-        max_frame_bytes: 8,
+        max_frame_bytes: 1023,
       }),
     ],
     ...[

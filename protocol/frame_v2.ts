@@ -23,6 +23,8 @@ export const HEADER_BYTES = 8;
 
 /** The largest frame, header included. A larger payload is split into several frames. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
+/** No gateway may ask for smaller ones: each costs its sender more memory than what is in it. */
+export const MIN_FRAME_BYTES = 1024;
 
 /** The largest frame other than BODY and STREAM, not counting the first part of the body in CALL. */
 export const MAX_CONTROL_BYTES = 256 * 1024;

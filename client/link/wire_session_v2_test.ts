@@ -242,14 +242,13 @@ describe("a call in wire v2", () => {
   });
 
   test("sends no frame that is larger than WELCOME said", () => {
-    const wire = new Wire().welcome(1000, 8 + 5);
+    const wire = new Wire().welcome(10_000, 1024);
     const { reply } = wire.call("{}");
-    reply.piece("1");
-    wire.line.turn();
+    reply.piece({ bytes: new Uint8Array(1_500), tokenEvents: 1 });
     const sizes = wire.line.frames().flatMap((frame) =>
       frame.type === "stream" ? [frame.bytes.byteLength] : []
     );
-    expect(sizes).toEqual([5, 4]);
+    expect(sizes).toEqual([1016, 484]);
   });
 
   test("is forgotten at its end: later credits and cancels are ignored", () => {
