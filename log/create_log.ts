@@ -80,7 +80,7 @@ interface ErrorFacts {
   type: string;
   code?: unknown;
   message: string;
-  stack: string | undefined;
+  stack?: string | undefined;
   cause?: ErrorFacts | string;
 }
 
@@ -94,11 +94,16 @@ function errorFacts(error: Error & { code?: unknown }, depth = 0): ErrorFacts {
     type: name,
     ...(code === undefined ? {} : { code }),
     message,
-    stack,
+    ...(isSystemError(error) ? {} : { stack }),
     ...(cause === undefined || depth === MAX_CAUSES
       ? {}
       : { cause: cause instanceof Error ? errorFacts(cause, depth + 1) : String(cause) }),
   };
+}
+
+/** What the system refuses, such as a full disk, is for the operator: no line of the program mends it. */
+function isSystemError(error: object): boolean {
+  return "syscall" in error && typeof error.syscall === "string";
 }
 
 let lastMs = 0;

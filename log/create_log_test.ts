@@ -1,4 +1,5 @@
 import { expect, spyOn, test } from "bun:test";
+import { readFile } from "node:fs/promises";
 import { createLog } from "./create_log.ts";
 import type { Log } from "./log.ts";
 import { LogFile } from "./log_file.ts";
@@ -42,6 +43,13 @@ test("an error is logged with its stack, its code and what caused it", () => {
     },
     msg: "unexpected error",
   });
+});
+
+test("what the system refuses, such as a full disk, is logged without a stack", async () => {
+  const err = await readFile("/nowhere/at/all").catch((error: unknown) => error);
+  const [line] = linesOf((log) => log.warn({ err }, "no room"));
+  expect(line!.err).toMatchObject({ code: "ENOENT" });
+  expect(line!.err).not.toHaveProperty("stack");
 });
 
 test("what cannot be written down costs a line its fields, and nobody an error", () => {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { Launchd } from "./launchd.ts";
 import { ScheduledTask } from "./scheduled_task.ts";
-import { ServiceError } from "./service_error.ts";
+import { noManager, ServiceError } from "./service_error.ts";
 import type { Manager, ServiceSpec, ServiceWorld } from "./spec.ts";
 import { Systemd } from "./systemd.ts";
 import { t } from "./texts.ts";
@@ -38,9 +38,7 @@ function managerOf(world: ServiceWorld): Manager {
   if (world.platform === "darwin") return new Launchd(world);
   if (world.platform === "win32") return new ScheduledTask(world);
   if (Bun.which("systemctl", { PATH: world.env.PATH ?? "" }) !== null) return new Systemd(world);
-  throw new ServiceError(
-    t`This machine has no service manager that Co-Link knows (systemd, launchd, scheduled tasks): let yours start the program; docs/deployment.md says how`,
-  );
+  throw noManager();
 }
 
 function realWorld(env: ServiceWorld["env"]): ServiceWorld {

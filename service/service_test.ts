@@ -115,6 +115,27 @@ test("systemd: what a service manager refuses is said with its own words, and no
   expect(existsSync(join(home, ".config"))).toBe(false);
 });
 
+test("systemd: the state and the log of a service that was never installed are answered with how to install it", async () => {
+  for (const action of ["status", "logs"] as const) {
+    const run = () => Promise.resolve({ code: 0, output: "LoadState=not-found\n" });
+    const { ran, world } = aWorld("linux", { run });
+    await expect(serviceOf(spec, action, env(), world)).rejects
+      .toThrow("no service here: colink-client service install makes it one");
+    expect(ran).toEqual([]);
+  }
+});
+
+test("systemd: where it does not run, every action says in words that there is no service manager", async () => {
+  const output = "System has not been booted with systemd as init system (PID 1).\n";
+  const run = () => Promise.resolve({ code: 1, output });
+  for (const action of ["install", "uninstall", "status", "logs"] as const) {
+    const { ran, world } = aWorld("linux", { run });
+    await expect(serviceOf(spec, action, env(), world)).rejects
+      .toThrow(/^This machine has no service manager/);
+    expect(ran).toEqual([]);
+  }
+});
+
 test("a system-wide service needs root, and a machine without a manager is told what to do", async () => {
   const { world } = aWorld("linux");
   await expect(serviceOf({ ...spec, isSystem: true }, "install", env(), world)).rejects

@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ServiceError } from "./service_error.ts";
+import { noManager, ServiceError } from "./service_error.ts";
 import type { Manager, ServiceSpec, ServiceWorld } from "./spec.ts";
 import { removeUnit, writeUnit } from "./unit_file.ts";
 import { t } from "./texts.ts";
@@ -46,13 +46,15 @@ export class Systemd implements Manager {
     );
   }
 
-  status(spec: ServiceSpec): Promise<number> {
-    return this.world.show(["systemctl", ...level(spec), "--no-pager", "status", spec.name]);
+  async status(spec: ServiceSpec): Promise<number> {
+    await this.#requireUnit(spec);
+    return await this.world.show(["systemctl", ...level(spec), "--no-pager", "status", spec.name]);
   }
 
-  logs(spec: ServiceSpec): Promise<number> {
+  async logs(spec: ServiceSpec): Promise<number> {
+    await this.#requireUnit(spec);
     const unit = spec.isSystem ? "--unit" : "--user-unit";
-    return this.world.show(["journalctl", unit, spec.name, "--lines", "100", "--follow"]);
+    return await this.world.show(["journalctl", unit, spec.name, "--lines", "100", "--follow"]);
   }
 
   #path({ name, isSystem }: ServiceSpec): string {
@@ -89,10 +91,22 @@ export class Systemd implements Manager {
     }
   }
 
-  async #systemctl(spec: ServiceSpec, ...words: string[]): Promise<void> {
+  /** Without it `status` shows systemctl's error alone, and `logs` waits for lines that never come. */
+  async #requireUnit(spec: ServiceSpec): Promise<void> {
+    const state = await this.#systemctl(spec, "show", "--property=LoadState", spec.name);
+    if (!state.includes("LoadState=not-found")) return;
+    const system = spec.isSystem ? " --system" : "";
+    throw new ServiceError(
+      t`${spec.name} is no service here: ${spec.name} service install${system} makes it one`,
+    );
+  }
+
+  /** Resolves with its output. */
+  async #systemctl(spec: ServiceSpec, ...words: string[]): Promise<string> {
     const done = await this.world.run(["systemctl", ...level(spec), ...words]);
-    if (done?.code === 0) return;
+    if (done?.code === 0) return done.output;
     const output = done?.output.trim() || t`no systemctl here`;
+    if (/not been booted with systemd/.test(output)) throw noManager();
     const cure = !spec.isSystem && /connect to .*bus/.test(output) ? `\n${noBus(spec)}` : "";
     throw new ServiceError(`systemctl ${words.join(" ")} failed: ${output}${cure}`);
   }

@@ -27,6 +27,8 @@ export const chinese: Readonly<Record<string, string>> = {
     "--system 面向本机所有用户，需要 root：sudo …",
   "This machine has no service manager that Co-Link knows (systemd, launchd, scheduled tasks): let yours start the program; docs/deployment.md says how":
     "本机没有 Co-Link 认识的服务管理器（systemd、launchd、计划任务）：请用现有的管理器启动程序，方法见 docs/deployment.md",
+  "{0} is no service here: {1} service install{2} makes it one":
+    "{0} 尚未安装为服务：运行 {1} service install{2} 即可安装",
   "{0} is not there": "{0} 不存在",
   "It also runs while you are logged out, and starts at boot.":
     "退出登录后也会继续运行，并在开机时启动。",

@@ -208,7 +208,10 @@ export class LedgerWriter {
       this.#reserveDueMs = 0;
     } catch (error) {
       if (this.#reserveDueMs === 0) {
-        this.#log.warn({ err: error }, "ledger: no room can be reserved for ended calls");
+        this.#log.warn(
+          { err: error },
+          "ledger: no room can be reserved for ended calls: make room in the data folder",
+        );
       }
       this.#reserveDueMs = nowMs + DISK_RETRY_MS;
     }
