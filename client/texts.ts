@@ -4,6 +4,13 @@ import { shownOf, textsOf } from "../text/mod.ts";
 
 export const chinese: Readonly<Record<string, string>> = {
   "connection refused": "连接被拒绝",
+  "Cannot join: the code is wrong, was used or is older than 15 minutes; make a new one":
+    "无法加入：加入码错误、已被使用或已超过 15 分钟；请重新生成一个",
+  "Cannot join: the request was denied in the console": "无法加入：请求已在控制台被拒绝",
+  "Cannot join: the request was not approved within 15 minutes, or is used; join again":
+    "无法加入：请求未在 15 分钟内获得批准，或已被使用；请重新加入",
+  "Cannot join: this network has tried too often; try again in {0} s":
+    "无法加入：该网络尝试次数过多；请在 {0} 秒后重试",
   "The manual: {0}/docs/joining": "使用手册：{0}/docs/joining",
   "accepted": "已接受",
   "connected": "已连接",

@@ -13,6 +13,7 @@ import { type Config, ConfigError, isSetting, readConfig, speaksTls } from "./ba
 import { freeBytes, MIN_FREE_BYTES } from "./base/free_space.ts";
 import { KEPT_ADMINISTRATOR } from "./base/kept_administrator.ts";
 import { silentLog } from "./base/log.ts";
+import { parseRedisUrl } from "./base/redis_url.ts";
 import { programName } from "./base/program_name.ts";
 import { causeText, causeTextOf, codeText } from "./base/trouble_cause.ts";
 import { downloadDirs } from "./gateway_parts.ts";
@@ -24,6 +25,7 @@ import { t } from "./texts.ts";
 type Env = Readonly<Record<string, string | undefined>>;
 
 const ANSWER_WITHIN_MS = 10_000;
+const DIAL_WITHIN_MS = 2000;
 
 export function doctorCommand(env: Env): CommandDef {
   return defineCommand({
@@ -156,12 +158,36 @@ async function redis({ redisUrl }: Config): Promise<Finding> {
     while (limits.limiter.trouble !== null && Date.now() < endMs) await Bun.sleep(100);
     const { trouble } = limits.limiter;
     return trouble === null ? ok(t`answers and takes writes`) : failed(
-      causeTextOf(trouble),
+      /closed|not connected/.test(trouble)
+        ? await dialTrouble(parseRedisUrl(redisUrl).hosts) ?? causeTextOf(trouble)
+        : causeTextOf(trouble),
       t`check REDIS_URL, that Redis runs, and its maxmemory; until then each gateway counts for itself`,
     );
   } finally {
     await limits.close();
   }
+}
+
+/** Why a server cannot be dialled: clients of Sentinel and of a Redis Cluster only report that it closed. Null: all can be. */
+async function dialTrouble(
+  hosts: readonly { host: string; port: number }[],
+): Promise<string | null> {
+  const troubles = await Promise.all(hosts.map(async ({ host, port }) => {
+    try {
+      const dialled = Bun.connect({ hostname: host, port, socket: { data() {} } })
+        .then((socket) => void socket.end());
+      const isLate = await Promise.race([
+        dialled.then(() => false),
+        Bun.sleep(DIAL_WITHIN_MS).then(() => true),
+      ]);
+      // One that fails after all is late all the same.
+      dialled.catch(() => {});
+      return isLate ? causeTextOf(`${host}:${port} does not answer`) : null;
+    } catch (error) {
+      return `${host}:${port}: ${codeText(error)}`;
+    }
+  }));
+  return troubles.find((trouble) => trouble !== null) ?? null;
 }
 
 async function listening(config: Config): Promise<Finding> {

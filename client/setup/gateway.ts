@@ -67,10 +67,17 @@ export class Gateway {
       | null;
     if (response.ok) return json as T;
     const { code, message } = json?.error ?? {};
+    const seconds = response.headers.get("retry-after") ?? "?";
+    const known = typeof code === "string" && Object.hasOwn(refusals, code)
+      ? refusals[code]!(printable(seconds))
+      : null;
     throw new GatewayRefusal(
       response.status,
       typeof code === "string" ? code : "",
-      printable(typeof message === "string" ? message : t`The gateway answered ${response.status}`),
+      known ??
+        printable(
+          typeof message === "string" ? message : t`The gateway answered ${response.status}`,
+        ),
     );
   }
 
@@ -117,6 +124,17 @@ function isLoopback(text: string): boolean {
 export function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, " ").slice(0, 500);
 }
+
+/** By code, in the language of the terminal; other refusals are shown in the gateway's own words. */
+const refusals: Readonly<Record<string, (seconds: string) => string>> = {
+  join_refused: () =>
+    t`Cannot join: the code is wrong, was used or is older than 15 minutes; make a new one`,
+  access_denied: () => t`Cannot join: the request was denied in the console`,
+  expired_token: () =>
+    t`Cannot join: the request was not approved within 15 minutes, or is used; join again`,
+  login_throttled: (seconds) =>
+    t`Cannot join: this network has tried too often; try again in ${seconds} s`,
+};
 
 const causes: readonly [RegExp, string][] = [
   [/timed? ?out|TimeoutError/i, t`no answer within 15 s; check the address and firewalls`],

@@ -42,3 +42,20 @@ test("what a gateway says cannot move the cursor of a terminal", async () => {
   await expect(new Gateway("https://g", answer).ask("GET", "/x")).rejects
     .toMatchObject({ message: "a [2Jb" });
 });
+
+test("a refusal with a known code is said in the terminal's language, another in the gateway's words", async () => {
+  const answering = (code: string) => () =>
+    Promise.resolve(
+      Response.json({ error: { code, message: "the gateway's words" } }, {
+        status: 429,
+        headers: { "retry-after": "90" },
+      }),
+    );
+  const ask = (code: string) => new Gateway("https://g", answering(code)).ask("GET", "/x");
+  await expect(ask("login_throttled")).rejects.toMatchObject({
+    message: expect.stringContaining("90"),
+  });
+  for (const code of ["constructor", "something_new"]) {
+    await expect(ask(code)).rejects.toMatchObject({ code, message: "the gateway's words" });
+  }
+});

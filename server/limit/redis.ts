@@ -57,7 +57,7 @@ export class RedisLimits implements Limiter {
     // An error comes before the close that it causes, and says more.
     this.#redis.on("close", () => this.#onAway(this.#trouble ?? "connection closed"));
     this.#redis.on("error", (error: Error & { code?: string }) => {
-      this.#onAway(error.code ?? (isReply(error) ? firstWord(error) : error.name));
+      this.#onAway(error.code ?? (isReply(error) ? firstWord(error) : "connection closed"));
     });
     // A failure has been reported to the `error` listener by then, and ioredis goes on trying.
     void this.#redis.connect().catch(() => {});

@@ -328,7 +328,8 @@ describe("server doctor", () => {
     const env = {
       PORT: String(port),
       DATABASE_URL: `postgres://colink:canary@127.0.0.1:${port}/colink`,
-      REDIS_URL: `redis://:canary@127.0.0.1:${port}`,
+      // Its client reports only that the connection closed.
+      REDIS_URL: `redis-sentinel://:canary@127.0.0.1:${port}/group`,
       JWT_SECRET: "0123456789abcdef".repeat(4),
       COLINK_PUBLIC_URL: `http://127.0.0.1:${port}`,
       COLINK_OIDC_ISSUER: `http://127.0.0.1:${port}`,
@@ -339,7 +340,7 @@ describe("server doctor", () => {
     expect(code).toBe(1);
     expect(output).toMatch(/✗ sign-in provider: .*\n\s+→ check COLINK_OIDC_ISSUER/);
     expect(output).toMatch(/✗ database: .*\n\s+→ check DATABASE_URL/);
-    expect(output).toMatch(/✗ Redis: .*\n\s+→ check REDIS_URL/);
+    expect(output).toMatch(/✗ Redis: .*connection refused.*\n\s+→ check REDIS_URL/);
     expect(output).toMatch(/✗ gateway: nothing answers at .*\n\s+→ start it/);
     expect(output).toMatch(/✗ public address: .* does not answer/);
     expect(output).not.toContain("canary");
