@@ -45,7 +45,7 @@ export const rooms: readonly Room[] = [
   { path: "service", may: ["text"] },
   { path: "api", may: [] },
   { path: "api/clients.ts", may: [] },
-  { path: "web", may: ["api/clients.ts"], mayType: ["api"] },
+  { path: "web", may: ["api/clients.ts", "client/phrases.ts", "text"], mayType: ["api"] },
   // The entry files join the parts of the node.
   {
     path: "client",
@@ -92,7 +92,8 @@ export const rooms: readonly Room[] = [
   },
   { path: "client/http", may: [] },
   { path: "client/world.ts", may: ["log", "client/http"] },
-  { path: "client/texts.ts", may: ["text"] },
+  { path: "client/phrases.ts", may: [] },
+  { path: "client/texts.ts", may: ["text", "client/phrases.ts"] },
   {
     path: "client/link",
     may: [...clientBase, "client/run", "client/adapter", "client/adapter/sse"],

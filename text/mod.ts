@@ -3,6 +3,8 @@
  * is used, as t`Cannot open ${file}`; the program's table holds its Chinese under "Cannot open {0}".
  */
 
+import { filled, inChineseOf } from "./phrases.ts";
+
 export type Texts = (parts: TemplateStringsArray, ...values: unknown[]) => string;
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -34,43 +36,11 @@ export function shownOf(
   env: Env = process.env,
 ): (text: string) => string {
   if (!speaksChinese(env)) return (text) => text;
-  const known = Object.entries(chinese).map(([english, text]) => ({
-    pattern: patternOf(english),
-    weight: english.replaceAll(/\{\d\}/g, "").length,
-    text,
-  })).sort((a, b) => b.weight - a.weight);
-  const inChinese = (text: string): string | null => {
-    for (const { pattern, text: translated } of known) {
-      const found = pattern.exec(text);
-      if (found === null) continue;
-      const values = found.slice(1).map((value) => inChinese(value) ?? value);
-      return filled(translated, values);
-    }
-    return null;
-  };
-  return (text) => {
-    for (let at = 0; at >= 0; at = text.indexOf(" ", at) + 1 || -1) {
-      const translated = inChinese(text.slice(at));
-      if (translated !== null) return text.slice(0, at) + translated;
-    }
-    return text;
-  };
-}
-
-/** A value that begins a phrase is one word: what stands before it belongs to no phrase. */
-function patternOf(english: string): RegExp {
-  const source = english.split(/(\{\d\})/).filter(Boolean).map((part, i) =>
-    !/^\{\d\}$/.test(part) ? RegExp.escape(part) : i === 0 ? "(\\S+)" : "(.+?)"
-  ).join("");
-  return new RegExp(`^${source}$`, "s");
+  return inChineseOf(chinese);
 }
 
 function keyOf(parts: readonly string[]): string {
   return parts.map((part, i) => i === 0 ? part : `{${i - 1}}${part}`).join("");
-}
-
-function filled(text: string, values: readonly unknown[]): string {
-  return text.replaceAll(/\{(\d)\}/g, (_, i: string) => String(values[Number(i)]));
 }
 
 /** COLINK_LANGUAGE decides, else the locale as POSIX orders its variables; on Windows, where none is set, the system's. */

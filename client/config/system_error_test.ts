@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { shownOf } from "../../text/mod.ts";
 import { systemError } from "./system_error.ts";
-import { phrases } from "../texts.ts";
+import { phrases } from "../phrases.ts";
 
 const inChinese = shownOf(phrases, { LANG: "zh_CN.UTF-8" });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { shownOf } from "../../text/mod.ts";
-import { phrases } from "../texts.ts";
+import { phrases } from "../phrases.ts";
 import { ConfigError, parseConfig } from "./config.ts";
 import { parseYaml } from "./yaml_problems.ts";
 

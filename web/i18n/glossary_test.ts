@@ -59,7 +59,7 @@ const documents = [...new Glob("docs/*.zh.md").scanSync(at(".")), "README.zh-CN.
 const files = [
   ...[...new Glob("web/i18n/zh/*.ts").scanSync(at("."))],
   ...documents,
-  ...[...new Glob("{client,server,service}/texts.ts").scanSync(at("."))],
+  ...[...new Glob("{client,server,service}/{phrases,texts}.ts").scanSync(at("."))],
 ].sort();
 
 test("one thing has one English word in the console and the manual", async () => {

@@ -2,6 +2,7 @@
 
 import type { NodeGone, NodeSentence, NodeView } from "../../../api/mod.ts";
 import { formatAge, formatMoment, messages } from "../../state/locale.ts";
+import { phraseText } from "../../state/phrases.ts";
 import { has } from "../../state/words.ts";
 import type { ListedNode } from "./listed.ts";
 import { type Obstacle, obstacles, secondsLeft } from "./node_state.ts";
@@ -51,7 +52,9 @@ function pausedText(
 /** What a node's program says: by its meaning in the chosen language, else in its own words. */
 export function nodeSays(words: string, message: NodeSentence | null): string {
   if (message === null) return asSentence(words);
-  return messages.value.nodes.says[message.code](message.value ?? "");
+  const { code, value } = message;
+  const shown = code === "config_refused" ? phraseText(value ?? "") : value ?? "";
+  return messages.value.nodes.says[code](shown);
 }
 
 function asCause({ model, code, reason, secondsLeft }: Obstacle): Cause {

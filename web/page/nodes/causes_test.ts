@@ -5,7 +5,8 @@ import { aNode } from "../../testing/node.ts";
 
 installBrowser();
 const { languageLoaded, locale } = await import("../../state/locale.ts");
-const { causes } = await import("./causes.ts");
+const { phrasesLoaded } = await import("../../state/phrases.ts");
+const { causes, nodeSays } = await import("./causes.ts");
 const { listed } = await import("./listed.ts");
 
 afterEach(() => void (locale.value = "en"));
@@ -50,4 +51,14 @@ test("another program's reason is shown in its own words", () => {
 
 test("a node that was paused in the console says so", () => {
   expect(texts(paused)).toEqual(["Paused by its owner: it gets no calls until it is resumed."]);
+});
+
+test("why a node's configuration is refused is said in the reader's language where the console knows the phrase", async () => {
+  const problem = "config.yaml:4:15: max_parallel must be 1 or more";
+  const said = (value: string) => nodeSays("", { code: "config_refused", value });
+  expect(said(problem)).toContain(problem);
+  locale.value = "zh-CN";
+  await Promise.all([languageLoaded(), phrasesLoaded()]);
+  expect(said(problem)).toEndWith("config.yaml:4:15: max_parallel 应不小于 1");
+  expect(said("of a newer node")).toEndWith("of a newer node");
 });
