@@ -11,7 +11,10 @@ export function causeIn(text: string): TroubleCause | null {
   return table.find(([pattern]) => pattern.test(text))?.[1] ?? null;
 }
 
-/** The first pattern that fits counts: what a certificate authority has seen comes before what this machine has. */
+/**
+ * The first pattern that fits counts: what a certificate authority has seen comes before what this
+ * machine has. Behind a colon, five digits are a port and no SQLSTATE.
+ */
 const table: readonly [RegExp, TroubleCause][] = [
   [/DNS problem|NXDOMAIN|no valid A records/, "domain_unknown"],
   [/Invalid response from|key authorization/i, "domain_elsewhere"],
@@ -32,24 +35,24 @@ const table: readonly [RegExp, TroubleCause][] = [
   [/ECONNREFUSED/, "connection_refused"],
   [/ENOTFOUND|EAI_AGAIN/, "name_unknown"],
   [/EHOSTUNREACH|ENETUNREACH/, "unreachable"],
-  [/28P01|\b28000\b|WRONGPASS|NOAUTH/, "password_refused"],
-  [/\b42501\b|NOPERM|EACCES|EPERM|SQLITE_(PERM|AUTH|CANTOPEN)/, "permission_denied"],
-  [/\b53300\b|max number of clients/, "too_many_connections"],
-  [/\b25006\b|READONLY|EROFS/, "read_only"],
-  [/\b53200\b|\bOOM\b|ENOMEM|SQLITE_NOMEM/, "out_of_memory"],
-  [/\b53100\b|ENOSPC|EDQUOT|SQLITE_FULL|data folder is full/, "disk_full"],
+  [/28P01|(?<!:)\b28000\b|WRONGPASS|NOAUTH/, "password_refused"],
+  [/(?<!:)\b42501\b|NOPERM|EACCES|EPERM|SQLITE_(PERM|AUTH|CANTOPEN)/, "permission_denied"],
+  [/(?<!:)\b53300\b|max number of clients/, "too_many_connections"],
+  [/(?<!:)\b25006\b|READONLY|EROFS/, "read_only"],
+  [/(?<!:)\b53200\b|\bOOM\b|ENOMEM|SQLITE_NOMEM/, "out_of_memory"],
+  [/(?<!:)\b53100\b|ENOSPC|EDQUOT|SQLITE_FULL|data folder is full/, "disk_full"],
   [/MISCONF/, "cannot_save"],
   [/57P03|\bLOADING\b/, "starting"],
   [/ENOENT/, "no_file"],
   [/3D000/, "no_database"],
   [/42P01|no such table/, "no_tables"],
   [/XX00[12]|SQLITE_(CORRUPT|NOTADB)/, "damaged"],
-  [/\b58030\b|\bEIO\b|SQLITE_IOERR/, "disk_failed"],
-  [/\b55P03\b|SQLITE_(BUSY|LOCKED)/, "locked"],
+  [/(?<!:)\b58030\b|\bEIO\b|SQLITE_IOERR/, "disk_failed"],
+  [/(?<!:)\b55P03\b|SQLITE_(BUSY|LOCKED)/, "locked"],
   [/EMFILE|ENFILE/, "too_many_files"],
   [/too many queries/, "overloaded"],
   [
-    /ETIMEDOUT|CONNECT_TIMEOUT|timed? ?out|\b57014\b|does not answer|not connected yet/i,
+    /ETIMEDOUT|CONNECT_TIMEOUT|timed? ?out|(?<!:)\b57014\b|does not answer|not connected yet/i,
     "no_answer",
   ],
   [/ECONNRESET|EPIPE|CONNECTION_|connection (was lost|(is )?closed)|57P0[12]/i, "connection_lost"],
@@ -58,7 +61,7 @@ const table: readonly [RegExp, TroubleCause][] = [
 /** What a terminal says of an error: its cause in words, with the original behind it, or the original alone. */
 export function causeText(error: unknown): string {
   const reported = reportsOf(error);
-  const original = reported.at(-1)?.message || String(error);
+  const original = withoutCredentials(reported.at(-1)?.message || String(error));
   const cause = causeIn(
     reported.map(({ code, message }) => `${code} ${message}`).reverse().join("; "),
   );
@@ -68,7 +71,8 @@ export function causeText(error: unknown): string {
 /** The same of a text. */
 export function causeTextOf(text: string): string {
   const cause = causeIn(text);
-  return cause === null ? text : quoted(cause, text);
+  const original = withoutCredentials(text);
+  return cause === null ? original : quoted(cause, original);
 }
 
 /** The same of a system's error, with its code alone: its message repeats a path. */
@@ -76,6 +80,11 @@ export function codeText(error: unknown): string {
   const [{ code, message } = { code: "", message: String(error) }] = reportsOf(error);
   const cause = causeIn(code);
   return cause === null ? code || message : t`${words[cause]}, ${code}`;
+}
+
+/** Programs quote addresses with the user name and password that are in them. */
+export function withoutCredentials(text: string): string {
+  return text.replaceAll(/\b([a-z][\w+.-]*:\/\/)[^\s"'<>]*@/gi, "$1");
 }
 
 function quoted(cause: TroubleCause, original: string): string {

@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import postgres from "postgres";
 import type { TroubleCause } from "../../api/mod.ts";
 import { storeUnavailable } from "../store/backend.ts";
-import { causeIn, causeText, causeTextOf, codeText } from "./trouble_cause.ts";
+import { causeIn, causeText, causeTextOf, codeText, withoutCredentials } from "./trouble_cause.ts";
 
 /** As the system, PostgreSQL, SQLite, Redis, OpenSSL and certificate authorities report each. */
 const reports: Readonly<Record<TroubleCause, readonly string[]>> = {
@@ -71,6 +71,23 @@ test("what is not known stays quoted", () => {
   expect(causeTextOf(text)).toBe(text);
   expect(causeText(new Error("boom"))).toBe("boom");
   expect(codeText(Object.assign(new Error("boom"), { code: "EODD" }))).toBe("EODD");
+});
+
+test("what looks like an SQLSTATE behind a colon is a port", () => {
+  for (const port of ["28000", "42501", "53300"]) {
+    expect(causeIn(`connect ETIMEDOUT 10.0.0.1:${port}`)).toBe("no_answer");
+  }
+});
+
+test("an address is quoted without the user name and password in it", () => {
+  for (const password of ["pw", "p/w", "p@w", "p?w#", ""]) {
+    const text = `cannot reach postgres://me:${password}@db:5432/x, timed out`;
+    expect(causeTextOf(text)).toEndWith("(cannot reach postgres://db:5432/x, timed out)");
+    expect(causeText(new Error(`redis://:${password}@r is odd`))).toBe("redis://r is odd");
+  }
+  expect(withoutCredentials("mail ann@example.org, see https://a.example/b")).toBe(
+    "mail ann@example.org, see https://a.example/b",
+  );
 });
 
 test("a terminal reads the cause and the original, and no words for callers", () => {

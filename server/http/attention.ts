@@ -1,7 +1,7 @@
 /** What an administrator should look at first: one finding for each kind of trouble, the most urgent first. */
 
 import { DAY_MS } from "../base/clock.ts";
-import { causeIn } from "../base/trouble_cause.ts";
+import { causeIn, withoutCredentials } from "../base/trouble_cause.ts";
 import { isLoopback } from "../base/loopback.ts";
 import type { Attention, AttentionKind } from "../../api/mod.ts";
 import { freeBytes, MIN_FREE_BYTES } from "../base/free_space.ts";
@@ -78,7 +78,7 @@ function ofServices({ store, ledger, limiter, cluster, config, version }: AppPar
 
 function troubleOf(kind: AttentionKind, trouble: string | null): Finding[] {
   if (trouble === null) return [];
-  return [{ kind, severity: "bad", cause: causeIn(trouble), detail: trouble }];
+  return [{ kind, severity: "bad", cause: causeIn(trouble), detail: withoutCredentials(trouble) }];
 }
 
 /** Whether others reach the gateway by an address without encryption. */
@@ -101,7 +101,13 @@ function ofCertificate({ certificates, clock }: AppParts): Finding[] {
   if (trouble === null && leftMs > CERTIFICATE_WITHIN_MS) return [];
   const severity = leftMs <= 0 || at === null ? "bad" : "warning";
   const cause = trouble === null ? null : causeIn(trouble);
-  return [{ kind: "certificate", severity, at, cause, detail: trouble }];
+  return [{
+    kind: "certificate",
+    severity,
+    at,
+    cause,
+    detail: trouble && withoutCredentials(trouble),
+  }];
 }
 
 function ofNodes({ hub, penalties, version }: AppParts): Finding[] {
