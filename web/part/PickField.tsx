@@ -1,7 +1,7 @@
 /** A field in which one of many is looked for by its name. */
 
 import { useSignal } from "@preact/signals";
-import { useId } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
 import { messages } from "../state/locale.ts";
 import * as formStyle from "./form.module.css";
 import { distinct, isChosen, matches, type Option } from "./pick.ts";
@@ -17,27 +17,37 @@ interface Props {
 
 export function PickField({ label, options, onPick, onOpen }: Props) {
   const id = useId();
-  /** What was looked for and picked nothing. */
-  const missed = useSignal("");
+  /** What was looked for and picked nothing, and how many names it fits. */
+  const missed = useSignal<{ typed: string; names: number } | null>(null);
+  const field = useRef<HTMLInputElement>(null);
+  /** Whether a text was entered before the options were known. */
+  const isWaiting = useRef(false);
   const named = options && distinct(options);
   const pick = (input: HTMLInputElement, isWhole: boolean) => {
     const typed = input.value.trim();
+    isWaiting.current = named === undefined && isWhole;
     const found = named && typed !== "" ? matches(named, typed) : [];
     const only = found.length === 1 ? found[0] : undefined;
     if (only && (isWhole || only.name === typed)) {
       input.value = "";
-      missed.value = "";
+      missed.value = null;
       onPick(only.id);
     } else {
-      missed.value = isWhole ? typed : "";
+      const isMissed = named !== undefined && isWhole && typed !== "";
+      missed.value = isMissed ? { typed, names: found.length } : null;
     }
   };
-  const problem = named && missed.value !== ""
-    ? messages.value.pick(missed.value, matches(named, missed.value).length)
-    : "";
+  const isKnown = named !== undefined;
+  useEffect(() => {
+    if (isKnown && isWaiting.current && field.current) pick(field.current, true);
+  }, [isKnown]);
+  const problem = missed.value === null
+    ? ""
+    : messages.value.pick(missed.value.typed, missed.value.names);
   return (
     <div>
       <input
+        ref={field}
         class={formStyle.select}
         list={id}
         aria-label={label}
@@ -49,7 +59,10 @@ export function PickField({ label, options, onPick, onOpen }: Props) {
         onFocus={onOpen}
         onInput={(event) => {
           if (isChosen((event as InputEvent).inputType)) pick(event.currentTarget, false);
-          else missed.value = "";
+          else {
+            missed.value = null;
+            isWaiting.current = false;
+          }
         }}
         onChange={(event) => pick(event.currentTarget, true)}
       />

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { signal } from "@preact/signals";
 import type { VNode } from "preact";
 import { installBrowser } from "../testing/browser.ts";
 import { mount, type Mounted, settle } from "../testing/hook.ts";
@@ -55,6 +56,41 @@ test("a text that fits several says how many, and one that fits one picks it", a
   await node.enter("-2");
   expect([node.problem(), ...node.picked]).toEqual(["", "2"]);
   await node.unmount();
+});
+
+/** The field's `<input>` with this text, as if it were on a page. */
+function inputWith(page: Mounted<VNode<object>>, value: string) {
+  const { props, ref } = partsOf(page)[0] as VNode<object> & { ref: { current: unknown } };
+  const currentTarget = ref.current = { value };
+  const enter = () => settle(() => (props as unknown as InputProps).onChange({ currentTarget }));
+  return { element: currentTarget, enter };
+}
+
+test("a text that was entered before the options are known picks the one that it fits then", async () => {
+  const picked: string[] = [];
+  const options = signal<readonly Option[] | undefined>(undefined);
+  const onPick = (id: string) => void picked.push(id);
+  const page = await mount(() =>
+    PickField({ label: "Node", options: options.value, onPick }) as VNode<object>
+  );
+  const { element, enter } = inputWith(page, "-2");
+  await enter();
+  expect([element.value, ...picked]).toEqual(["-2"]);
+  await settle(() => options.value = nodes);
+  expect([element.value, ...picked]).toEqual(["", "2"]);
+  await page.unmount();
+});
+
+test("how many names a text fitted stays said, whatever comes to fit it later", async () => {
+  const options = signal(nodes.slice(0, 1));
+  const page = await mount(() =>
+    PickField({ label: "Node", options: options.value, onPick: () => {} }) as VNode<object>
+  );
+  await inputWith(page, "-2").enter();
+  await settle(() => options.value = nodes);
+  expect((partsOf(page)[2]!.props as { children: string }).children)
+    .toBe(messages.value.pick("-2", 0));
+  await page.unmount();
 });
 
 test("a field says nothing before it knows what there is, or where nothing was typed", async () => {
