@@ -49,13 +49,12 @@ function Windowed<T>({ columns, hasTools = false, items, keyOf, children }: Prop
     keyOf,
     estimatePx: ROW_PX,
   });
-  const above = (rendered[0]?.start ?? marginPx) - marginPx;
   const below = marginPx + totalPx - (rendered.at(-1)?.end ?? marginPx + totalPx);
   return (
     <Table columns={columns} hasTools={hasTools} rowCount={items.length} body={body}>
-      <Room key="above" px={above} />
-      {rendered.map(({ index, key }) => (
+      {rendered.map(({ index, key, start }, at) => (
         <Fragment key={key}>
+          <Room px={start - (rendered[at - 1]?.end ?? marginPx)} />
           {/* The first row is the head. */}
           {children(items[index]!, {
             ref: measure,
@@ -69,7 +68,8 @@ function Windowed<T>({ columns, hasTools = false, items, keyOf, children }: Prop
   );
 }
 
-/** The room of the rows that are not rendered. */
+/** The room of the rows that are not rendered, if there are any. */
 function Room({ px }: { px: number }) {
+  if (px <= 0) return null;
   return <tr class={style.room} aria-hidden="true" style={{ height: `${px}px` }} />;
 }

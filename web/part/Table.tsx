@@ -44,7 +44,7 @@ export function Table(props: Props) {
       aria-rowcount={rowCount === undefined ? undefined : rowCount + 1}
     >
       <thead>
-        <tr>
+        <tr aria-rowindex={rowCount === undefined ? undefined : 1}>
           {columns.map(({ name, isNumber }) => (
             <th key={name} scope="col" class={isNumber ? style.number : undefined}>{name}</th>
           ))}
