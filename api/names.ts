@@ -43,6 +43,11 @@ export const AliasView = z.object({
   })).describe("The models that its calls can reach, through other aliases too, in order."),
   problem: z.string().nullable()
     .describe("Why calls of it fail whatever is offered, such as a loop; null: nothing is wrong."),
+  fault: z.object({
+    code: z.enum(["loop", "too_long", "too_many_models"]),
+    limit: z.number().nullable().describe("How many aliases or models there may be."),
+    way: z.array(z.string()).describe("The aliases on the way, the first and the last included."),
+  }).nullable().describe("The same as `problem`, for programs."),
 }).meta({ id: "Alias" });
 export type AliasView = z.infer<typeof AliasView>;
 

@@ -84,12 +84,14 @@ export const aliases: AliasView[] = [
     targets: [{ model: "llama3.2", prefer: "loaded", max_wait_s: 5 }, { model: "phi4" }],
     leads_to: [{ model: "llama3.2", offered: true }, { model: "phi4", offered: true }],
     problem: null,
+    fault: null,
   },
   {
     name: "gpt-4*",
     targets: [{ model: "mistral-large", needs: ["tools"] }],
     leads_to: [{ model: "mistral-large", offered: false }],
     problem: null,
+    fault: null,
   },
 ];
 

@@ -1,6 +1,6 @@
 /** Aliases, compiled: to which models a name leads, in which order and under which conditions. */
 
-import type { AliasTarget } from "../../api/mod.ts";
+import type { AliasTarget, AliasView } from "../../api/mod.ts";
 import { fitsPattern } from "../../protocol/mod.ts";
 import { LruCache } from "../base/lru.ts";
 
@@ -19,6 +19,8 @@ export interface Target {
   readonly prefer: "loaded" | "own" | "fastest" | null;
   readonly maxWaitMs: number;
 }
+
+type AliasFault = NonNullable<AliasView["fault"]>;
 
 /** How long a chain of aliases may be. */
 const MAX_ALIAS_DEPTH = 8;
@@ -43,21 +45,25 @@ export interface OrderParts {
 }
 
 export class Alias {
-  /** Why calls of it fail whatever is offered: a loop, or a chain that is too long; null: nothing is wrong. */
+  /** Why calls of it fail whatever is offered; null: nothing is wrong. */
   readonly problem: string | null;
+  /** The same for programs. */
+  readonly fault: AliasFault | null;
   readonly #steps: readonly Step[];
 
   constructor(readonly definition: AliasDefinition, find: FindAlias) {
     const compiler = new Compiler(find);
     let steps: readonly Step[] = [];
-    let problem: string | null = null;
+    let problem: AliasProblem | null = null;
     try {
       steps = compiler.steps(definition, NO_CONDITIONS, []);
     } catch (error) {
       if (!(error instanceof AliasProblem)) throw error;
-      problem = error.message;
+      problem = error;
     }
-    [this.#steps, this.problem] = [steps, problem];
+    this.#steps = steps;
+    this.problem = problem?.message ?? null;
+    this.fault = problem?.fault ?? null;
   }
 
   get name(): string {
@@ -146,7 +152,19 @@ function byLiteralLength({ name: a }: Alias, { name: b }: Alias): number {
   return literal(b) - literal(a) || (a < b ? -1 : 1);
 }
 
-class AliasProblem extends Error {}
+class AliasProblem extends Error {
+  readonly fault: AliasFault;
+
+  constructor(
+    message: string,
+    { code, limit, way = [] }: Pick<AliasFault, "code" | "limit"> & {
+      way?: readonly AliasDefinition[];
+    },
+  ) {
+    super(way.length === 0 ? message : `${message}: ${way.map(quoted).join(" → ")}`);
+    this.fault = { code, limit, way: way.map(({ name }) => name) };
+  }
+}
 
 type Conditions = Omit<Target, "model">;
 
@@ -170,11 +188,13 @@ class Compiler {
     path: readonly AliasDefinition[],
   ): readonly Step[] {
     const way = [...path, alias];
-    if (path.includes(alias)) throw new AliasProblem(`it leads back to itself: ${chain(way)}`);
+    if (path.includes(alias)) {
+      throw new AliasProblem("it leads back to itself", { code: "loop", limit: null, way });
+    }
     if (way.length > MAX_ALIAS_DEPTH) {
-      throw new AliasProblem(
-        `its chain is longer than ${MAX_ALIAS_DEPTH} aliases: ${chain(way)}`,
-      );
+      const limit = MAX_ALIAS_DEPTH;
+      const message = `its chain is longer than ${limit} aliases`;
+      throw new AliasProblem(message, { code: "too_long", limit, way });
     }
     return alias.targets.map((target) => this.#step(target, outer, way));
   }
@@ -188,14 +208,16 @@ class Compiler {
       return { ...place, steps: this.steps(next, conditions, way) };
     }
     if (++this.#models > MAX_ALIAS_MODELS) {
-      throw new AliasProblem(`it leads to more than ${MAX_ALIAS_MODELS} models`);
+      const limit = MAX_ALIAS_MODELS;
+      const message = `it leads to more than ${limit} models`;
+      throw new AliasProblem(message, { code: "too_many_models", limit });
     }
     return { ...place, target: Object.freeze({ model: target.model, ...conditions }) };
   }
 }
 
-function chain(way: readonly AliasDefinition[]): string {
-  return way.map(({ name }) => `"${name}"`).join(" → ");
+function quoted({ name }: AliasDefinition): string {
+  return `"${name}"`;
 }
 
 /** The conditions of an alias on the way, and of a target in its list. */

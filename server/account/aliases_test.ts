@@ -113,6 +113,7 @@ describe("an alias has a problem", () => {
   test("if it leads back to itself", () => {
     const set = aliases({ a: ["m", "b"], b: ["c"], c: ["a"] });
     expect(set.find("a")?.problem).toBe('it leads back to itself: "a" → "b" → "c" → "a"');
+    expect(set.find("a")?.fault).toEqual({ code: "loop", limit: null, way: ["a", "b", "c", "a"] });
   });
 
   test("if its chain is longer than eight", () => {
@@ -134,5 +135,6 @@ describe("an alias has a problem", () => {
       wide("d", "m"),
     ]));
     expect(set.find("a")?.problem).toBe("it leads to more than 64 models");
+    expect(set.find("a")?.fault).toEqual({ code: "too_many_models", limit: 64, way: [] });
   });
 });

@@ -297,6 +297,7 @@ function viewOf(alias: Alias, isOffered: (model: string) => boolean): AliasView 
     targets: [...targets],
     leads_to: alias.targets.map(({ model }) => ({ model, offered: isOffered(model) })),
     problem: alias.problem,
+    fault: alias.fault,
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { BudgetUse } from "../../api/mod.ts";
 import { fillOf } from "../state/budget.ts";
-import { formatMoment, formatNumber, messages } from "../state/locale.ts";
+import { formatList, formatMoment, formatNumber, messages } from "../state/locale.ts";
 import { Meter } from "./Meter.tsx";
 import { State } from "./State.tsx";
 import * as style from "./BudgetUses.module.css";
@@ -41,7 +41,7 @@ export function BudgetUses({ budget }: { budget: BudgetUse }) {
       {models !== null && (
         <li>
           <span>{t.models}</span>
-          <span>{models.join(", ")}</span>
+          <span>{formatList(models)}</span>
         </li>
       )}
     </ul>

@@ -107,7 +107,7 @@ export function formatRecent(atMs: number, nowMs: number = Date.now()): string {
 }
 
 const exacts = computed(() =>
-  new Intl.DateTimeFormat(locale.value, {
+  inZone({
     month: "short",
     day: "numeric",
     hour: hour.value,
@@ -118,7 +118,7 @@ const exacts = computed(() =>
 
 /** Like `formatRecent`, with the second, for lists in which many are of one minute. */
 export function formatRecentExactly(atMs: number, nowMs: number = Date.now()): string {
-  const isThisYear = new Date(atMs).getFullYear() === new Date(nowMs).getFullYear();
+  const isThisYear = years.value.format(atMs) === years.value.format(nowMs);
   return isThisYear ? exacts.value.format(atMs) : formatRecent(atMs, nowMs);
 }
 
@@ -155,6 +155,11 @@ export function formatShort(value: number): string {
 /** `0.025` → "2.5%" */
 export function formatShare(value: number): string {
   return shares.value.format(value);
+}
+
+/** "a, b, c": Intl.ListFormat would put "and" before the last, or nothing at all between Chinese items. */
+export function formatList(items: readonly string[]): string {
+  return items.join(messages.value.separator);
 }
 
 /** "840 ms", "1.2 s", "2 min" */

@@ -8,9 +8,11 @@ const {
   formatAge,
   formatDay,
   formatDuration,
+  formatList,
   formatMoment,
   formatNumber,
   formatRecent,
+  formatRecentExactly,
   formatShare,
   formatShort,
   formatShortDay,
@@ -21,6 +23,7 @@ const {
   messages,
   otherLocale,
 } = await import("./locale.ts");
+const { chosenZone } = await import("./zone.ts");
 
 beforeEach(() => {
   locale.value = "en";
@@ -111,4 +114,24 @@ test("days and times are written as the language has them, Chinese hours with tw
   locale.value = "zh-CN";
   expect(formatTime(moment)).toBe("09:05");
   expect(formatRecent(moment, moment)).toContain("09:05");
+});
+
+test("times to the second are in the chosen time zone, as all others", () => {
+  locale.value = "en";
+  const atMs = Date.UTC(2026, 11, 31, 23, 30, 7);
+  chosenZone.value = "Asia/Shanghai";
+  expect(plain(formatRecentExactly(atMs, atMs))).toBe("Jan 1, 7:30:07 AM");
+  chosenZone.value = "America/New_York";
+  expect(plain(formatRecentExactly(atMs, atMs))).toBe("Dec 31, 6:30:07 PM");
+  expect(plain(formatRecentExactly(atMs, Date.UTC(2027, 0, 2)))).toBe("Dec 31, 2026, 6:30 PM");
+  chosenZone.value = "";
+});
+
+test("the items of a list are separated as the language has it", async () => {
+  locale.value = "en";
+  expect(formatList(["a", "b", "c"])).toBe("a, b, c");
+  locale.value = "zh-CN";
+  await languageLoaded();
+  expect(formatList(["a", "b", "c"])).toBe("a、b、c");
+  locale.value = "en";
 });

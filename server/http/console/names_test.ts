@@ -225,6 +225,7 @@ test("an alias may lead to what no node has offered, and is shown so", async () 
     targets: [{ model: "nobody-has-it" }, { model: "llama" }],
     leads_to: [{ model: "nobody-has-it", offered: false }, { model: "llama", offered: true }],
     problem: null,
+    fault: null,
   }]);
   await save("admin", "lost", "nobody-has-it");
   expect((await listed()).map(({ id }) => id)).not.toContain("lost");

@@ -95,7 +95,6 @@ export const admin = {
   gatewayVersions: "Gateways",
   nodeVersions: "Nodes",
   unknownVersion: "unknown version",
-  between: ", ",
   versionCount: (version: string, n: number) => `${number.format(n)} × ${version}`,
   registration: "Registration",
   registrationText: {
@@ -120,6 +119,13 @@ export const admin = {
   noAliasesTitle: "No aliases yet",
   noAliasesText: "An alias lets a name lead to models: the first that can serve takes the call.",
   aliasColumns: { name: "Name", targets: "Leads to" },
+  aliasFaults: {
+    loop: (_: number, way: string) => `It leads back to itself: ${way}`,
+    too_long: (limit: number, way: string) =>
+      `Its chain is longer than ${count(limit, "alias", "aliases")}: ${way}`,
+    too_many_models: (limit: number, _: string) =>
+      `It leads to more than ${count(limit, "model", "models")}.`,
+  },
   aliasTargetsHint:
     "Model names separated by commas, in order. The name may have a star: claude-*.",
   saveAlias: "Save the alias",

@@ -21,6 +21,8 @@ export const common = {
   copyFailed: "Copying failed: select the text and copy it",
   errorDetails: "Error details (for your administrator)",
   show: "Show",
+  /** Between the items of a list. */
+  separator: ", ",
   hide: "Hide",
   online: (nodes: number, models: number) =>
     `${count(nodes, "node", "nodes")} online, ${count(models, "model", "models")}`,

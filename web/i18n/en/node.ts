@@ -61,7 +61,6 @@ export const node = {
     endError: "End off by",
     chars: (chars: string) => `${chars} characters/s`,
     atOnce: (tokens: string, running: string) => `${tokens} tokens/s with ${running} running`,
-    between: ", ",
   },
   usageTitle: "Load and speed",
   itsCalls: "See its calls one by one",

@@ -43,7 +43,6 @@ export const overview = {
     `${number.format(running)} of ${count(slots, "slot", "slots")} in use`,
   more: (names: string, others: number) =>
     others === 0 ? names : `${names} and ${number.format(others)} more`,
-  separator: ", ",
   /** Leads to the manual. */
   howTo: "How to",
   attention: {

@@ -96,7 +96,6 @@ export const admin: Messages["admin"] = {
   gatewayVersions: "网关",
   nodeVersions: "节点",
   unknownVersion: "版本未知",
-  between: "，",
   versionCount: (version, n) => `${number.format(n)} × ${version}`,
   registration: "注册",
   registrationText: {
@@ -121,6 +120,11 @@ export const admin: Messages["admin"] = {
   noAliasesTitle: "还没有别名",
   noAliasesText: "别名让一个名称通向若干模型：第一个能处理的模型接手调用。",
   aliasColumns: { name: "名称", targets: "通向" },
+  aliasFaults: {
+    loop: (_, way) => `又指回了自身：${way}`,
+    too_long: (limit, way) => `经过的别名超过 ${number.format(limit)} 个：${way}`,
+    too_many_models: (limit) => `通向的模型超过 ${number.format(limit)} 个。`,
+  },
   aliasTargetsHint: "按顺序填写模型名称，用逗号分隔。名称可以带星号，如 claude-*。",
   saveAlias: "保存别名",
   removeAlias: (name) => `删除别名 ${name}`,

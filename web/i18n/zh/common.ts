@@ -21,6 +21,7 @@ export const common: Common = {
   copyFailed: "复制失败，请手动选中文本复制",
   errorDetails: "错误详情（可发给管理员）",
   show: "显示",
+  separator: "、",
   hide: "隐藏",
   online: (nodes, models) =>
     `${number.format(nodes)} 个节点在线，${number.format(models)} 个模型可用`,

@@ -61,7 +61,6 @@ export const node: Filled<typeof english> = {
     endError: "完成时间误差",
     chars: (chars) => `${chars} 字符/秒`,
     atOnce: (tokens, running) => `${running} 个并发时 ${tokens} Token/秒`,
-    between: "，",
   },
   usageTitle: "负载与速度",
   itsCalls: "逐条查看它处理的调用",

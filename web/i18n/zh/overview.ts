@@ -26,7 +26,6 @@ export const overview: Filled<typeof english> = {
   queue: (waiting) => `${number.format(waiting)} 次排队中`,
   slots: (running, slots) => `并发名额 ${number.format(running)} / ${number.format(slots)}`,
   more: (names, others) => others === 0 ? names : `${names}，另有 ${number.format(others)} 个`,
-  separator: "、",
   howTo: "查看方法",
   attention: {
     store: {

@@ -1,5 +1,6 @@
 /** Aliases for everybody: saved, removed, and what they lead to. Conditions are set through the API and the command line. */
 
+import type { AliasView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import { Icon } from "../../part/Icon.tsx";
 import { ErrorNotice } from "../../part/Notice.tsx";
@@ -37,17 +38,19 @@ export function Aliases() {
             columns={[{ name: t.aliasColumns.name }, { name: t.aliasColumns.targets }]}
             hasTools
           >
-            {aliases.map(({ name, leads_to, problem }) => (
+            {aliases.map(({ name, leads_to, fault }) => (
               <tr key={name}>
                 <th scope="row">{name}</th>
                 <td data-label={t.aliasColumns.targets}>
                   <span>
-                    {problem ?? leads_to.map(({ model, offered }, i) => (
-                      <span key={model}>
-                        {i > 0 && ", "}
-                        {offered ? model : <s title={messages.value.keys.notOffered}>{model}</s>}
-                      </span>
-                    ))}
+                    {fault
+                      ? faultText(fault)
+                      : leads_to.map(({ model, offered }, i) => (
+                        <span key={model}>
+                          {i > 0 && messages.value.separator}
+                          {offered ? model : <s title={messages.value.keys.notOffered}>{model}</s>}
+                        </span>
+                      ))}
                   </span>
                 </td>
                 <td class={tableStyle.tight}>
@@ -67,6 +70,10 @@ export function Aliases() {
       </Listed>
     </section>
   );
+}
+
+function faultText({ code, limit, way }: NonNullable<AliasView["fault"]>): string {
+  return messages.value.admin.aliasFaults[code](limit ?? 0, way.join(" → "));
 }
 
 function NewAliasForm({ onChange }: { onChange: () => void }) {

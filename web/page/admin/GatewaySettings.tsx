@@ -16,7 +16,7 @@ import { ErrorNotice, Failure } from "../../part/Notice.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { useChanging } from "../../state/changing.ts";
 import { instanceName, PRODUCT } from "../../state/instance.ts";
-import { formatMoment, formatNumber, locale, messages } from "../../state/locale.ts";
+import { formatList, formatMoment, formatNumber, locale, messages } from "../../state/locale.ts";
 import { manualPath } from "../../route.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
@@ -96,8 +96,9 @@ function State(
 ) {
   const t = messages.value.admin;
   const versions = (counts: GatewayState["nodes"]) =>
-    counts.map(({ version, count }) => t.versionCount(version ?? t.unknownVersion, count))
-      .join(t.between) || "–";
+    formatList(
+      counts.map(({ version, count }) => t.versionCount(version ?? t.unknownVersion, count)),
+    ) || "–";
   const rows: [string, string][] = [
     [t.publicUrl, public_url ?? t.noPublicUrl],
     [t.tls, tlsText(tls)],

@@ -14,7 +14,7 @@ import { buttonClass } from "../../part/button.ts";
 import { useChanging } from "../../state/changing.ts";
 import { serverNow } from "../../state/clock.ts";
 import { useLive } from "../../state/live.ts";
-import { messages } from "../../state/locale.ts";
+import { formatList, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { CreateForm } from "./CreateForm.tsx";
 import { Listed } from "./Listed.tsx";
@@ -112,11 +112,12 @@ function SettingsTable({ models, groups, onEdit }: TableProps) {
           </th>
           <td data-label={t.note}>{settings.note || "–"}</td>
           <td data-label={t.modelGroups}>
-            {settings.groups?.map(nameOf).join(", ") ?? t.everyone}
+            {settings.groups ? formatList(settings.groups.map(nameOf)) : t.everyone}
           </td>
           <td data-label={t.modelDefaults}>
-            {Object.entries(settings.defaults ?? {}).map(([name, value]) => `${name} ${value}`)
-              .join(", ") || "–"}
+            {formatList(
+              Object.entries(settings.defaults ?? {}).map(([name, value]) => `${name} ${value}`),
+            ) || "–"}
           </td>
           <td class={tableStyle.tight}>
             <button

@@ -12,7 +12,7 @@ import { useChanging } from "../../state/changing.ts";
 import { serverNow } from "../../state/clock.ts";
 import { useFeed } from "../../state/feed.ts";
 import { now } from "../../state/live.ts";
-import { formatAge, messages } from "../../state/locale.ts";
+import { formatAge, formatList, messages } from "../../state/locale.ts";
 import { useAtMost } from "../../state/throttle.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
@@ -83,7 +83,7 @@ function Row({ node, onChange }: RowProps) {
         <NodeState node={node} />
       </td>
       <td data-label={t.nodeColumns.owner}>{node.owner_email}</td>
-      <td data-label={messages.value.nodes.models}>{node.models.join(", ")}</td>
+      <td data-label={messages.value.nodes.models}>{formatList(node.models)}</td>
       <td data-label={t.nodeColumns.firstSeen}>
         {formatAge(Math.max(0, serverNow(now.value) - node.first_seen_at))}
       </td>

@@ -8,7 +8,7 @@ import { Icon } from "../../part/Icon.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { LongTable, type RowProps } from "../../part/LongTable.tsx";
-import { formatDay, formatNumber, formatShort, messages } from "../../state/locale.ts";
+import { formatDay, formatList, formatNumber, formatShort, messages } from "../../state/locale.ts";
 import { useChanging } from "../../state/changing.ts";
 import { useChoices } from "../../state/url.ts";
 import { MoreButton } from "./MoreButton.tsx";
@@ -132,7 +132,7 @@ function Row({ user, row, onEdit }: UserRowProps) {
           <span class={chipStyle.soft}>{messages.value.nav.roles.admin}</span>
         )}
         {user.disabled_at !== null && <span class={chipStyle.soft}>{t.disabled}</span>}
-        {user.groups.length > 0 && <div class="hint">{user.groups.join(", ")}</div>}
+        {user.groups.length > 0 && <div class="hint">{formatList(user.groups)}</div>}
       </th>
       <td data-label={t.userColumns.since} class={tableStyle.unbroken}>
         {formatDay(user.created_at)}

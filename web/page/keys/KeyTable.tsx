@@ -10,6 +10,7 @@ import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import {
   formatAge,
+  formatList,
   formatMoment,
   formatNumber,
   formatShort,
@@ -100,7 +101,7 @@ function Limits({ entry: { models, rpm, budget }, use }: Pick<RowProps, "entry" 
   const t = messages.value.keys;
   return (
     <div class={style.limits}>
-      <span>{models === null ? t.allModels : models.join(", ")}</span>
+      <span>{models === null ? t.allModels : formatList(models)}</span>
       {rpm !== null && <span class="hint">{t.perMinute(formatNumber(rpm))}</span>}
       {budget !== null && <Fullest use={use} />}
     </div>

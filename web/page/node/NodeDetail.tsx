@@ -14,7 +14,7 @@ import { Skeleton } from "../../part/Skeleton.tsx";
 import { paths } from "../../route.ts";
 import { useFeed } from "../../state/feed.ts";
 import { useLive } from "../../state/live.ts";
-import { formatAge, formatMoment, messages } from "../../state/locale.ts";
+import { formatAge, formatList, formatMoment, messages } from "../../state/locale.ts";
 import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import type { ListedNode } from "../nodes/listed.ts";
@@ -150,7 +150,7 @@ function NodeFacts({ detail: { live, own } }: { detail: Detail }) {
     [t.firstSeen, own && formatMoment(own.first_seen_at)],
     [t.ownName, own ? ownName(own) : null],
     [t.system, machine && systemOf(machine)],
-    [t.gpus, machine && (gpusOf(machine).join(texts.value.measured.between) || null)],
+    [t.gpus, machine && (formatList(gpusOf(machine)) || null)],
     [t.agent, withSkew(live?.agent ?? own?.agent ?? null, gateway)],
   ];
   return <Facts rows={rows.filter(([, value]) => value !== null)} />;

@@ -5,7 +5,7 @@ import { buttonClass } from "../../part/button.ts";
 import { Icon } from "../../part/Icon.tsx";
 import * as panelStyle from "../../part/panel.module.css";
 import { manualPath, nodePath, paths } from "../../route.ts";
-import { formatMoment, locale, messages } from "../../state/locale.ts";
+import { formatList, formatMoment, locale, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import * as style from "./Overview.module.css";
 import { texts } from "./texts.ts";
@@ -64,7 +64,7 @@ function Advice({ finding }: { finding: Finding }) {
   const t = texts.value;
   const { kind, count, nodes, at, code } = finding;
   const { title, next, action } = t.attention[kind];
-  const names = t.more(nodes.map(({ name }) => name).join(t.separator), count - nodes.length);
+  const names = t.more(formatList(nodes.map(({ name }) => name)), count - nodes.length);
   // What an older or newer gateway knows as another kind is quoted.
   const detail = finding.cause && has(t.troubles, finding.cause)
     ? t.troubles[finding.cause]
