@@ -18,9 +18,15 @@ export const MAX_PARALLEL_LIMIT = 10_000;
 /** How many malformed frames in a row end a connection. */
 export const MAX_MALFORMED_IN_A_ROW = 10;
 
-/** How many bytes of frames of unknown types may come within a minute before they end a connection. */
-export const MAX_IGNORED_BYTES = 16 * 1024 * 1024;
-export const IGNORED_WITHIN_MS = 60_000;
+/**
+ * How many bytes may come within a minute that belong to no running call before they end a connection:
+ * registrations, changes, malformed frames, those of unknown types, and those of calls that have ended.
+ */
+export const MAX_BYTES_BESIDE_CALLS = 16 * 1024 * 1024;
+export const BESIDE_CALLS_WITHIN_MS = 60_000;
+
+/** What a v1 frame may carry around a piece of an answer; more of it belongs to no call. */
+export const MAX_ENVELOPE_BYTES = 1024;
 
 /** A frame of an unknown type counts as at least so many bytes: reading it costs, however short it is. */
 export const MIN_IGNORED_BYTES = 256;

@@ -9,9 +9,9 @@ import {
   endpointSpecs,
   FrameTypeV2,
   HEADER_BYTES,
+  MAX_BYTES_BESIDE_CALLS,
   MAX_CONTROL_BYTES,
   MAX_FRAME_BYTES,
-  MAX_IGNORED_BYTES,
   MAX_JSON_DEPTH,
   MAX_MALFORMED_IN_A_ROW,
   MIN_IGNORED_BYTES,
@@ -106,7 +106,7 @@ describe("docs/wire-v2.md", () => {
     ["STREAM without CREDIT", [WINDOW_BYTES]],
     ["STREAM for a stream that has ended", [WINDOW_BYTES]],
     ["bodies ahead of what pongs confirm", [UNDER_WAY_BYTES]],
-    ["frames of unknown types in a minute", [MAX_IGNORED_BYTES, MIN_IGNORED_BYTES]],
+    ["bytes that belong to no call in a minute", [MAX_BYTES_BESIDE_CALLS, MIN_IGNORED_BYTES]],
     ["malformed frames in a row", [MAX_MALFORMED_IN_A_ROW - 1]],
   ];
   for (const [what, numbers] of limits) {

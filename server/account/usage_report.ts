@@ -9,6 +9,7 @@ import type {
   UsageStep,
   UsageView,
 } from "../../api/mod.ts";
+import { othersTurn } from "../../protocol/mod.ts";
 import { type Clock, DAY_MS, HOUR_MS } from "../base/clock.ts";
 import { TimeZone, wholeHour } from "../base/time_zone.ts";
 import { defined } from "../base/defined.ts";
@@ -77,8 +78,29 @@ export class UsageReport {
 
   readonly #speeds: Record<SpeedSubject, KnownSpeeds> = { model: noSpeeds(), node: noSpeeds() };
 
-  /** Throws `invalid_request` for an empty range, or one of more than 2,000 steps. */
+  /** By account, what ends with the last of its reports. */
+  readonly #lastReports = new Map<string, Promise<void>>();
+
+  /**
+   * Of an account's reports one is made at a time, with the others' turn between them: together they
+   * would hold up the event loop. Throws `invalid_request` for an empty range, or one of more than 2,000
+   * steps.
+   */
   async view(accountId: string, filter: UsageFilter): Promise<UsageView> {
+    const before = this.#lastReports.get(accountId);
+    const report = before === undefined
+      ? this.#view(accountId, filter)
+      : before.then(othersTurn).then(() => this.#view(accountId, filter));
+    const ended = report.then(() => {}, () => {});
+    this.#lastReports.set(accountId, ended);
+    try {
+      return await report;
+    } finally {
+      if (this.#lastReports.get(accountId) === ended) this.#lastReports.delete(accountId);
+    }
+  }
+
+  async #view(accountId: string, filter: UsageFilter): Promise<UsageView> {
     const { side = "made" } = filter;
     const { timeOf, query, earlier, ...window } = this.#range(accountId, filter, side);
     const { store } = this.options;

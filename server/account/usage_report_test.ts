@@ -147,3 +147,17 @@ test("a node's owner learns nothing about keys", async () => {
   await report.view("acc", { key: "key-1" });
   expect(asked.at(-1)).toMatchObject({ keyId: "key-1" });
 });
+
+test("an account's reports are made one after the other, and hold up no other account's", async () => {
+  const { report, asked } = reportOf();
+  const failed = report.view("acc", { from: 2, to: 1 });
+  const reports = [report.view("acc", {}), report.view("acc", {})];
+  await report.view("other", {});
+  const accounts = () => new Set(asked.map(({ accountId }) => accountId));
+  expect(accounts()).toEqual(new Set(["other"]));
+  await expect(failed).rejects.toThrow("from must be before to");
+  await reports[0];
+  expect(asked.filter(({ accountId }) => accountId === "acc")).toHaveLength(2);
+  await reports[1];
+  expect(asked.filter(({ accountId }) => accountId === "acc")).toHaveLength(4);
+});

@@ -104,6 +104,10 @@ export class OutboundCalls extends LinkV2 {
   }
 
   /** A gateway is trusted: late frames of calls that were given up here do not end the link. */
+  protected override takesBeside(): boolean {
+    return true;
+  }
+
   protected override takeForeign(): void {}
   protected override endFlood(): void {}
 

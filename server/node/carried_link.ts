@@ -108,7 +108,7 @@ export class CarriedLink extends Link<never> {
   }
 
   protected override read(message: string | Uint8Array): void {
-    if (typeof message === "string") return this.malformed("text in wire v2");
+    if (typeof message === "string") return this.malformed("text in wire v2", message.length);
     // It would cost the link between the gateways, and with it the calls of all others.
     if (message.byteLength > MAX_FRAME_BYTES) return this.cut();
     if (this.#early === null) return this.#carry(message);

@@ -1,10 +1,10 @@
 /** One node's connection, in either version of the wire: liveness, open attempts, and limits for peers that break the protocol. */
 
 import {
+  BESIDE_CALLS_WITHIN_MS,
   CloseCode,
-  IGNORED_WITHIN_MS,
+  MAX_BYTES_BESIDE_CALLS,
   MAX_CHANGES_A_MINUTE,
-  MAX_IGNORED_BYTES,
   MAX_MALFORMED_IN_A_ROW,
   MIN_IGNORED_BYTES,
   type RegisterV2,
@@ -103,8 +103,8 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   #endedBefore = this.#ended;
   #malformedInARow = 0;
   #foreign = 0;
-  /** Bytes of unknown frames, and changes of the offer, in the minute that began at `#minuteSinceMs`. */
-  #ignoredBytes = 0;
+  /** Bytes that belong to no call, and changes of the offer, in the minute that began at `#minuteSinceMs`. */
+  #bytesBesideCalls = 0;
   #changes = 0;
   #minuteSinceMs = -Infinity;
   #isClosed = false;
@@ -263,15 +263,20 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   }
 
   /**
-   * Counts a frame of an unknown type, which a later version may define. A few are expected; many
-   * would fill the memory faster than it is collected.
+   * Counts what belongs to no running call: no caller pays for reading it. False: there was too much
+   * of it, and the connection ends.
    */
-  protected takeUnknown(bytes: number): void {
+  protected takesBeside(bytes: number): boolean {
     this.#beginMinute();
-    this.#ignoredBytes += Math.max(bytes, MIN_IGNORED_BYTES);
-    if (this.#ignoredBytes > MAX_IGNORED_BYTES) {
-      this.close(CloseCode.protocol, "Too many bytes in frames of unknown types");
-    }
+    this.#bytesBesideCalls += bytes;
+    if (this.#bytesBesideCalls <= MAX_BYTES_BESIDE_CALLS) return true;
+    this.close(CloseCode.protocol, "Too many bytes that belong to no call within a minute");
+    return false;
+  }
+
+  /** Counts a frame of an unknown type, which a later version may define: a few are expected. */
+  protected takeUnknown(bytes: number): void {
+    this.takesBeside(Math.max(bytes, MIN_IGNORED_BYTES));
   }
 
   /** Counts a change of the node's offer. False: there were too many of them, and the connection ends. */
@@ -284,8 +289,8 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
 
   #beginMinute(): void {
     const nowMs = this.monotonic();
-    if (nowMs - this.#minuteSinceMs < IGNORED_WITHIN_MS) return;
-    this.#ignoredBytes = 0;
+    if (nowMs - this.#minuteSinceMs < BESIDE_CALLS_WITHIN_MS) return;
+    this.#bytesBesideCalls = 0;
     this.#changes = 0;
     this.#minuteSinceMs = nowMs;
   }
@@ -295,8 +300,9 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     this.#malformedInARow = 0;
   }
 
-  /** Reports an unreadable message to the peer; several in a row end the connection. */
-  protected malformed(reason: string): void {
+  /** Reports an unreadable message to the peer; several in a row end the connection, as many bytes do. */
+  protected malformed(reason: string, bytes: number): void {
+    if (!this.takesBeside(bytes)) return;
     this.#malformedInARow++;
     this.owner.noticed(this, "node sent a malformed frame", { reason });
     this.reject(`Cannot read frame: ${reason}`);

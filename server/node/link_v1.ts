@@ -8,6 +8,7 @@ import {
   type ErrorData,
   errorIn,
   type Frame,
+  MAX_ENVELOPE_BYTES,
 } from "../../protocol/mod.ts";
 import {
   type AttemptFailure,
@@ -100,16 +101,28 @@ export class LinkV1 extends Link<string, OpenAttempt> {
   }
 
   protected override read(message: string | Uint8Array): void {
-    if (typeof message !== "string") return this.malformed("binary in wire v1");
+    if (typeof message !== "string") return this.malformed("binary in wire v1", message.byteLength);
     const decoded = decode(message);
-    if (decoded.kind === "malformed") return this.malformed(decoded.reason);
+    if (decoded.kind === "malformed") return this.malformed(decoded.reason, message.length);
     this.wellFormed();
-    if (decoded.kind === "frame") this.#take(decoded.frame, decoded.bodyText);
-    else this.takeUnknown(message.length);
+    if (decoded.kind === "unknown") return this.takeUnknown(message.length);
+    const { frame, bodyText } = decoded;
+    const beside = this.#bytesBeside(frame, message.length, bodyText.length);
+    if (beside === 0 || this.takesBeside(beside)) this.#take(frame, bodyText);
   }
 
   protected override reject(reason: string): void {
     this.socket.send(encodeError({ code: 400, message: reason }));
+  }
+
+  /** How much of a frame belongs to no running call. */
+  #bytesBeside({ type, data }: Frame, bytes: number, bodyBytes: number): number {
+    if (type === "STREAM") {
+      const envelopeBytes = bytes - bodyBytes;
+      return envelopeBytes > MAX_ENVELOPE_BYTES ? envelopeBytes : 0;
+    }
+    const isOfCall = type !== "REGISTER" && this.open.has(data.request_id ?? "");
+    return isOfCall ? 0 : bytes;
   }
 
   #take(frame: Frame, bodyText: string): void {

@@ -306,18 +306,18 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   protected override read(message: string | Uint8Array): void {
-    if (typeof message === "string") return this.malformed("text in wire v2");
+    if (typeof message === "string") return this.malformed("text in wire v2", message.length);
     this.#readFrame(message, 0, message.byteLength);
   }
 
   #readFrame(message: Uint8Array, start: number, end: number): void {
     const decoded = decodeV2(message, start, end);
-    if (decoded.kind === "malformed") return this.malformed(decoded.reason);
+    if (decoded.kind === "malformed") return this.malformed(decoded.reason, end - start);
     if (decoded.kind === "frame" && decoded.frame.type === "pack") {
       return this.#unpack(message, decoded.frame.frames);
     }
     this.wellFormed();
-    if (decoded.kind === "frame") this.#take(decoded.frame);
+    if (decoded.kind === "frame") this.#take(decoded.frame, end - start);
     else this.takeUnknown(end - start);
   }
 
@@ -325,8 +325,11 @@ export class LinkV2 extends Link<number, OpenStream> {
     this.socket.send(encodeJson("error", 0, { code: 400, message: reason }));
   }
 
-  #take(frame: FrameV2): void {
+  #take(frame: FrameV2, bytes: number): void {
     this.#isConfirmed = this.#secret !== null;
+    // Pieces that come late have a limit of their own.
+    const isBeside = frame.type !== "stream" && !this.open.has(frame.stream);
+    if (isBeside && !this.takesBeside(bytes)) return;
     switch (frame.type) {
       case "stream":
         return this.#data(frame.stream, frame.bytes);

@@ -675,7 +675,16 @@ describe("frames in a PACK", () => {
   test("of too many changes of the offer, or too many unknown ones, end the link", () => {
     const frames = {
       "Too many changes of the offer within a minute": encodeJson("status", 0, { max_parallel: 1 }),
-      "Too many bytes in frames of unknown types": new Uint8Array([99, 0, 0, 0, 0, 0, 0, 1]),
+      "Too many bytes that belong to no call within a minute": Uint8Array.of(
+        99,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+      ),
     };
     for (const [reason, frame] of Object.entries(frames)) {
       const node = new V2Node();
@@ -687,6 +696,39 @@ describe("frames in a PACK", () => {
       expect(node.socket.closed).toMatchObject({ code: 4003, reason });
     }
   });
+
+  const padding = "x".repeat(250_000);
+  const besideCalls: Record<string, Uint8Array[]> = {
+    "changes of the offer": [encodeJson("status", 0, { padding } as never)],
+    "errors about the connection": [
+      encodeJson("error", 0, { code: 500, message: "m", padding } as never),
+    ],
+    "ends of a call that has ended": [encodeJson("finish", 1, { ...tally, padding } as never)],
+    "malformed bytes between good frames": [
+      new Uint8Array(250_000).fill(3),
+      encodeJson("status", 0, { max_parallel: 1 }),
+    ],
+  };
+  for (const [what, frames] of Object.entries(besideCalls)) {
+    test(`of ${what}, 16 MiB of them within a minute, end the link, and no sooner`, async () => {
+      const node = new V2Node();
+      node.call();
+      node.head(1);
+      node.text(1, "hi");
+      node.finish(1);
+      const send = (times: number) => {
+        for (let i = 0; i < times; i++) node.send(...frames);
+      };
+      for (let minute = 0; minute < 2; minute++) {
+        send(66);
+        expect(node.socket.closed).toBeNull();
+        await node.harness.clock.pass(60_000);
+      }
+      send(68);
+      const reason = "Too many bytes that belong to no call within a minute";
+      expect(node.socket.closed).toEqual({ code: 4003, reason });
+    });
+  }
 
   test("of changes are counted by the minute", async () => {
     const node = new V2Node();

@@ -244,6 +244,40 @@ describe("a node's link in wire v1", () => {
     expect(socket.closed).toMatchObject({ code: 4003 });
   });
 
+  const padding = "x".repeat(1024 * 1024);
+  const besideCalls: [what: string, frame: string | object][] = [
+    ["a REGISTER", { type: "REGISTER", data: { max_parallel: 1, models: ["m"], padding } }],
+    ["an ERROR about the connection", { type: "ERROR", data: { code: 1, message: "m", padding } }],
+    ["the end of a call that has ended", {
+      type: "FINISH",
+      data: { request_id: "req-1", padding },
+    }],
+    ["what a malformed frame is", `{${padding}`],
+    ["what stands around a piece of a running call's answer", {
+      type: "STREAM",
+      data: { request_id: "req-2", chunk: { choices: [] }, padding },
+    }],
+  ];
+  for (const [what, frame] of besideCalls) {
+    test(`a megabyte of ${what}, sixteen times within a minute, ends the connection`, () => {
+      const { harness, socket } = connected();
+      call(harness, { stream: true });
+      harness.text(socket, stream("req-1", "hi"));
+      harness.text(socket, finish("req-1"));
+      call(harness, { stream: true, attemptId: "req-2" });
+      const send = () => {
+        harness.text(socket, frame);
+        // Malformed ones are forgiven.
+        harness.text(socket, { type: "LATER", data: {} });
+      };
+      for (let i = 0; i < 15; i++) send();
+      expect(socket.closed).toBeNull();
+      send();
+      const reason = "Too many bytes that belong to no call within a minute";
+      expect(socket.closed).toEqual({ code: 4003, reason });
+    });
+  }
+
   test("a malformed REGISTER is answered with what is wrong, and does not count as one", async () => {
     const harness = new LinkHarness();
     const socket = harness.dial();

@@ -31,3 +31,22 @@ test("a stream has its visitor, its topics, and the event after which to go on",
   // The stream sends keep-alives of its own.
   expect(app.timeouts).toEqual([0, 0]);
 });
+
+test("an account asks for 120 reports of usage and opens 300 streams within a minute at most", async () => {
+  const { session: token } = await app.account("busy@example.org");
+  const limits: [request: string, perMinute: number][] = [
+    ["GET /api/usage", 120],
+    ["GET /api/live", 300],
+  ];
+  for (const [request, perMinute] of limits) {
+    let answered = 0;
+    for (; answered <= perMinute; answered++) {
+      const { status, body } = await app.send(request, { token });
+      await body?.cancel();
+      if (status === 429) break;
+    }
+    expect([request, answered]).toEqual([request, perMinute]);
+  }
+  const other = await app.send("GET /api/usage", { token: me.session });
+  expect(other.status).toBe(200);
+});

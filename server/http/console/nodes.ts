@@ -23,6 +23,7 @@ import type { AppEnv } from "../env.ts";
 import { NodePages } from "../node_pages.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
+import { REPORTS_PER_MINUTE } from "./usage.ts";
 import { audit, limitRate, signedIn } from "./visitor.ts";
 
 /** Per account. */
@@ -207,6 +208,7 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.usage, async (c) => {
     const { accountId, role } = await signedIn(c, parts);
+    await limitRate(parts, "usage", accountId, REPORTS_PER_MINUTE);
     const { id } = c.req.valid("param");
     const found = await nodes.find(id);
     if (found === null || found.ownerId !== accountId && role !== "admin") throw unknownNode();

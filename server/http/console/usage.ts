@@ -9,6 +9,7 @@ import { type TableFormat, tableStream } from "./table_stream.ts";
 import { administrator, limitRate, signedIn } from "./visitor.ts";
 
 /** Per account. */
+export const REPORTS_PER_MINUTE = 120;
 const EXPORTS_PER_MINUTE = 6;
 /** A reader that takes nothing for so long loses its download. */
 const IDLE_SECONDS = 120;
@@ -45,6 +46,7 @@ const routes = {
 export function usageRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.usage, async (c) => {
     const { accountId } = await signedIn(c, parts);
+    await limitRate(parts, "usage", accountId, REPORTS_PER_MINUTE);
     return c.json(await parts.usage.view(accountId, c.req.valid("query")), 200);
   });
 
