@@ -25,6 +25,13 @@ export const MAX_MALFORMED_IN_A_ROW = 10;
 export const MAX_BYTES_BESIDE_CALLS = 16 * 1024 * 1024;
 export const BESIDE_CALLS_WITHIN_MS = 60_000;
 
+/**
+ * A body or an answer may come in so many pieces, and in more if they have so many bytes on average: each
+ * takes time and memory, however short it is.
+ */
+export const MAX_SMALL_PIECES = 5_000;
+export const MIN_PIECE_BYTES = 32;
+
 /** What a v1 frame may carry around a piece of an answer; more of it belongs to no call. */
 export const MAX_ENVELOPE_BYTES = 1024;
 

@@ -5,6 +5,8 @@ import {
   JsonFault,
   MAX_JSON_DEPTH,
   MAX_JSON_MEMBERS,
+  MAX_SMALL_PIECES,
+  MIN_PIECE_BYTES,
   OtherCase,
 } from "../../protocol/mod.ts";
 import { ColinkError } from "../base/error.ts";
@@ -78,18 +80,24 @@ const jsonErrors: Readonly<Record<JsonFault["problem"], (at: number) => ColinkEr
     },
   );
 
-/** Checks the size while reading: a chunked body does not announce it. */
-async function readBytes(
+/** Checks the size while reading: a chunked body does not announce it. Throws as `readBody`. */
+export async function readBytes(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
-  held: Pick<HeldBody, "resize">,
-) {
+  held?: Pick<HeldBody, "resize">,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body ?? []) {
     size += chunk.byteLength;
     if (size > maxBytes) throw tooLarge(maxBytes);
-    held.resize(size);
+    if (chunks.length >= MAX_SMALL_PIECES && size < chunks.length * MIN_PIECE_BYTES) {
+      throw new ColinkError(
+        "invalid_request",
+        "Cannot read the body: it comes in thousands of chunks of a few bytes; send larger ones",
+      );
+    }
+    held?.resize(size);
     chunks.push(chunk);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
@@ -122,8 +130,13 @@ async function decompress(
   throw tooLarge(maxBytes);
 }
 
-function tooLarge(maxBytes: number): ColinkError {
+export function tooLarge(maxBytes: number): ColinkError {
   const mib = maxBytes / (1024 * 1024);
-  const limit = mib >= 1 ? `${Math.round(mib)} MiB` : `${maxBytes} bytes`;
+  const kib = maxBytes / 1024;
+  const limit = mib >= 1
+    ? `${Math.round(mib)} MiB`
+    : Number.isInteger(kib)
+    ? `${kib} KiB`
+    : `${maxBytes} bytes`;
   return new ColinkError("body_too_large", `Cannot read the body: it is larger than ${limit}`);
 }

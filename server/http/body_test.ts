@@ -84,6 +84,13 @@ describe("a body", () => {
     expect(Buffer.from(await readBody(plain, MAX_BYTES, unlimited)).toString()).toBe(text);
   });
 
+  test("of thousands of tiny pieces is refused, and of as many larger ones is not", async () => {
+    const refused = readBody(sent(pieces(6_000, 2)), MIB, unlimited);
+    await expect(refused).rejects.toThrow("it comes in thousands of chunks of a few bytes");
+    expect(await readBody(sent(pieces(4_000, 2)), MIB, unlimited)).toHaveLength(8_000);
+    expect(await readBody(sent(pieces(6_000, 100)), MIB, unlimited)).toHaveLength(600_000);
+  });
+
   test("of unknown length is read piece by piece, up to the limit", async () => {
     const whole = await readBody(sent(pieces(4, MAX_BYTES / 4)), MAX_BYTES, unlimited);
     expect(Buffer.from(whole).toString()).toBe("x".repeat(MAX_BYTES));

@@ -51,7 +51,10 @@ export function renderError(
     return errorResponse(error, recipient);
   }
   const malformed = badRequest(error);
-  if (malformed) return errorResponse(malformed, recipient);
+  if (malformed) {
+    log.info({ ...where, status: malformed.kind.status, cause: malformed.code }, "refused");
+    return errorResponse(malformed, recipient);
+  }
   log.error({ ...where, err: error }, "unexpected error");
   return errorResponse(
     new ColinkError(
@@ -156,6 +159,10 @@ const bodyErrors: Readonly<Record<number, readonly [ErrorCode, string]>> = {
 };
 
 function badRequest(error: unknown): ColinkError | null {
+  // What the runtime throws where the caller leaves before its body has arrived.
+  if (error instanceof DOMException && error.name === "AbortError") {
+    return new ColinkError("caller_gone", "Cannot read the body: its caller has left");
+  }
   const row = bodyErrors[Number((error as { status?: unknown }).status)];
   return row === undefined ? null : new ColinkError(...row);
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { ColinkError, type ErrorCode } from "../base/error.ts";
+import type { Log } from "../base/log.ts";
 import { anthropic, openAi, openAiResponses } from "./error_format.ts";
-import { errorResponse, rejectionResponse } from "./reply.ts";
+import { errorResponse, rejectionResponse, renderError } from "./reply.ts";
 
 const recipient = {
   format: openAi,
@@ -9,6 +10,20 @@ const recipient = {
   publicUrl: null,
   headers: { "x-request-id": "req-1" },
 };
+
+test("a caller who leaves before its body has arrived is no unexpected error", () => {
+  const logged: string[] = [];
+  const log = {
+    info: (_: object, text: string) => void logged.push(text),
+    error: (_: object, text: string) => void logged.push(text),
+  } as unknown as Log;
+  for (const [name, status] of [["AbortError", 400], ["DataCloneError", 500]] as const) {
+    const error = new DOMException("The connection was closed.", name);
+    const where = { method: "POST", path: "/v1/chat/completions" };
+    expect(renderError(error, where, recipient, log).status).toBe(status);
+  }
+  expect(logged).toEqual(["refused", "unexpected error"]);
+});
 
 describe("an error", () => {
   const waits: [code: ErrorCode, retryAfterMs: number | undefined, retryAfter: string | null][] = [

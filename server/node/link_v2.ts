@@ -20,6 +20,8 @@ import {
   MAX_FRAME_BYTES,
   MAX_KEPT_PER_LINK,
   MAX_KEPT_PER_STREAM,
+  MAX_SMALL_PIECES,
+  MIN_PIECE_BYTES,
   type RegisterV2,
   RELAYED_HEADERS,
   type ResumeRequest,
@@ -427,6 +429,9 @@ export class LinkV2 extends Link<number, OpenStream> {
       if (failure !== null) return this.#brokeOff(id, failure);
     }
     stream.chunks++;
+    if (
+      stream.chunks > MAX_SMALL_PIECES && stream.receivedBytes < stream.chunks * MIN_PIECE_BYTES
+    ) return this.#breach(id, "thousands of pieces of a few bytes");
     stream.sink.data(bytes);
   }
 

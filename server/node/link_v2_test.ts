@@ -730,6 +730,23 @@ describe("frames in a PACK", () => {
     });
   }
 
+  test("that are thousands of pieces of a few bytes end their call, larger ones do not", () => {
+    const node = new V2Node();
+    for (const [bytes, failures] of [[1, 1], [40, 0]] as const) {
+      const { received, running } = node.call();
+      const id = bytes === 1 ? 1 : 2;
+      node.head(id);
+      const piece = encodeStreamV2(id, new Uint8Array(bytes));
+      for (let i = 0; i < 60; i++) {
+        node.send(encodePack(Array.from({ length: 100 }, () => piece))!);
+        running?.consumed(100 * bytes);
+      }
+      expect(received.failures).toHaveLength(failures);
+      if (failures === 1) expect(received.data.join("").length).toBe(5_000);
+    }
+    expect(node.socket.closed).toBeNull();
+  });
+
   test("of changes are counted by the minute", async () => {
     const node = new V2Node();
     const changes = encodePack(

@@ -230,6 +230,30 @@ test(
   60_000,
 );
 
+test(
+  "bodies in hundreds of thousands of one-byte chunks are refused after some thousands",
+  async () => {
+    const chunks = "1\r\n \r\n".repeat(200_000);
+    const heads = [
+      headWithoutEnd(attacker.apiToken),
+      "POST /api/auth/login HTTP/1.1\r\nhost: co-link\r\ncontent-type: application/json\r\n",
+    ];
+    const seen = await whileWatched(gateway, bystander, async () => {
+      const callers = await Promise.all(Array.from({ length: 8 }, () => dial(gateway)));
+      for (const [i, caller] of callers.entries()) {
+        caller.write(`${heads[i % 2]}transfer-encoding: chunked\r\n\r\n${chunks}`);
+      }
+      for (const caller of callers) {
+        await until("it is refused", () => caller.received.includes("HTTP/1.1 4"));
+        caller.hangUp();
+      }
+    });
+    expectServed(seen);
+    expect(seen.grownMiB).toBeLessThan(64);
+  },
+  60_000,
+);
+
 test("forms of thousands of unknown members are answered with the first of them", async () => {
   const body = JSON.stringify(Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [i, i])));
   const seen = await whileWatched(gateway, bystander, async () => {

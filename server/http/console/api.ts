@@ -1,8 +1,7 @@
 /** `/api`: the console's API, also for programs with a session. Its routes describe themselves at /api/openapi.json. */
 
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { bodyLimit } from "hono/body-limit";
-import { ColinkError } from "../../base/error.ts";
+import { readBytes, tooLarge } from "../body.ts";
 import type { AppEnv } from "../env.ts";
 import { FormError } from "../form_error.ts";
 import type { AppParts } from "../parts.ts";
@@ -38,7 +37,16 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
     if (needsSession(api, c.req.method, c.req.path)) c.set("visitor", await signedIn(c, parts));
     await next();
   });
-  api.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
+  api.use(async (c, next) => {
+    const { raw } = c.req;
+    const announced = c.req.header("content-length");
+    if (Number(announced ?? 0) > MAX_BODY_BYTES) throw tooLarge(MAX_BODY_BYTES);
+    if (announced === undefined && raw.body !== null) {
+      const body = await readBytes(raw.body, MAX_BODY_BYTES);
+      c.req.raw = new Request(raw, { body: body as Uint8Array<ArrayBuffer> });
+    }
+    await next();
+  });
 
   accountRoutes(api, parts);
   providerRoutes(api, parts);
@@ -85,8 +93,4 @@ function isPath(pattern: string, path: string): boolean {
   const wanted = pattern.split("/").slice(1);
   return parts.length === wanted.length &&
     wanted.every((part, i) => part.startsWith("{") || part === parts[i]);
-}
-
-function tooLarge(_c: unknown): never {
-  throw new ColinkError("body_too_large", "Cannot read the body: it is larger than 64 KiB");
 }
