@@ -126,8 +126,11 @@ test("systemd: the state and the log of a service that was never installed are a
 });
 
 test("systemd: where it does not run, every action says in words that there is no service manager", async () => {
-  const output = "System has not been booted with systemd as init system (PID 1).\n";
-  const run = () => Promise.resolve({ code: 1, output });
+  const run = (command: readonly string[]) =>
+    Promise.resolve({
+      code: 1,
+      output: command.includes("is-system-running") ? "offline\n" : "Failed to connect to bus\n",
+    });
   for (const action of ["install", "uninstall", "status", "logs"] as const) {
     const { ran, world } = aWorld("linux", { run });
     await expect(serviceOf(spec, action, env(), world)).rejects

@@ -106,9 +106,18 @@ export class Systemd implements Manager {
     const done = await this.world.run(["systemctl", ...level(spec), ...words]);
     if (done?.code === 0) return done.output;
     const output = done?.output.trim() || t`no systemctl here`;
-    if (/not been booted with systemd/.test(output)) throw noManager();
-    const cure = !spec.isSystem && /connect to .*bus/.test(output) ? `\n${noBus(spec)}` : "";
+    const hasNoBus = /connect to .*bus/.test(output);
+    if (/not been booted with systemd/.test(output) || hasNoBus && await this.#isOffline()) {
+      throw noManager();
+    }
+    const cure = !spec.isSystem && hasNoBus ? `\n${noBus(spec)}` : "";
     throw new ServiceError(`systemctl ${words.join(" ")} failed: ${output}${cure}`);
+  }
+
+  /** Whether something else than systemd started the machine: a user's systemctl only says that it has no bus. */
+  async #isOffline(): Promise<boolean> {
+    const state = await this.world.run(["systemctl", "is-system-running"]);
+    return state?.output.trim() === "offline";
   }
 }
 
