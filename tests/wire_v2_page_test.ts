@@ -14,6 +14,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_JSON_DEPTH,
   MAX_MALFORMED_IN_A_ROW,
+  MIN_FRAME_BYTES,
   MIN_IGNORED_BYTES,
   RELAYED_HEADERS,
   SUBPROTOCOL_V2,
@@ -101,7 +102,7 @@ describe("docs/wire-v2.md", () => {
   });
 
   const limits: [what: string, numbers: number[]][] = [
-    ["a frame, header included", [MAX_FRAME_BYTES]],
+    ["a frame, header included", [MIN_FRAME_BYTES, MAX_FRAME_BYTES]],
     ["JSON in a frame", [MAX_CONTROL_BYTES, MAX_JSON_DEPTH]],
     ["STREAM without CREDIT", [WINDOW_BYTES]],
     ["STREAM for a stream that has ended", [WINDOW_BYTES]],
