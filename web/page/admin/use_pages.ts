@@ -39,9 +39,11 @@ export function usePages<T extends { id: string }>({ what, load, key }: Options<
   const error = useSignal<ApiError | null>(null);
   const loading = useRef(new AbortController());
   const isLoadingMore = useRef(false);
+  const latest = useRef(() => {});
 
   const loadPage = async (cursor: string | undefined, take: (page: Page<T>) => void) => {
     const { signal } = loading.current;
+    latest.current = () => void loadPage(cursor, take);
     try {
       const page = await load(cursor, signal);
       if (signal.aborted) return;
@@ -59,6 +61,8 @@ export function usePages<T extends { id: string }>({ what, load, key }: Options<
   };
   useEffect(() => {
     loading.current = new AbortController();
+    // The cursor belongs to the query before.
+    next.value = null;
     void loadPage(undefined, begin);
     return () => loading.current.abort();
   }, [key]);
@@ -84,7 +88,7 @@ export function usePages<T extends { id: string }>({ what, load, key }: Options<
     error: error.value,
     hasMore: next.value !== null,
     more,
-    retry: () => items.peek() === null ? void loadPage(undefined, begin) : more(),
+    retry: () => latest.current(),
     drop: (id) => items.value = items.peek()?.filter((one) => one.id !== id) ?? null,
     put: (item) =>
       items.value = items.peek()?.map((one) => (one.id === item.id ? item : one)) ?? null,

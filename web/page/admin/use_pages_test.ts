@@ -1,0 +1,72 @@
+import { signal } from "@preact/signals";
+import { expect, test } from "bun:test";
+import type { ApiError as Failure } from "../../api.ts";
+import { installBrowser } from "../../testing/browser.ts";
+import { mount, settle } from "../../testing/hook.ts";
+
+installBrowser();
+const { ApiError } = await import("../../api.ts");
+const { usePages } = await import("./use_pages.ts");
+
+interface Page {
+  items: { id: string }[];
+  next: string | null;
+}
+
+/** A list whose requests are answered by the test. */
+async function listOf(query: string) {
+  const key = signal(query);
+  const asked: { cursor: string | undefined; answer: PromiseWithResolvers<Page> }[] = [];
+  const list = await mount(() =>
+    usePages({
+      what: "users",
+      key: key.value,
+      load: (cursor) => {
+        const answer = Promise.withResolvers<Page>();
+        asked.push({ cursor, answer });
+        return answer.promise;
+      },
+    })
+  );
+  const answer = (ids: string, next: string | null) =>
+    settle(() => asked.at(-1)!.answer.resolve({ items: [...ids].map((id) => ({ id })), next }));
+  return {
+    list,
+    asked,
+    answer,
+    fail: () => settle(() => asked.at(-1)!.answer.reject(failure())),
+    change: (query: string) => settle(() => key.value = query),
+    shown: () => list.current.items?.map(({ id }) => id).join(""),
+  };
+}
+
+const failure = (): Failure => new ApiError(503, "store_unavailable", "Not now");
+
+test("another query offers no more of the list before it", async () => {
+  const { list, answer, change, shown } = await listOf("by name");
+  await answer("ab", "after b");
+  expect([shown(), list.current.hasMore]).toEqual(["ab", true]);
+  await change("by date");
+  expect(list.current.hasMore).toBe(false);
+  await answer("xy", "after y");
+  expect([shown(), list.current.hasMore]).toEqual(["xy", true]);
+  await list.unmount();
+});
+
+test("the request that failed is the one that is repeated", async () => {
+  const { list, asked, answer, fail, change, shown } = await listOf("by name");
+  await answer("ab", "after b");
+  await settle(() => list.current.more());
+  await fail();
+  await settle(() => list.current.retry());
+  await answer("cd", null);
+  expect([shown(), list.current.error]).toEqual(["abcd", null]);
+  await change("by date");
+  await fail();
+  await settle(() => list.current.retry());
+  await answer("xy", null);
+  expect([shown(), list.current.error]).toEqual(["xy", null]);
+  expect(asked.map(({ cursor }) => cursor))
+    .toEqual([undefined, "after b", "after b", undefined, undefined]);
+  await list.unmount();
+});
