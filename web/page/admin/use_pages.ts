@@ -38,6 +38,8 @@ export function usePages<T extends { id: string }>({ what, load, key }: Options<
   const next = useSignal<string | null>(null);
   const error = useSignal<ApiError | null>(null);
   const loading = useRef(new AbortController());
+  /** Whether the first page of this query has arrived. */
+  const isBegun = useRef(false);
   const isLoadingMore = useRef(false);
   const latest = useRef(() => {});
 
@@ -55,24 +57,25 @@ export function usePages<T extends { id: string }>({ what, load, key }: Options<
       error.value = failure;
     }
   };
-  const begin = (page: Page<T>) => {
+  // Pages that were loaded already stay.
+  const takeFirst = (page: Page<T>) => {
+    if (isBegun.current) {
+      items.value = merged(page.items, items.peek() ?? []);
+      return;
+    }
+    isBegun.current = true;
     items.value = page.items;
     next.value = page.next;
   };
   useEffect(() => {
     loading.current = new AbortController();
+    isBegun.current = false;
     // The cursor belongs to the query before.
     next.value = null;
-    void loadPage(undefined, begin);
+    void loadPage(undefined, takeFirst);
     return () => loading.current.abort();
   }, [key]);
-  // Pages that were loaded already stay.
-  useChange(what, () => {
-    void loadPage(undefined, (page) => {
-      if (items.peek() === null) begin(page);
-      else items.value = merged(page.items, items.peek() ?? []);
-    });
-  });
+  useChange(what, () => void loadPage(undefined, takeFirst));
 
   const more = () => {
     const cursor = next.peek();

@@ -1,11 +1,13 @@
 import { signal } from "@preact/signals";
 import { expect, test } from "bun:test";
 import type { ApiError as Failure } from "../../api.ts";
-import { installBrowser } from "../../testing/browser.ts";
+import { FakeEventSource, installBrowser } from "../../testing/browser.ts";
 import { mount, settle } from "../../testing/hook.ts";
+import { aUser } from "../../testing/user.ts";
 
 installBrowser();
 const { ApiError } = await import("../../api.ts");
+const { session } = await import("../../state/session.ts");
 const { usePages } = await import("./use_pages.ts");
 
 interface Page {
@@ -28,8 +30,8 @@ async function listOf(query: string) {
       },
     })
   );
-  const answer = (ids: string, next: string | null) =>
-    settle(() => asked.at(-1)!.answer.resolve({ items: [...ids].map((id) => ({ id })), next }));
+  const answer = (ids: string, next: string | null, request = asked.at(-1)!) =>
+    settle(() => request.answer.resolve({ items: [...ids].map((id) => ({ id })), next }));
   return {
     list,
     asked,
@@ -69,4 +71,18 @@ test("the request that failed is the one that is repeated", async () => {
   expect(asked.map(({ cursor }) => cursor))
     .toEqual([undefined, "after b", "after b", undefined, undefined]);
   await list.unmount();
+});
+
+test("a change while the first page is loaded takes no later page away", async () => {
+  session.value = { state: "in", user: aUser() };
+  const { list, asked, answer, shown } = await listOf("by name");
+  await settle(() => FakeEventSource.opened.at(-1)?.accept());
+  await settle(() => FakeEventSource.opened.at(-1)?.send("changed", { what: ["users"] }));
+  await answer("ab", "after b", asked[1]);
+  await settle(() => list.current.more());
+  await answer("cd", null);
+  await answer("ab", "after b", asked[0]);
+  expect([shown(), list.current.hasMore]).toEqual(["abcd", false]);
+  await list.unmount();
+  session.value = { state: "unknown" };
 });
