@@ -1,11 +1,15 @@
 /** Ports of this machine: free ones, and whether one is taken. */
 
-/** A port on which no program listens at this moment. */
+/** From these, because systems take the ports of outgoing connections from above them. */
+const LOWEST = 10_000;
+const HIGHEST = 32_000;
+
+/** A port on which no program listens at this moment, and which no outgoing connection is given by itself. */
 export function freePort(hostname = "127.0.0.1"): number {
-  const listener = Bun.listen({ hostname, port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
+  for (;;) {
+    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
+    if (canListen(port, hostname)) return port;
+  }
 }
 
 /** The first port from `port` upwards that can be listened on. Throws when none of the next 100 can. */
