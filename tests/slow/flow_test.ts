@@ -237,7 +237,7 @@ describe("a v2 node that ignores its credit", () => {
     node.head(id);
     const before = await memoryOf(gateway);
     const crumb = new Uint8Array(MIN_PIECE_BYTES + 1).fill(0x20);
-    const total = 200_000 * crumb.length;
+    const total = 300_000 * crumb.length;
     let sent = 0;
     const maySend = () => sent + crumb.length <= Math.min(total, WINDOW_BYTES + node.granted(id));
     await until("all bytes are sent", () => {
