@@ -322,10 +322,12 @@ export class Cluster {
 
   /** Linked gateways that do not leave. */
   get successors(): string[] {
+    return this.#successors().map(({ id }) => id);
+  }
+
+  #successors() {
     const others = [...this.#membership.others.values()];
-    return others.filter(({ id, isDraining }) => !isDraining && this.#peers.find(id)).map((
-      { id },
-    ) => id);
+    return others.filter(({ id, isDraining }) => !isDraining && this.#peers.find(id));
   }
 
   #hasSuccessor(): boolean {
@@ -334,7 +336,7 @@ export class Cluster {
 
   /** Numbers of nodes of the gateways that nodes here could move to. */
   #sharing(): number[] {
-    return this.successors.map((id) => this.#membership.others.get(id)!.nodes);
+    return this.#successors().map(({ nodes }) => nodes);
   }
 
   async #meetOthers(): Promise<void> {

@@ -722,7 +722,7 @@ export class Links implements LinkOwner {
   startedAs(nodeKey: string, instance: string | undefined, forMs: number): void {
     if (instance === undefined) return;
     const sinceMs = this.#monotonic() - forMs;
-    for (const [peer, link] of [...this.#interrupted]) {
+    for (const [peer, link] of this.#interrupted) {
       const before: string = nodeOf(link, peer)?.offer.instance ?? instance;
       const isOther = before !== instance && peer.lostMs <= sinceMs;
       if (!isOther || !isOf(peer.base, nodeKey)) continue;
