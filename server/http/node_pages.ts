@@ -30,10 +30,10 @@ const FRESH_MS = 1000;
  * So many characters are written for them in a burst, and then in a second, however often they ask:
  * beyond that they get the list as it was written last.
  */
-const CHARS_PER_SECOND = 8 * 1024 * 1024;
+const CHARS_PER_SECOND = 4 * 1024 * 1024;
 /** As how many characters it counts to find and sort a node. */
-const CHARS_PER_NODE = 100;
-/** At most so many characters of it are kept. A longer list is written again beyond them, page by page. */
+const CHARS_PER_NODE = 500;
+/** At most so many characters of its nodes are kept, and of its pages. What is beyond is written again whenever it is asked for. */
 const MAX_KEPT_CHARS = 16 * 1024 * 1024;
 
 export class NodePages {
@@ -87,12 +87,11 @@ export class NodePages {
   }
 }
 
-/** The list as all visitors without a session see it: sorted once, and each node written once, whatever pages are asked for. */
+/** The list as all visitors without a session see it: sorted once, and each node and each page written once, whatever pages are asked for. */
 class PublicList {
-  readonly #texts = new Map<Node, string>();
-  #chars = 0;
-  /** The page that is asked for most. */
-  #first: Uint8Array<ArrayBuffer> | null = null;
+  readonly #texts = new Kept<Node, string>(({ length }) => length);
+  /** By the place of their first node. */
+  readonly #pages = new Kept<number, Uint8Array<ArrayBuffer>>(({ byteLength }) => byteLength);
 
   constructor(
     private readonly nodes: readonly Node[],
@@ -102,18 +101,28 @@ class PublicList {
   ) {}
 
   page(after: string): Uint8Array<ArrayBuffer> {
-    if (after === "") return this.#first ??= pageOf(this.nodes, 0, (node) => this.#textOf(node));
-    return pageOf(this.nodes, firstAfter(this.nodes, after), (node) => this.#textOf(node));
+    const from = after === "" ? 0 : firstAfter(this.nodes, after);
+    const textOf = (node: Node) => this.#texts.get(node, () => this.write(node));
+    return this.#pages.get(from, () => pageOf(this.nodes, from, textOf));
   }
+}
 
-  #textOf(node: Node): string {
-    const known = this.#texts.get(node);
+/** What was made once, until there is too much of it. */
+class Kept<K, V> {
+  readonly #values = new Map<K, V>();
+  #chars = 0;
+
+  constructor(private readonly charsOf: (value: V) => number) {}
+
+  get(key: K, make: () => V): V {
+    const known = this.#values.get(key);
     if (known !== undefined) return known;
-    const text = this.write(node);
-    if (this.#chars + text.length > MAX_KEPT_CHARS) return text;
-    this.#chars += text.length;
-    this.#texts.set(node, text);
-    return text;
+    const value = make();
+    const chars = this.#chars + this.charsOf(value);
+    if (chars > MAX_KEPT_CHARS) return value;
+    this.#chars = chars;
+    this.#values.set(key, value);
+    return value;
   }
 }
 
