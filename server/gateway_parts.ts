@@ -27,6 +27,7 @@ import { assets, securityHeadersOf } from "./http/assets.ts";
 import { AnswerBudget } from "./http/answer_budget.ts";
 import { BodyBudget } from "./http/body_budget.ts";
 import { Downloads } from "./http/downloads.ts";
+import { isReachedByHttps } from "./http/gateway_url.ts";
 import { Live } from "./http/live/live.ts";
 import { Manual } from "./http/manual.ts";
 import { Metrics } from "./http/metrics.ts";
@@ -265,7 +266,7 @@ export async function createParts(config: Config, world: PartsWorld) {
   const origin = originReader(config.trustedProxies);
   const pageHeaders = securityHeadersOf({
     httpsOnly: speaksTls(config) && config.httpPort !== null,
-    isSecure: (c) => origin(c).isSecure || config.publicUrl?.startsWith("https:") === true,
+    isSecure: (c) => isReachedByHttps(c, { config, origin }),
   });
   const app: AppParts = {
     config,

@@ -1,9 +1,15 @@
-/** The address under which the caller of a request reaches this gateway. */
+/** How the caller of a request reaches this gateway: its address, and whether by HTTPS. */
 
 import type { Config } from "../base/config.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Origin } from "./address.ts";
 import type { AppContext } from "./env.ts";
+
+/** What of the gateway decides how it is reached. */
+export interface Gateway {
+  config: Pick<Config, "publicUrl" | "basePath">;
+  origin: (c: AppContext) => Origin;
+}
 
 /** Nothing that has a meaning in a shell, in HTML or in a query. */
 const PLAIN_URL =
@@ -13,13 +19,7 @@ const PLAIN_URL =
  * The configured public URL, or what the request itself says, without a slash at its end. Throws
  * invalid_request for a Host header that is no plain host: the address is written into scripts.
  */
-export function gatewayUrl(
-  c: AppContext,
-  { config, origin }: {
-    config: Pick<Config, "publicUrl" | "basePath">;
-    origin: (c: AppContext) => Origin;
-  },
-): string {
+export function gatewayUrl(c: AppContext, { config, origin }: Gateway): string {
   // Null for a Host header that no URL can have.
   const host = URL.parse(c.req.url)?.host ?? "";
   const asked = `${origin(c).isSecure ? "https" : "http"}://${host}${config.basePath}`;
@@ -29,4 +29,9 @@ export function gatewayUrl(
     "invalid_request",
     "Cannot name this gateway's address: it has unusual characters; set COLINK_PUBLIC_URL to a plain one",
   );
+}
+
+/** Also behind a proxy that does not say so, where the public URL does. */
+export function isReachedByHttps(c: AppContext, { config, origin }: Gateway): boolean {
+  return origin(c).isSecure || config.publicUrl?.startsWith("https:") === true;
 }

@@ -8,6 +8,7 @@ import type { CookieOptions } from "hono/utils/cookie";
 import { ColinkError } from "../base/error.ts";
 import { SESSION_SECONDS } from "../account/sessions.ts";
 import type { AppContext } from "./env.ts";
+import { type Gateway, isReachedByHttps } from "./gateway_url.ts";
 
 const SESSION = "colink_session";
 /** Also in web/state/mark.ts. */
@@ -16,28 +17,19 @@ const MARK = "colink_signed_in";
 /** Another site's form cannot send this header: with it, a cookie proves that the console sent the request. */
 const CSRF_HEADER = "x-colink-csrf";
 
-/** Below which browsers send the session: other programs of the same host need not see it. */
-export function sessionPath({ basePath }: { basePath: string }): string {
-  return basePath || "/";
-}
-
-/** `path`: below which the browser sends it back. */
-export function setSession(
-  c: AppContext,
-  jwt: string,
-  { isSecure, path }: { isSecure: boolean; path: string },
-): void {
+export function setSession(c: AppContext, jwt: string, gateway: Gateway): void {
   const options: CookieOptions = {
     sameSite: "Strict",
-    path,
+    path: sessionPath(gateway.config),
     maxAge: SESSION_SECONDS,
-    secure: isSecure,
+    secure: isReachedByHttps(c, gateway),
   };
   setCookie(c, SESSION, jwt, { ...options, httpOnly: true });
   setCookie(c, MARK, "1", options);
 }
 
-export function clearSession(c: AppContext, path: string): void {
+export function clearSession(c: AppContext, config: Gateway["config"]): void {
+  const path = sessionPath(config);
   deleteCookie(c, SESSION, { path });
   deleteCookie(c, MARK, { path });
 }
@@ -54,4 +46,9 @@ export function refuseForgery(c: AppContext): void {
     "origin_refused",
     `Missing CSRF header: send ${CSRF_HEADER}, or use Authorization: Bearer instead of the cookie`,
   );
+}
+
+/** Below which browsers send the session: other programs of the same host need not see it. */
+function sessionPath({ basePath }: Gateway["config"]): string {
+  return basePath || "/";
 }

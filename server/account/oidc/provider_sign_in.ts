@@ -102,6 +102,15 @@ export class ProviderSignIn {
     return this.#options.config.oidcOnly;
   }
 
+  /** Throws `passwords_off` where they are not taken. */
+  expectPasswords(): void {
+    if (!this.isOnly) return;
+    throw new ColinkError(
+      "passwords_off",
+      `Cannot use a password here (COLINK_OIDC_ONLY): sign in with ${this.label}`,
+    );
+  }
+
   /** The provider's name on the sign-in page; null: there is no provider. */
   get label(): string | null {
     const { oidcIssuer, oidcLabel } = this.#options.config;

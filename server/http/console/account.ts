@@ -1,37 +1,21 @@
-/** `/api/setup`, `/api/auth`, `/api/user`, `/api/info`: signing up and in, and an account's own tokens, password and sessions. */
+/** `/api/user`: an account's own tokens, password, address and budgets, and its end. */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import {
   AccountDeletion,
   BudgetUses,
-  Credentials,
   EmailChange,
-  FirstAdmin,
-  InfoView,
-  LoginAnswer,
   MessageView,
   PasswordChange,
-  PasswordReset,
-  PasswordResetDone,
-  Registration,
-  SessionsEnded,
-  SessionsToEnd,
-  SessionView,
-  SignOutAnswer,
   TokenRotation,
   UserView,
 } from "../../../api/mod.ts";
-import type { Visitor } from "../../account/session_book.ts";
-import { defined } from "../../base/defined.ts";
 import { ColinkError } from "../../base/error.ts";
 import type { BudgetHolder } from "../usage_budgets.ts";
-import { sessionToken } from "../credentials.ts";
-import type { AppContext, AppEnv } from "../env.ts";
+import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
-import { clearSession, sessionPath, setSession } from "../session_cookie.ts";
-import { gatewayUrl } from "../gateway_url.ts";
-import { isCutOff } from "../health.ts";
-import { answers, body, idParam, session } from "./schema.ts";
+import { clearSession } from "../session_cookie.ts";
+import { answers, body, session } from "./schema.ts";
 import { audit, limitRate, signedIn } from "./visitor.ts";
 
 /** Per account. */
@@ -39,43 +23,6 @@ const ROTATIONS_PER_MINUTE = 10;
 const EMAIL_CHANGES_PER_MINUTE = 10;
 
 const routes = {
-  setup: createRoute({
-    method: "post",
-    path: "/setup",
-    description:
-      "`{code, email, password, registration?}` → `{token, user}` and the cookie: makes the first administrator, with the code of the setup link; 404 once there is one",
-    request: body(FirstAdmin),
-    responses: answers(LoginAnswer),
-  }),
-  register: createRoute({
-    method: "post",
-    path: "/auth/register",
-    description: "`{email, password, invite?}`: creates an account",
-    request: body(Registration),
-    responses: answers(MessageView),
-  }),
-  login: createRoute({
-    method: "post",
-    path: "/auth/login",
-    description: "`{email, password}` → `{token, user}` and the cookie",
-    request: body(Credentials),
-    responses: answers(LoginAnswer),
-  }),
-  logout: createRoute({
-    method: "post",
-    path: "/auth/logout",
-    description:
-      "Ends the session that the request names, if it is one; `sign_out_url`, where it began with the sign-in provider, ends that one's too",
-    responses: answers(SignOutAnswer),
-  }),
-  resetPassword: createRoute({
-    method: "post",
-    path: "/auth/reset",
-    description:
-      "`{code, new_password}` → `{email}`: sets a password with the code of a link, which works once, and ends the account's sessions",
-    request: body(PasswordReset),
-    responses: answers(PasswordResetDone),
-  }),
   me: createRoute({
     method: "get",
     path: "/user/me",
@@ -124,132 +71,10 @@ const routes = {
     security: session,
     responses: answers(BudgetUses),
   }),
-  sessions: createRoute({
-    method: "get",
-    path: "/user/sessions",
-    description: "`{sessions}`",
-    security: session,
-    responses: answers(z.object({ sessions: z.array(SessionView) })),
-  }),
-  endSession: createRoute({
-    method: "delete",
-    path: "/user/sessions/{id}",
-    description: "Ends one session",
-    security: session,
-    request: idParam,
-    responses: answers(MessageView),
-  }),
-  endSessions: createRoute({
-    method: "delete",
-    path: "/user/sessions",
-    description: "Ends all sessions but the one that asks; with `all=true` that one, too",
-    security: session,
-    request: { query: SessionsToEnd },
-    responses: answers(SessionsEnded),
-  }),
-  info: createRoute({
-    method: "get",
-    path: "/info",
-    description:
-      "Version, registration mode, numbers of nodes and models, whether the first administrator is still to be made, and whether other gateways are out of reach",
-    responses: answers(InfoView),
-  }),
 };
 
 export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
-  const {
-    accounts,
-    setup,
-    deletion,
-    usageBudgets,
-    passwordResets,
-    providerSignIn,
-    sessions,
-    settings,
-    hub,
-    config,
-    origin,
-    version,
-    cluster,
-  } = parts;
-  const cookiePath = sessionPath(config);
-  const expectPasswords = () => {
-    if (!providerSignIn.isOnly) return;
-    throw new ColinkError(
-      "passwords_off",
-      `Cannot use a password here (COLINK_OIDC_ONLY): sign in with ${providerSignIn.label}`,
-    );
-  };
-
-  /** Where the browser signs out at the provider, too, if its session began there. */
-  const signOutOnwards = async (c: AppContext, { isOfProvider, accountId }: Visitor) => {
-    if (!isOfProvider) return {};
-    const url = await providerSignIn.signOutUrl(accountId, `${gatewayUrl(c, parts)}/login`);
-    return url === null ? {} : { sign_out_url: url.href };
-  };
-
-  const signIn = async (c: AppContext, form: { email: string; password: string }) => {
-    const { address, isSecure } = origin(c);
-    const userAgent = c.req.header("user-agent") ?? null;
-    const answer = await accounts.login({ ...form, address, userAgent });
-    const { id: accountId, email } = answer.user;
-    await audit(c, parts, { accountId, email }, { action: "session.started" });
-    setSession(c, answer.token, {
-      isSecure: isSecure || config.publicUrl?.startsWith("https:") === true,
-      path: cookiePath,
-    });
-    return answer;
-  };
-
-  api.openapi(routes.setup, async (c) => {
-    const { code, registration, ...form } = c.req.valid("json");
-    const { id: accountId, email } = await setup.claim(code, form);
-    const admin = { accountId, email };
-    await audit(c, parts, admin, { action: "account.registered", detail: { role: "admin" } });
-    if (registration !== undefined) {
-      await settings.change({ registration });
-      await audit(c, parts, admin, { action: "settings.changed", detail: { registration } });
-    }
-    return c.json(await signIn(c, form), 200);
-  });
-
-  api.openapi(routes.register, async (c) => {
-    expectPasswords();
-    const { invite, ...credentials } = c.req.valid("json");
-    const { id, email } = await accounts.register({
-      ...credentials,
-      ...defined({ invite }),
-      address: origin(c).address,
-    });
-    await audit(c, parts, { accountId: id, email }, { action: "account.registered" });
-    return c.json({ message: "Account created: sign in to see your tokens" }, 200);
-  });
-
-  api.openapi(
-    routes.login,
-    async (c) => {
-      expectPasswords();
-      return c.json(await signIn(c, c.req.valid("json")), 200);
-    },
-  );
-
-  api.openapi(routes.logout, async (c) => {
-    const token = sessionToken(c);
-    const visitor = token === undefined ? null : await sessions.endOf(token);
-    if (visitor !== null) await audit(c, parts, visitor, { action: "session.ended" });
-    clearSession(c, cookiePath);
-    const onwards = visitor === null ? {} : await signOutOnwards(c, visitor);
-    return c.json({ message: "Signed out", ...onwards }, 200);
-  });
-
-  api.openapi(routes.resetPassword, async (c) => {
-    expectPasswords();
-    const { code, new_password: password } = c.req.valid("json");
-    const { address } = origin(c);
-    const { email, ...account } = await passwordResets.use({ code, password, address });
-    await audit(c, parts, { ...account, email }, { action: "password.reset" });
-    return c.json({ email }, 200);
-  });
+  const { accounts, deletion, usageBudgets, providerSignIn, config, origin } = parts;
 
   api.openapi(routes.me, async (c) => {
     const { accountId } = await signedIn(c, parts);
@@ -268,7 +93,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.password, async (c) => {
     const visitor = await signedIn(c, parts);
-    expectPasswords();
+    providerSignIn.expectPasswords();
     const { current_password: current, new_password: next } = c.req.valid("json");
     await accounts.changePassword(visitor, { current, next, address: origin(c).address });
     await audit(c, parts, visitor, { action: "password.changed" });
@@ -299,7 +124,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     await accounts.confirmOwner(visitor, { password, address: origin(c).address });
     const target = await deletion.run(visitor.accountId);
     await audit(c, parts, visitor, { action: "user.deleted", target });
-    clearSession(c, cookiePath);
+    clearSession(c, config);
     return c.json({ message: "Account deleted" }, 200);
   });
 
@@ -307,41 +132,6 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     const { accountId } = await signedIn(c, parts);
     return c.json({ budgets: await usageBudgets.uses(await budgetsOf(accountId, parts)) }, 200);
   });
-
-  api.openapi(routes.sessions, async (c) => {
-    const { accountId, sessionId } = await signedIn(c, parts);
-    return c.json({ sessions: await sessions.list(accountId, sessionId) }, 200);
-  });
-
-  api.openapi(routes.endSession, async (c) => {
-    const visitor = await signedIn(c, parts);
-    await sessions.end(visitor.accountId, c.req.valid("param").id);
-    await audit(c, parts, visitor, { action: "session.ended" });
-    return c.json({ message: "Session ended" }, 200);
-  });
-
-  api.openapi(routes.endSessions, async (c) => {
-    const visitor = await signedIn(c, parts);
-    const isAll = c.req.valid("query").all === "true";
-    const ended = await sessions.endOthers(visitor.accountId, isAll ? null : visitor.sessionId);
-    await audit(c, parts, visitor, { action: "session.ended", detail: { ended } });
-    if (isAll) clearSession(c, cookiePath);
-    return c.json({ ended, ...(isAll ? await signOutOnwards(c, visitor) : {}) }, 200);
-  });
-
-  api.openapi(routes.info, async (c) =>
-    c.json({
-      version,
-      name: settings.values.name,
-      registration: settings.values.registration,
-      public_url: config.publicUrl,
-      nodes: hub.size,
-      models: hub.modelCount,
-      setup: await setup.isOpen().catch(asClosed),
-      sign_in_provider: providerSignIn.label,
-      passwords: !providerSignIn.isOnly,
-      cut_off: cluster !== null && isCutOff(cluster.view()),
-    }, 200));
 }
 
 /** The budgets that calls of the account count against. */
@@ -366,10 +156,4 @@ async function budgetsOf(
     holders.push({ of: "key", id: family, shownId: id, name, budget });
   }
   return holders;
-}
-
-/** `/api/info` answers while the database is away. */
-function asClosed(error: unknown): false {
-  if (error instanceof ColinkError && error.code === "store_unavailable") return false;
-  throw error;
 }

@@ -8,6 +8,7 @@ import type { AppParts } from "../parts.ts";
 import { accountRoutes } from "./account.ts";
 import { adminRoutes } from "./admin.ts";
 import { callRoutes } from "./calls.ts";
+import { infoRoute } from "./info.ts";
 import { joinRoutes } from "./joins.ts";
 import { keyRoutes } from "./keys.ts";
 import { liveRoutes } from "./live.ts";
@@ -15,6 +16,8 @@ import { modelRoutes } from "./models.ts";
 import { nameRoutes } from "./names.ts";
 import { nodeRoutes } from "./nodes.ts";
 import { providerRoutes } from "./provider.ts";
+import { sessionRoutes } from "./sessions.ts";
+import { signInRoutes } from "./sign_in.ts";
 import { usageRoutes } from "./usage.ts";
 import { overviewRoutes } from "./overview.ts";
 import { signedIn } from "./visitor.ts";
@@ -48,7 +51,10 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
     await next();
   });
 
+  signInRoutes(api, parts);
   accountRoutes(api, parts);
+  sessionRoutes(api, parts);
+  infoRoute(api, parts);
   providerRoutes(api, parts);
   joinRoutes(api, parts);
   keyRoutes(api, parts);

@@ -3,13 +3,14 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { ColinkError } from "../../base/error.ts";
+import type { Visitor } from "../../account/session_book.ts";
 import { networkOf } from "../../account/network.ts";
 import { ATTEMPT_MS } from "../../account/oidc/provider_sign_in.ts";
 import { sessionOf } from "../credentials.ts";
 import type { AppContext, AppEnv } from "../env.ts";
-import { gatewayUrl } from "../gateway_url.ts";
+import { gatewayUrl, isReachedByHttps } from "../gateway_url.ts";
 import type { AppParts } from "../parts.ts";
-import { sessionPath, setSession } from "../session_cookie.ts";
+import { setSession } from "../session_cookie.ts";
 import { audit } from "./visitor.ts";
 
 const CALLBACK = "/api/auth/oidc/callback";
@@ -67,8 +68,6 @@ const routes = {
 
 export function providerRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   const { config, origin, providerSignIn, accounts, limiter } = parts;
-  const isSecure = (c: AppContext) =>
-    origin(c).isSecure || config.publicUrl?.startsWith("https:") === true;
 
   api.openapi(routes.start, async (c) => {
     const { next, invite = null, link } = c.req.valid("query");
@@ -88,7 +87,7 @@ export function providerRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void 
         // The way back comes from another site.
         sameSite: "Lax",
         httpOnly: true,
-        secure: isSecure(c),
+        secure: isReachedByHttps(c, parts),
         path: config.basePath + CALLBACK,
         maxAge: ATTEMPT_MS / 1000,
       });
@@ -109,7 +108,7 @@ export function providerRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void 
         await audit(c, parts, account, { action, detail: { provider: true, how } });
       }
       await audit(c, parts, account, { action: "session.started", detail: { provider: true } });
-      setSession(c, token, { isSecure: isSecure(c), path: sessionPath(config) });
+      setSession(c, token, parts);
       return next;
     });
   });
@@ -141,6 +140,18 @@ export function providerRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void 
       return c.redirect(`${config.basePath}/login?${query}`, 302);
     }
   }
+}
+
+/** Where the browser signs out at the provider, too, if the ended session began there. */
+export async function providerSignOut(
+  c: AppContext,
+  parts: AppParts,
+  { isOfProvider, accountId }: Visitor,
+): Promise<{ sign_out_url?: string }> {
+  if (!isOfProvider) return {};
+  const back = `${gatewayUrl(c, parts)}/login`;
+  const url = await parts.providerSignIn.signOutUrl(accountId, back);
+  return url === null ? {} : { sign_out_url: url.href };
 }
 
 /** Attempts in several tabs do not disturb each other. */
