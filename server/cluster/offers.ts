@@ -88,6 +88,15 @@ export class Offers implements RemoteWaiters {
     return sum;
   }
 
+  get serviceCount(): number {
+    return this.#isClosed ? 0 : this.#waiters.size;
+  }
+
+  *services(): Iterable<Service> {
+    if (this.#isClosed) return;
+    for (const [service] of this.#waiters.entries()) yield service;
+  }
+
   hasWaiting(service: Service): boolean {
     return !this.#isClosed && this.#waiters.get(service) !== undefined;
   }

@@ -254,6 +254,12 @@ export class Hub {
     return this.#served.has(model);
   }
 
+  /** As `node.serves(service)` of a connected node, as fast for one of a thousand models. */
+  isServedBy({ model, endpoint }: Service, node: Node): boolean {
+    return this.#served.get(model)?.nodes.has(node) === true &&
+      node.factsOf(model).endpoints.includes(endpoint);
+  }
+
   /** The connected nodes that serve the model. */
   nodesOf(model: string): Iterable<Node> {
     return this.#served.get(model)?.nodes ?? [];

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
 import { STRANGER } from "../node/audience.ts";
 import { Hub } from "../node/hub.ts";
+import { factsByModel } from "../node/model_facts.ts";
 import { Node } from "../node/node.ts";
 import type { Service } from "../node/service.ts";
 import { FULL, type Price } from "./node_pool.ts";
@@ -186,6 +187,70 @@ describe("a pool", () => {
     market.hub.load(b, 1);
     market.hub.add(b);
     expect(market.pool(chatWith("m"))).toMatchObject({ slots: 2, active: 1 });
+  });
+
+  test("is the same whenever it is first asked for, as nodes join, work, change and leave", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = seeded(seed);
+      const below = (limit: number) => Math.floor(random() * limit);
+      const [early, late] = [new Market(), new Market()];
+      const stateOf = (market: Market) =>
+        MODELS.map((model) => {
+          const pool = market.pool(chatWith(model));
+          if (pool === undefined) return null;
+          const { size, slots, active, shares } = pool;
+          const node = pool.cheapest(NONE, () => 0)?.node;
+          return { size, slots, active, shares, price: node && market.prices.get(node) };
+        });
+      for (let step = 0; step < 60; step++) {
+        const [dice, price, index] = [random(), below(3), below(early.nodes.length)];
+        const models = MODELS.filter(() => random() < 0.6);
+        for (const market of [early, late]) {
+          const node = market.nodes[index];
+          if (node === undefined || dice < 0.4) market.add(price, models);
+          else if (dice < 0.5) market.remove(node);
+          else if (dice < 0.7) market.hub.update(node, { ...node.offer, models, maxParallel: 3 });
+          else market.hub.load(node, 1);
+        }
+        stateOf(early);
+      }
+      expect(stateOf(late)).toEqual(stateOf(early));
+      for (const market of [early, late]) {
+        for (const node of [...market.nodes]) market.remove(node);
+        expect(stateOf(market)).toEqual([null, null, null]);
+      }
+    }
+  });
+
+  test("is none where the model is offered at other endpoints, until a node offers it there", () => {
+    const market = new Market();
+    const embeddings = { model: "m", endpoint: Endpoint.embeddings };
+    market.add(0);
+    expect(market.pool(embeddings)).toBeUndefined();
+    const capabilities = { m: { endpoints: [Endpoint.embeddings] } };
+    const node = market.add(1);
+    market.hub.update(node, { ...node.offer, facts: factsByModel(capabilities, ["m"]) });
+    expect(market.pool(embeddings)?.size).toBe(1);
+    expect(market.pool(chatWith("m"))?.size).toBe(1);
+    market.remove(node);
+    expect(market.pool(embeddings)).toBeUndefined();
+  });
+
+  test("makes no pools for services that no call asks for", () => {
+    let pools = 0;
+    const hub = new Hub();
+    const counted = new NodePools(() => 0, () => {
+      pools++;
+      return false;
+    });
+    hub.watch({ joined: (node) => counted.joined(node), left: (node) => counted.left(node) });
+    const models = Array.from({ length: 1000 }, (_, i) => `model-${i}`);
+    const who = { publicId: "a", nodeKey: "key/a", accountId: "owner", keyId: "key" };
+    const offer = { name: "a", agent: null, maxParallel: 2, models };
+    hub.add(new Node(who, offer, { start: () => null, close() {} }, 0));
+    for (let i = 0; i < 3; i++) counted.all(chatWith("model-7"), STRANGER);
+    counted.all(chatWith("unknown"), STRANGER);
+    expect(pools).toBe(1);
   });
 
   test("counts the running calls of the nodes that stay when another leaves, and none unless asked", () => {

@@ -1,25 +1,33 @@
 /** The node pools of all services, for everyone and for those whom nodes are for, kept up to date as nodes join, work and leave. */
 
+import type { Endpoint } from "../../protocol/mod.ts";
 import type { Route, Viewer } from "../node/audience.ts";
 import type { Node } from "../node/node.ts";
-import { ByService, type Service } from "../node/service.ts";
+import type { Service } from "../node/service.ts";
 import { NodePool, type Place, type Price } from "./node_pool.ts";
 
 /** A node's places in all pools. */
 interface Membership {
-  readonly places: readonly Place[];
+  readonly places: Place[];
   /** Places whose key may be higher than the node's price once a slot is given back. */
-  readonly stale: readonly Place[];
+  readonly stale: Place[];
   /** Pools of the node that count running calls. */
-  readonly counting: readonly NodePool[];
+  readonly counting: NodePool[];
 }
 
-/** The pools of one audience. */
-type Pools = ByService<NodePool>;
-type PoolsById = Map<string, Pools>;
+/** The nodes of one audience that offer one model. */
+interface Offered {
+  readonly nodes: Set<Node>;
+  /** The pools of the endpoints at which the model was asked for; null: it was not. */
+  pools: Map<Endpoint, NodePool> | null;
+}
 
-/** Where the pools of one of a node's audiences are. */
-type Home = readonly [byId: PoolsById, id: string];
+/** What the nodes of one audience offer, by model. */
+type OfferedByModel = Map<string, Offered>;
+type OfferedById = Map<string, OfferedByModel>;
+
+/** Where one of a node's audiences is. */
+type Home = readonly [byId: OfferedById, id: string];
 
 /** The id of the audience that everyone is in. */
 const EVERYONE = "";
@@ -30,12 +38,15 @@ const NO_POOLS: readonly NodePool[] = [];
  * A node has a place for each of its services in its owner's pool, and in the pool for everyone or in
  * those of the accounts and groups that it names. A call looks into the few pools that are its
  * account's, however many nodes there are for others.
+ *
+ * A pool is made when the first call asks for its service: most services of a node with a thousand
+ * models are never called, and places in all of them would be most of what its coming and going costs.
  */
 export class NodePools {
-  readonly #common: PoolsById = new Map();
-  readonly #byOwner: PoolsById = new Map();
-  readonly #byAccount: PoolsById = new Map();
-  readonly #byGroup: PoolsById = new Map();
+  readonly #common: OfferedById = new Map();
+  readonly #byOwner: OfferedById = new Map();
+  readonly #byAccount: OfferedById = new Map();
+  readonly #byGroup: OfferedById = new Map();
   readonly #memberships = new Map<Node, Membership>();
   /** Whether any pool counts running calls. */
   #hasCounting = false;
@@ -48,7 +59,7 @@ export class NodePools {
 
   /** The account's own nodes; undefined: none serves the model at the endpoint. */
   own(service: Service, accountId: string): NodePool | undefined {
-    return this.#byOwner.get(accountId)?.get(service);
+    return this.#poolIn(this.#byOwner.get(accountId), service);
   }
 
   /**
@@ -63,14 +74,14 @@ export class NodePools {
   ): NodePool | readonly NodePool[] | undefined {
     if (route === "own") return undefined;
     let found: NodePool | NodePool[] | undefined = route === "any"
-      ? this.#common.get(EVERYONE)?.get(service)
+      ? this.#poolIn(this.#common.get(EVERYONE), service)
       : undefined;
     if (this.#byAccount.size > 0) {
-      found = joined(found, this.#byAccount.get(accountId)?.get(service));
+      found = joined(found, this.#poolIn(this.#byAccount.get(accountId), service));
     }
     if (this.#byGroup.size > 0) {
       for (let i = 0; i < groups.length; i++) {
-        found = joined(found, this.#byGroup.get(groups[i]!)?.get(service));
+        found = joined(found, this.#poolIn(this.#byGroup.get(groups[i]!), service));
       }
     }
     return found;
@@ -85,15 +96,19 @@ export class NodePools {
   }
 
   joined(node: Node): void {
-    const stale: Place[] = [];
-    const homes = this.#homesOf(node);
-    const services = [...node.services()];
-    const places = homes.flatMap((home) =>
-      services.map((service) => this.#poolFor(home, service).add(node, stale))
-    );
-    const counting = places.map(({ pool }) => pool).filter((pool) => pool.countsActive);
-    if (counting.length > 0) this.#hasCounting = true;
-    this.#memberships.set(node, { places, stale, counting });
+    const membership: Membership = { places: [], stale: [], counting: [] };
+    this.#memberships.set(node, membership);
+    for (const home of this.#homesOf(node)) {
+      const offers = offersOf(home);
+      for (const model of node.offer.models) {
+        const offered = offers.get(model);
+        if (offered === undefined) offers.set(model, { nodes: new Set([node]), pools: null });
+        else {
+          offered.nodes.add(node);
+          for (const pool of offered.pools?.values() ?? []) this.#enter(pool, node, membership);
+        }
+      }
+    }
   }
 
   left(node: Node): void {
@@ -102,12 +117,13 @@ export class NodePools {
     for (const place of places) place.pool.remove(place);
     // Its offer and its audience are still those with which it has joined.
     for (const [byId, id] of this.#homesOf(node)) {
-      const pools = byId.get(id);
-      if (pools === undefined) continue;
-      for (const service of node.services()) {
-        if (pools.get(service)?.size === 0) pools.delete(service);
+      const offers = byId.get(id);
+      if (offers === undefined) continue;
+      for (const model of node.offer.models) {
+        const nodes = offers.get(model)?.nodes;
+        if (nodes?.delete(node) && nodes.size === 0) offers.delete(model);
       }
-      if (pools.size === 0) byId.delete(id);
+      if (offers.size === 0) byId.delete(id);
     }
   }
 
@@ -145,15 +161,39 @@ export class NodePools {
     ];
   }
 
-  #poolFor([byId, id]: Home, service: Service): NodePool {
-    const pools = byId.get(id) ?? new ByService<NodePool>();
-    byId.set(id, pools);
-    const known = pools.get(service);
-    if (known !== undefined) return known;
+  /** The pool of the service in one audience; undefined: no node of it offers the service. */
+  #poolIn(offers: OfferedByModel | undefined, service: Service): NodePool | undefined {
+    const offered = offers?.get(service.model);
+    if (offered === undefined) return undefined;
+    const pool = offered.pools?.get(service.endpoint) ?? this.#open(offered, service);
+    return pool.size === 0 ? undefined : pool;
+  }
+
+  #open(offered: Offered, { model, endpoint }: Service): NodePool {
+    const service = { model, endpoint };
     const pool = new NodePool(service, this.price, this.countsActive(service));
-    pools.set(service, pool);
+    (offered.pools ??= new Map()).set(endpoint, pool);
+    for (const node of offered.nodes) this.#enter(pool, node, this.#memberships.get(node)!);
     return pool;
   }
+
+  /** Adds the node to the pool of one of its models, where it offers the pool's endpoint. */
+  #enter(pool: NodePool, node: Node, { places, stale, counting }: Membership): void {
+    const { model, endpoint } = pool.service;
+    if (!node.factsOf(model).endpoints.includes(endpoint)) return;
+    places.push(pool.add(node, stale));
+    if (!pool.countsActive) return;
+    counting.push(pool);
+    this.#hasCounting = true;
+  }
+}
+
+function offersOf([byId, id]: Home): OfferedByModel {
+  const known = byId.get(id);
+  if (known !== undefined) return known;
+  const offers: OfferedByModel = new Map();
+  byId.set(id, offers);
+  return offers;
 }
 
 function isSame(a: Service, b: Service): boolean {

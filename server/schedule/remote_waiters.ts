@@ -16,6 +16,9 @@ export interface RemoteWaiter {
 }
 
 export interface RemoteWaiters {
+  /** The services that calls wait for, and how many they are. */
+  readonly serviceCount: number;
+  services(): Iterable<Service>;
   /** Whether a call waits for the service. */
   hasWaiting(service: Service): boolean;
   /** The calls that wait for the service, those of each gateway in the order of its queue. */
@@ -26,6 +29,8 @@ export interface RemoteWaiters {
 
 /** For a gateway that is not part of a cluster. */
 export const noRemoteWaiters: RemoteWaiters = {
+  serviceCount: 0,
+  services: () => [],
   hasWaiting: () => false,
   waiting: () => [],
   grant: (lease) => lease.release(),

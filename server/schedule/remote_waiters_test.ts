@@ -22,6 +22,14 @@ class OneGateway implements RemoteWaiters {
     this.calls.push({ sinceMs, tried: new Set(tried), wanted, promptBytes: 40 });
   }
 
+  get serviceCount(): number {
+    return this.calls.length > 0 ? 1 : 0;
+  }
+
+  services(): Service[] {
+    return this.calls.length > 0 ? [chat] : [];
+  }
+
   hasWaiting({ model }: Service): boolean {
     return model === "m" && this.calls.length > 0;
   }

@@ -65,6 +65,7 @@ const RETRY_WHEN_OFFLINE_MS = 10_000;
 const SOON_MS = 50;
 
 const NONE: ReadonlySet<string> = new Set();
+const NO_SERVICES: readonly Service[] = [];
 
 export class Scheduler {
   readonly #shares: TokenShares;
@@ -376,8 +377,8 @@ export class Scheduler {
   #serveWaiters(node: Node): void {
     // Another gateway decides who gets the slots of its nodes, and offers them.
     if (node.gateway !== null) return;
-    if (this.#queues.isEmpty && this.#remoteWaiters === noRemoteWaiters) return;
     const wanted = this.#wantedOf(node);
+    if (wanted.length === 0) return;
     for (;;) {
       const nextOfModels = new Map<string, Candidate>();
       for (const service of wanted) {
@@ -393,11 +394,21 @@ export class Scheduler {
     }
   }
 
-  /** The services of the node that calls wait for, at this gateway or at others. */
+  /**
+   * The services of the node that calls wait for, at this gateway or at others. Goes through the node's
+   * models or the services that are waited for, whichever are fewer: either may be thousands.
+   */
   #wantedOf(node: Node): readonly Service[] {
-    return [...node.services()].filter((service) =>
-      this.#queues.of(service) || this.#remoteWaiters.hasWaiting(service)
-    );
+    const waited = this.#queues.serviceCount + this.#remoteWaiters.serviceCount;
+    if (waited === 0) return NO_SERVICES;
+    if (waited > node.offer.models.length) {
+      return [...node.services()].filter((service) =>
+        this.#queues.of(service) || this.#remoteWaiters.hasWaiting(service)
+      );
+    }
+    const here = this.#queues.services();
+    const away = [...this.#remoteWaiters.services()].filter((one) => !this.#queues.of(one));
+    return [...here, ...away].filter((service) => this.parts.hub.isServedBy(service, node));
   }
 
   /** The next call for the service at this gateway, and the next one at all others. */

@@ -416,21 +416,29 @@ describe("the scheduler", () => {
   });
 
   test("a free slot goes to the call that has waited longest, of any model", async () => {
-    const world = new World();
-    world.node("a", 1, ["m", "n"]);
-    const held = await world.lease();
-    const order: string[] = [];
-    const wait = async (model: string) => {
-      const leased = await world.lease(world.call({ model }));
-      order.push(model);
-      leased.release();
-    };
-    void wait("n");
-    await world.clock.pass(10);
-    void wait("m");
-    held.release();
-    await settle();
-    expect(order).toEqual(["n", "m"]);
+    // Fewer services are waited for than the node has models, and more.
+    for (const [models, others] of [[1000, 0], [2, 20]] as const) {
+      const world = new World();
+      const more = Array.from({ length: models - 2 }, (_, i) => `more-${i}`);
+      world.node("a", 1, ["m", "n", ...more]);
+      const held = await world.lease();
+      const otherModels = Array.from({ length: others }, (_, i) => `other-${i}`);
+      world.node("b", 1, otherModels);
+      const order: string[] = [];
+      const wait = async (model: string) => {
+        const leased = await world.lease(world.call({ model, account: `caller of ${model}` }));
+        order.push(model);
+        leased.release();
+      };
+      if (others > 0) void Promise.resolve(world.lease(world.call({ model: "other-0" })));
+      for (const model of otherModels) void wait(model);
+      void wait("n");
+      await world.clock.pass(10);
+      void wait("m");
+      held.release();
+      await settle();
+      expect(order).toEqual(["n", "m"]);
+    }
   });
 
   test("a lease is released once, however often release is called", async () => {

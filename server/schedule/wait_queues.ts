@@ -59,6 +59,10 @@ export class WaitQueues<T> {
     return this.#queues.size === 0;
   }
 
+  get serviceCount(): number {
+    return this.#queues.size;
+  }
+
   of(service: Service): FairQueue<T> | undefined {
     return this.#queues.get(service);
   }
