@@ -16,7 +16,7 @@ import { silentLog } from "./base/log.ts";
 import { parseRedisUrl } from "./base/redis_url.ts";
 import { programName } from "./base/program_name.ts";
 import { causeText, causeTextOf, codeText } from "./base/trouble_cause.ts";
-import { downloadDirs } from "./gateway_parts.ts";
+import { downloadDirs } from "./page_parts.ts";
 import { createLimits } from "./limit/open.ts";
 import { openStore } from "./store/open.ts";
 import { reachableUrl, rememberedUrls } from "./urls.ts";
