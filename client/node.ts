@@ -22,7 +22,7 @@ import { ModelWatch } from "./run/model_watch.ts";
 import { modelScope } from "./run/provider.ts";
 import { type FailedCall, Runner, type RunningCall } from "./run/runner.ts";
 import { Session, type SessionState, type SessionTarget } from "./link/session.ts";
-import { type MachineFacts, mayCome, type ShareWith } from "../protocol/mod.ts";
+import { type MachineFacts, mayCome, type RegisterV2, type ShareWith } from "../protocol/mod.ts";
 import { buildFacts } from "../release/mod.ts";
 import { realWorld, type World } from "./world.ts";
 
@@ -99,159 +99,206 @@ const LIST_WITHIN_MS = 10_000;
 /** Builds a node. Throws a ConfigError that names everything wrong with the configuration. */
 export function createNode(config: NodeConfig, options: NodeOptions = {}): Node {
   checkConfig(config);
-  const {
-    nodeId = crypto.randomUUID(),
-    adapters = {},
-    machine = machineHere(),
-    policyState = {},
-    ...replaced
-  } = options;
-  const world: World = { ...realWorld, ...replaced };
-  let current = config;
-  const maxParallelOf = ({ max_parallel = 1 }: NodeConfig) => max_parallel;
-  const gate = new Gate({
-    ...termsOf(config),
-    machine,
-    world,
-    hasPauseFile: () => hasFile(current.policy?.pause_file),
-    ...policyState,
-    onChange: () => policyChanged(),
-  });
-  const isClosed = (scopes: readonly string[]) => gate.pauseOf(scopes) !== null;
-  const catalogue = new Catalogue(config, adapters, world, () => announceOffer(), isClosed);
-  if (catalogue.isEmpty) throw noProvider();
-  const runner = new Runner({
-    catalogue,
-    gate,
-    onRefused: () => lent.refused(),
-    onLoaded: ({ provider }) => modelWatch.lookAgain(provider),
-    mayCome: (audience) => mayCome(shareWithOf(current), audience),
-    maxParallel: maxParallelOf(config),
-    world,
-  });
-  let announced = announcementOf(catalogue, world.log);
-  let announcedPause: Pause | null = null;
-  // Null: the node does not tell, or the system's tools have not answered yet.
-  let described: MachineFacts | null = null;
+  return new LendingNode(config, options);
+}
+
+class LendingNode implements Node {
+  #config: NodeConfig;
+  readonly #nodeId: string;
+  /** Names this run of the program. */
+  readonly #instance = crypto.randomUUID();
+  readonly #hasOwnAdapters: boolean;
+  readonly #world: World;
+  readonly #machine: Machine;
+  readonly #gate: Gate;
+  readonly #catalogue: Catalogue;
+  readonly #runner: Runner;
+  readonly #session: Session;
+  readonly #lent: Lent;
+  #modelWatch: ModelWatch;
+  #announced: Announcement;
+  #announcedPause: Pause | null = null;
+  /** Null: the owner keeps the machine's facts back, or the system's tools have not answered yet. */
+  #described: MachineFacts | null = null;
   /** What the system's tools have answered. */
-  let probed: MachineFacts | null = null;
-  const instance = crypto.randomUUID();
-  const session = new Session({
-    ...targetOf(config),
-    register: () => ({
-      max_parallel: runner.maxParallel,
-      models: announced.models,
-      capabilities: announced.capabilities,
-      node_id: nodeId,
-      instance,
-      name: nameOf(current),
+  #probed: MachineFacts | null = null;
+
+  constructor(config: NodeConfig, options: NodeOptions) {
+    const {
+      nodeId = crypto.randomUUID(),
+      adapters = {},
+      machine = machineHere(),
+      policyState = {},
+      ...replaced
+    } = options;
+    const world: World = { ...realWorld, ...replaced };
+    this.#config = config;
+    this.#nodeId = nodeId;
+    this.#hasOwnAdapters = Object.keys(adapters).length > 0;
+    this.#world = world;
+    this.#machine = machine;
+    this.#gate = new Gate({
+      ...termsOf(config),
+      machine,
+      world,
+      hasPauseFile: () => hasFile(this.#config.policy?.pause_file),
+      ...policyState,
+      onChange: () => this.#policyChanged(),
+    });
+    const isClosed = (scopes: readonly string[]) => this.#gate.pauseOf(scopes) !== null;
+    this.#catalogue = new Catalogue(config, adapters, world, () => this.#announceOffer(), isClosed);
+    if (this.#catalogue.isEmpty) throw noProvider();
+    this.#runner = new Runner({
+      catalogue: this.#catalogue,
+      gate: this.#gate,
+      onRefused: () => this.#lent.refused(),
+      onLoaded: ({ provider }) => this.#modelWatch.lookAgain(provider),
+      mayCome: (audience) => mayCome(shareWithOf(this.#config), audience),
+      maxParallel: maxParallelOf(config),
+      world,
+    });
+    this.#announced = announcementOf(this.#catalogue, world.log);
+    this.#session = new Session({
+      ...targetOf(config),
+      register: () => this.#registration(),
+      runner: this.#runner,
+      world,
+      readAheadBytes: () => readAheadOf(this.#config),
+    });
+    this.#lent = new Lent({
+      world,
+      isConnected: () => this.#session.state === "connected",
+      closedFor: () => this.#gate.pause?.reason ?? null,
+      isServing: () => this.#runner.active > 0,
+      gpuWatts: () => machine.gpuWatts(),
+      report: (report) => this.#session.reportLent(report),
+    });
+    this.#modelWatch = this.#freshModelWatch();
+  }
+
+  start(): void {
+    // A policy may be closed from the beginning, which is no change.
+    void this.#gate.start().then(() => this.#policyChanged());
+    this.#session.start();
+    if (reportsMachine(this.#config)) void this.#describeMachine();
+    this.#lent.start();
+    this.#modelWatch.start();
+  }
+
+  stop({ graceMs = DEFAULT_GRACE_MS }: { graceMs?: number } = {}): Promise<void> {
+    this.#gate.stop();
+    this.#lent.stop();
+    this.#modelWatch.stop();
+    this.#catalogue.stop();
+    return this.#session.stop(graceMs);
+  }
+
+  async reload(next: NodeConfig): Promise<void> {
+    checkConfig(next);
+    if (next.providers.length === 0 && !this.#hasOwnAdapters) throw noProvider();
+    const before = this.#config;
+    this.#config = next;
+    this.#runner.maxParallel = maxParallelOf(next);
+    if (!isSame(termsOf(before), termsOf(next))) await this.#gate.reconfigure(termsOf(next));
+    const hasOtherProviders = !isSame(before.providers, next.providers);
+    if (hasOtherProviders) await this.#takeProviders(next);
+    if (hasOtherProviders || !isSame(offerTermsOf(before), offerTermsOf(next))) {
+      this.#announceOffer();
+    }
+    if (!isSame(describedOf(before), describedOf(next))) void this.#describeMachine();
+    if (!isSame(identityOf(before), identityOf(next))) this.#session.move(targetOf(next));
+  }
+
+  pause(untilMs: number | null): void {
+    this.#gate.pauseUntil(untilMs);
+  }
+
+  resume(): void {
+    this.#gate.resume();
+  }
+
+  notifyOwner(text: string): void {
+    this.#session.notifyOwner(text);
+  }
+
+  get status(): NodeStatus {
+    const session = this.#session;
+    const runner = this.#runner;
+    return {
+      state: session.state,
+      lastProblem: session.lastProblem,
+      models: this.#announced.models,
+      maxParallel: runner.maxParallel,
+      server: session.server,
+      connectedSince: session.connectedSince,
+      roundTripMs: session.roundTripMs,
+      pause: this.#gate.pause,
+      shareWith: shareWithOf(this.#config),
+      isWithheld: session.isWithheld,
+      active: runner.active,
+      running: runner.running,
+      lastFailure: runner.lastFailure,
+      ...runner.totals,
+    };
+  }
+
+  /** What the gateway is told when a connection opens. */
+  #registration(): RegisterV2 {
+    return {
+      max_parallel: this.#runner.maxParallel,
+      models: this.#announced.models,
+      capabilities: this.#announced.capabilities,
+      node_id: this.#nodeId,
+      instance: this.#instance,
+      name: nameOf(this.#config),
       agent: `co-link/${buildFacts.version}`,
-      share_with: shareWithOf(current),
-      ...(described && { machine: described }),
-    }),
-    runner,
-    world,
-    readAheadBytes: () => readAheadOf(current),
-  });
-  const lent = new Lent({
-    world,
-    isConnected: () => session.state === "connected",
-    closedFor: () => gate.pause?.reason ?? null,
-    isServing: () => runner.active > 0,
-    gpuWatts: () => machine.gpuWatts(),
-    report: (report) => session.reportLent(report),
-  });
-  const announceOffer = () => {
-    const before = withoutLoaded(announced);
-    announced = announcementOf(catalogue, world.log);
+      share_with: shareWithOf(this.#config),
+      ...(this.#described && { machine: this.#described }),
+    };
+  }
+
+  #announceOffer(): void {
+    const before = withoutLoaded(this.#announced);
+    this.#announced = announcementOf(this.#catalogue, this.#world.log);
     // Models come into memory and leave it all day long.
-    if (withoutLoaded(announced) !== before) {
-      world.log.info({ models: announced.models }, "model list updated");
+    if (withoutLoaded(this.#announced) !== before) {
+      this.#world.log.info({ models: this.#announced.models }, "model list updated");
     }
-    session.announceOffer();
-  };
-  const policyChanged = () => {
-    const { pause } = gate;
-    if (pause?.reason !== announcedPause?.reason) {
+    this.#session.announceOffer();
+  }
+
+  #policyChanged(): void {
+    const { pause } = this.#gate;
+    if (pause?.reason !== this.#announcedPause?.reason) {
       const text = pause === null ? "takes calls" : `takes no calls: ${pause.reason}`;
-      world.log.info({ until: isoTime(pause?.untilMs ?? null) }, text);
-      session.announcePause(pause);
+      this.#world.log.info({ until: isoTime(pause?.untilMs ?? null) }, text);
+      this.#session.announcePause(pause);
     }
-    announcedPause = pause;
-    if (catalogue.update()) announceOffer();
-    const manner = current.policy?.yield ?? "finish";
-    if (manner !== "finish") runner.giveWay(manner === "stop");
-  };
-  const describe = async () => {
-    if (reportsMachine(current)) probed ??= await machineFacts(machine);
+    this.#announcedPause = pause;
+    if (this.#catalogue.update()) this.#announceOffer();
+    const manner = this.#config.policy?.yield ?? "finish";
+    if (manner !== "finish") this.#runner.giveWay(manner === "stop");
+  }
+
+  async #describeMachine(): Promise<void> {
+    if (reportsMachine(this.#config)) this.#probed ??= await machineFacts(this.#machine);
     // The configuration may have changed meanwhile.
-    described = reportsMachine(current)
-      ? { ...probed, policy: policyFacts(current.policy ?? {}) }
+    this.#described = reportsMachine(this.#config)
+      ? { ...this.#probed, policy: policyFacts(this.#config.policy ?? {}) }
       : null;
-    session.announceMachine(described ?? {});
-  };
-  let modelWatch = new ModelWatch(catalogue, world, announceOffer);
-  const takeProviders = async (next: NodeConfig) => {
-    await catalogue.reconfigure(next, AbortSignal.timeout(LIST_WITHIN_MS));
-    modelWatch.stop();
-    modelWatch = new ModelWatch(catalogue, world, announceOffer);
-    modelWatch.start();
-  };
-  return {
-    start: () => {
-      // A policy may be closed from the beginning, which is no change.
-      void gate.start().then(policyChanged);
-      session.start();
-      if (reportsMachine(current)) void describe();
-      lent.start();
-      modelWatch.start();
-    },
-    stop: ({ graceMs = DEFAULT_GRACE_MS } = {}) => {
-      gate.stop();
-      lent.stop();
-      modelWatch.stop();
-      catalogue.stop();
-      return session.stop(graceMs);
-    },
-    async reload(next) {
-      checkConfig(next);
-      if (next.providers.length === 0 && Object.keys(adapters).length === 0) throw noProvider();
-      const before = current;
-      current = next;
-      runner.maxParallel = maxParallelOf(next);
-      if (!isSame(termsOf(before), termsOf(next))) await gate.reconfigure(termsOf(next));
-      const hasOtherProviders = !isSame(before.providers, next.providers);
-      if (hasOtherProviders) await takeProviders(next);
-      const isOtherOffer = maxParallelOf(before) !== maxParallelOf(next) ||
-        !isSame(shareWithOf(before), shareWithOf(next));
-      if (hasOtherProviders || isOtherOffer) announceOffer();
-      const isOtherDescription = reportsMachine(before) !== reportsMachine(next) ||
-        (reportsMachine(next) && !isSame(before.policy, next.policy));
-      if (isOtherDescription) void describe();
-      if (!isSame(identityOf(before), identityOf(next))) session.move(targetOf(next));
-    },
-    pause: (untilMs) => gate.pauseUntil(untilMs),
-    resume: () => gate.resume(),
-    notifyOwner: (text) => session.notifyOwner(text),
-    get status() {
-      return {
-        state: session.state,
-        lastProblem: session.lastProblem,
-        models: announced.models,
-        maxParallel: runner.maxParallel,
-        server: session.server,
-        connectedSince: session.connectedSince,
-        roundTripMs: session.roundTripMs,
-        pause: gate.pause,
-        shareWith: shareWithOf(current),
-        isWithheld: session.isWithheld,
-        active: runner.active,
-        running: runner.running,
-        lastFailure: runner.lastFailure,
-        ...runner.totals,
-      };
-    },
-  };
+    this.#session.announceMachine(this.#described ?? {});
+  }
+
+  async #takeProviders(next: NodeConfig): Promise<void> {
+    await this.#catalogue.reconfigure(next, AbortSignal.timeout(LIST_WITHIN_MS));
+    this.#modelWatch.stop();
+    this.#modelWatch = this.#freshModelWatch();
+    this.#modelWatch.start();
+  }
+
+  #freshModelWatch(): ModelWatch {
+    return new ModelWatch(this.#catalogue, this.#world, () => this.#announceOffer());
+  }
 }
 
 /** What is announced, but for what is in memory, as one text. */
@@ -299,6 +346,15 @@ function targetOf(config: NodeConfig): SessionTarget {
   return { urls: serverUrls(config), token: config.client_token };
 }
 
+function maxParallelOf({ max_parallel = 1 }: NodeConfig): number {
+  return max_parallel;
+}
+
+/** What the gateway learns with the models. */
+function offerTermsOf(config: NodeConfig) {
+  return [maxParallelOf(config), shareWithOf(config)];
+}
+
 function shareWithOf({ share_with = "everyone" }: NodeConfig): ShareWith {
   return share_with;
 }
@@ -309,6 +365,11 @@ function readAheadOf({ read_ahead_mib }: NodeConfig): number {
 
 function reportsMachine({ report_machine = true }: NodeConfig): boolean {
   return report_machine;
+}
+
+/** What the machine's description depends on; null: nothing is described. */
+function describedOf(config: NodeConfig) {
+  return reportsMachine(config) ? [config.policy] : null;
 }
 
 function nameOf({ name }: NodeConfig): string {
