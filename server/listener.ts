@@ -5,6 +5,7 @@ import { createApp, createPlainApp } from "./app.ts";
 import type { Config } from "./base/config.ts";
 import { advertisedUrl } from "./cluster/address.ts";
 import type { WebServer } from "./http/env.ts";
+import { RequestTurns } from "./http/request_turns.ts";
 import type { GatewayParts } from "./gateway_parts.ts";
 import { socketHandlers } from "./sockets.ts";
 import type { Certificates, KeyPair } from "./tls/certificates.ts";
@@ -120,13 +121,14 @@ function serve(
     idleTimeout: callerIdleMs / 1000,
     // The handlers enforce the limit itself, with a proper error; this one is a backstop.
     maxRequestBodySize: maxBodyBytes * 4,
-    fetch: (request: Request) => app.fetch(request, env),
+    fetch: (request: Request) => turns.take(request),
     websocket: cluster === null
       ? links.handlers()
       : socketHandlers(links.handlers(), cluster.handlers()),
   });
   // The runtime forgets a listener's port when it stops, while its connections are still served.
   const env = { server, port: portOf(server) };
+  const turns = new RequestTurns((request) => app.fetch(request, env));
   return server;
 }
 

@@ -296,6 +296,25 @@ test("readers of the list of nodes who never read hold a page each", async () =>
   expect(seen.grownMiB).toBeLessThan(64);
 }, 60_000);
 
+test(
+  "thousands of requests in one packet, whose answers no one reads, hold up no others",
+  async () => {
+    const seen = await whileWatched(gateway, bystander, async () => {
+      const readers = await Promise.all(Array.from({ length: 10 }, () => dial(gateway)));
+      for (const [index, reader] of readers.entries()) {
+        reader.pause();
+        const path = ["/metrics", "/api/nodes", "/docs/en/configuration"][index % 3];
+        reader.write(`GET ${path} HTTP/1.1\r\nhost: co-link\r\n\r\n`.repeat(4000));
+      }
+      await Bun.sleep(500);
+      for (const reader of readers) reader.hangUp();
+    });
+    expectServed(seen);
+    expect(seen.grownMiB).toBeLessThan(64);
+  },
+  60_000,
+);
+
 test("visitors who page through the list of nodes from ever new places cost little", async () => {
   const seen = await whileWatched(gateway, bystander, async () => {
     for (let i = 0; i < 200; i++) {
