@@ -1,6 +1,6 @@
 /** Accounts and their sessions, as their owner sees them. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 
 export const Role = z.enum(["user", "admin"]);
 export type Role = z.infer<typeof Role>;

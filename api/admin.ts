@@ -1,6 +1,6 @@
 /** What administrators see and do. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { RegistrationMode, Role } from "./account.ts";
 import { Budget } from "./budget.ts";
 import { NodeMachine } from "./nodes.ts";

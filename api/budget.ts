@@ -1,6 +1,6 @@
 /** Budgets: how much a key, an account or a group may use. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { modelList, orNull } from "./fields.ts";
 
 const amount = z.int().min(1).max(1_000_000_000_000_000).optional();

@@ -1,6 +1,6 @@
 /** Calls that have ended: metadata, never prompts or answers. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { Route } from "./keys.ts";
 import { filterText, limitText, orNull, timeText } from "./fields.ts";
 

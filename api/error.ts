@@ -1,6 +1,6 @@
 /** Errors: what every part of the API has in common. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 
 /** Failures for which a node is penalised. */
 export type NodeFault =

@@ -1,6 +1,6 @@
 /** Members that several bodies and queries have in common, with the limits that requests must keep. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 
 /** UTC milliseconds, in a body. */
 export const time = z.int().min(0).max(8_640_000_000_000_000);

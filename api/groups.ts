@@ -1,6 +1,6 @@
 /** Groups of accounts. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { GroupBudget } from "./budget.ts";
 import { label, orNull, weight } from "./fields.ts";
 

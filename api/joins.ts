@@ -1,6 +1,6 @@
 /** Joining: how a machine gets a node token of its own, with a code from the console or after an approval there. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { label } from "./fields.ts";
 
 const MAX_MACHINE_CHARS = 80;

@@ -1,6 +1,6 @@
 /** Keys: bearer tokens that call models or connect nodes. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { Budget } from "./budget.ts";
 import { described, label, modelList, orNull, rpm, time } from "./fields.ts";
 

@@ -1,6 +1,6 @@
 /** `GET /api/live`: the events of its stream. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { CallView, Side } from "./calls.ts";
 import { described } from "./fields.ts";
 import { NodeGone, NodeView } from "./nodes.ts";

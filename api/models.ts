@@ -1,6 +1,6 @@
 /** Models: what is offered now, by which nodes, and how busy it is. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { NodeState } from "./nodes.ts";
 
 export const ModelNode = z.object({

@@ -1,6 +1,6 @@
 /** Names that lead to models: aliases; and what administrators say about models. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { described, label, note } from "./fields.ts";
 
 const modelName = label(256);

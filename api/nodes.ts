@@ -1,6 +1,6 @@
 /** Nodes: as everybody may see them, and what their owners see and do. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { label, orNull, time } from "./fields.ts";
 
 const MAX_LABEL_CHARS = 80;

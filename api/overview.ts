@@ -1,6 +1,6 @@
 /** The whole gateway at a glance, for administrators: figures, queues, and what needs attention. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { filterText, timeText } from "./fields.ts";
 import { UsageShare, UsageStep, UsageView } from "./usage.ts";
 

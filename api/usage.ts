@@ -1,6 +1,6 @@
 /** What was used over time: the dashboard in one answer. */
 
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 import { Side } from "./calls.ts";
 import { described, filterText, timeText } from "./fields.ts";
 

@@ -26,6 +26,9 @@ const allowed: Record<string, Record<string, string>> = {
   "the console imports types of the API": {
     "web/api.ts": `import type { C } from "../api/c.ts";`,
   },
+  "the API's schemas describe themselves": {
+    "api/a.ts": `import { z } from "@hono/zod-openapi"; export const A = z.string();`,
+  },
   "a test reaches for what it likes": {
     "server/node/a_test.ts": `import { b } from "../http/b.ts"; process.env.X;`,
   },
@@ -74,6 +77,10 @@ const forbidden: Record<string, [files: Record<string, string>, breach: RegExp]>
   "Hono below http": [
     { "server/call/a.ts": `import type { Context } from "hono";` },
     /names hono: Hono belongs to server\/http/,
+  ],
+  "a schema of the API that knows OpenAPI only if another file was loaded first": [
+    { "api/a.ts": `import { z } from "zod"; export const A = z.string();` },
+    /api\/a\.ts names zod: zod from elsewhere than @hono\/zod-openapi belongs to client/,
   ],
   "SQL outside the store": [
     { "server/account/a.ts": `import { Database } from "bun:sqlite"; new Database();` },

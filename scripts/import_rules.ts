@@ -212,8 +212,15 @@ export const reserved: readonly Reserved[] = [
   {
     what: "Hono",
     packages: /^(hono|@hono\/.*)(\/.*)?$/,
-    within: ["server", "client", "protocol", "log", "api", "web"],
+    within: ["server", "client", "protocol", "log", "web"],
     only: ["server/http", "server/app.ts"],
+  },
+  {
+    // A schema that is made before @hono/zod-openapi is loaded has no description for the document.
+    what: "zod from elsewhere than @hono/zod-openapi",
+    packages: /^(zod|hono|@hono\/(?!zod-openapi$).*)(\/.*)?$/,
+    within: ["api"],
+    only: ["client"],
   },
   {
     what: "the web's Request and Response",
