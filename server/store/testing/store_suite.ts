@@ -123,6 +123,7 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
   beforeAll(async () => {
     subject = await prepare();
     store = await subject.openAgain();
+    await store.migrate();
   });
   afterAll(async () => {
     await store?.close();
@@ -137,11 +138,15 @@ export function storeSuite(prepare: () => Promise<Subject>): void {
   }
 
   test("two gateways that migrate an empty database at once both succeed", async () => {
-    const other = await subject.openAgain();
-    await Promise.all([store.migrate(), other.migrate()]);
-    await store.migrate();
-    await other.isSetUp();
-    await other.close();
+    const empty = await prepare();
+    const gateways = [await empty.openAgain(), await empty.openAgain()];
+    await Promise.all(gateways.map((gateway) => gateway.migrate()));
+    for (const gateway of gateways) {
+      await gateway.migrate();
+      await gateway.isSetUp();
+      await gateway.close();
+    }
+    await empty.remove?.();
   });
 
   test("an account is read as it was written, by id and by e-mail address", async () => {
