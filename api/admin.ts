@@ -4,6 +4,7 @@ import { z } from "@hono/zod-openapi";
 import { RegistrationMode, Role } from "./account.ts";
 import { Budget } from "./budget.ts";
 import { NodeMachine } from "./nodes.ts";
+import { TroubleCause } from "./overview.ts";
 import { filterText, label, limitText, modelList, note, orNull, rpm, weight } from "./fields.ts";
 
 const page = { cursor: filterText, limit: limitText(200, 50) };
@@ -124,6 +125,7 @@ export const GatewayState = z.object({
     valid_until: z.number().nullable().describe("Null: there is no certificate yet."),
     trouble: z.string().nullable()
       .describe("Why there is no valid certificate, or no newer one; null: nothing is wrong."),
+    cause: orNull(TroubleCause).describe("The kind of what `trouble` says; null: none is known."),
   })).describe("Null: the gateway speaks plain HTTP, perhaps behind a proxy that speaks TLS."),
   backup: z.object({
     last_at: z.number().nullable().describe("Null: none is known."),

@@ -95,6 +95,21 @@ export const FieldFault = z.enum([
   "wrong_format",
   "not_allowed",
   "unknown_field",
+  "name_taken",
+  "unknown_group",
+  "only_stars",
+  "alias_loop",
+  "alias_too_long",
+  "alias_too_many_models",
+  "own_rights",
+  "own_account",
+  "last_administrator",
+  "set_by_provider",
+  "node_connected",
+  "account_token",
+  "time_range",
+  "wrong_order",
+  "too_many_days",
 ]);
 export type FieldFault = z.infer<typeof FieldFault>;
 
@@ -103,7 +118,9 @@ export const FieldProblem = z.object({
     .describe("The field's name; `a.b` is `b` in `a`, the empty string is the body itself."),
   code: FieldFault,
   message: z.string().describe("In English, with the limit that was missed."),
-  limit: z.number().optional().describe("The limit, where length or size is the problem."),
+  limit: z.number().optional().describe("The limit, where length, size or number is the problem."),
+  names: z.array(z.string()).optional()
+    .describe("Of aliases: those on the way. Of `unknown_group`: what was given."),
 }).meta({ id: "FieldProblem" });
 export type FieldProblem = z.infer<typeof FieldProblem>;
 

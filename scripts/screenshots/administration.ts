@@ -104,7 +104,7 @@ export const settings: SettingsPage = {
   name: { value: "", fallback: "", is_set: false },
   gateway: {
     public_url: "https://models.lab.example",
-    tls: { valid_until: Date.now() + 61 * DAY_MS, trouble: null },
+    tls: { valid_until: Date.now() + 61 * DAY_MS, trouble: null, cause: null },
     backup: { last_at: Date.now() - 7 * 60 * MINUTE_MS, database: "sqlite" },
     gateways: [{ version: "0.1.0", count: 1 }],
     nodes: [

@@ -29,7 +29,7 @@ function invalidCursor(): ColinkError {
   return new ColinkError(
     "invalid_request",
     "Cannot continue the list: the cursor is invalid; ask again without it",
-    { param: "cursor" },
+    { param: "cursor", problem: { code: "wrong_format" } },
   );
 }
 

@@ -20,6 +20,6 @@ export function checkedEmail(text: string): string {
   throw new ColinkError(
     "invalid_request",
     "Cannot take this e-mail address: expected one like name@example.org",
-    { param: "email" },
+    { param: "email", problem: { code: "wrong_format" } },
   );
 }

@@ -94,7 +94,7 @@ export class Groups extends Polled {
       throw new ColinkError(
         "invalid_request",
         `Cannot find the group ${JSON.stringify(one)}: expected the name or the id of a group`,
-        { param: "groups" },
+        { param: "groups", problem: { code: "unknown_group", names: [one] } },
       );
     });
     return [...new Set(ids)];

@@ -66,6 +66,7 @@ export class Keys {
       throw new ColinkError(
         "invalid_request",
         "Cannot revoke the account's own token: replace it instead, which ends the old one",
+        { problem: { code: "account_token" } },
       );
     }
     if (!await this.#options.store.keys.revoke(accountId, keyId)) throw unknownKey("revoke");

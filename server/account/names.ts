@@ -307,7 +307,7 @@ function checkPattern(name: string): void {
   throw new ColinkError(
     "invalid_request",
     "Cannot save the alias: a pattern needs a character besides the star, as in claude-*",
-    { param: "name" },
+    { param: "name", problem: { code: "only_stars" } },
   );
 }
 
@@ -324,13 +324,22 @@ function soundWith(
   const own = problems.find(({ name }) => name === added.name);
   const fresh = own ?? problems.find(({ name }) => !hadProblem.has(name));
   if (fresh !== undefined) {
-    const { name, problem } = fresh;
+    const { name, problem, fault } = fresh;
     const which = name === added.name ? "the alias" : `the alias, which "${name}" leads to`;
     throw new ColinkError("invalid_request", `Cannot save ${which}: ${problem}`, {
       param: "targets",
+      ...(fault !== null && { problem: problemOf(fault) }),
     });
   }
   return next;
+}
+
+function problemOf({ code, limit, way }: NonNullable<Alias["fault"]>) {
+  return {
+    code: `alias_${code}` as const,
+    ...(limit !== null && { limit }),
+    ...(way.length > 0 && { names: [...way] }),
+  };
 }
 
 function problemsOf(aliases: AliasSet): Alias[] {

@@ -12,7 +12,7 @@ import type {
   OwnNodeView,
 } from "../../api/mod.ts";
 import { readNodeMessage } from "../../protocol/mod.ts";
-import { type Clock, HOUR_MS } from "../base/clock.ts";
+import { type Clock, DAY_MS, HOUR_MS } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import type { NodeEventRow, NodeRow, OwnedNodeRow } from "../store/nodes.ts";
@@ -31,7 +31,7 @@ export interface OwnNodesOptions {
 const SPEED_HOURS = 24;
 const MAX_SPEEDS = 50;
 
-const MAX_PAUSE_MS = 366 * 24 * HOUR_MS;
+const MAX_PAUSE_DAYS = 366;
 
 const MAX_OWN = 1_000;
 const MAX_ALL = 10_000;
@@ -130,6 +130,7 @@ export class OwnNodes {
       throw new ColinkError(
         "invalid_request",
         "Cannot forget a connected node: stop its program first, or rotate its token",
+        { problem: { code: "node_connected" } },
       );
     }
     const before = await this.#options.store.nodes.find(nodeId);
@@ -177,17 +178,20 @@ export class OwnNodes {
       throw new ColinkError(
         "invalid_request",
         "Cannot set when a pause ends without a pause: send paused: true along with paused_until",
-        { param: "paused_until" },
+        { param: "paused_until", problem: { code: "not_allowed" } },
       );
     }
     if (paused === undefined) return {};
     const now = this.#options.clock.now();
     if (!paused) return { pausedAt: null, pausedUntil: null, drainedAt: null };
-    if (until !== null && (until <= now || until > now + MAX_PAUSE_MS)) {
+    if (until !== null && (until <= now || until > now + MAX_PAUSE_DAYS * DAY_MS)) {
       throw new ColinkError(
         "invalid_request",
         "Cannot pause until then: choose a time within the next 366 days",
-        { param: "paused_until" },
+        {
+          param: "paused_until",
+          problem: { code: "time_range", limit: MAX_PAUSE_DAYS },
+        },
       );
     }
     return { pausedAt: now, pausedUntil: until };

@@ -178,13 +178,14 @@ function calendarOf({ from: asked, to, zone: name }: UsageExportFilter & { to: n
   if (from >= to) {
     throw new ColinkError("invalid_request", "Cannot export usage: from must be before to", {
       param: "from",
+      problem: { code: "wrong_order" },
     });
   }
   if (to - from > MAX_DAYS * DAY_MS) {
     throw new ColinkError(
       "invalid_request",
       `Cannot export usage: that is more than ${MAX_DAYS} days; export it in parts`,
-      { param: "from" },
+      { param: "from", problem: { code: "too_many_days", limit: MAX_DAYS } },
     );
   }
   const zone = new TimeZone(name ?? "UTC", from, to);

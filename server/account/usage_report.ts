@@ -224,6 +224,7 @@ export class UsageReport {
     if (from >= to) {
       throw new ColinkError("invalid_request", "Cannot show usage: from must be before to", {
         param: "from",
+        problem: { code: "wrong_order" },
       });
     }
     const step = filter.step ?? this.#stepFor(from, to);
@@ -243,7 +244,7 @@ export class UsageReport {
       throw new ColinkError(
         "invalid_request",
         `Cannot show usage: that is more than ${MAX_STEPS} steps; choose a coarser step`,
-        { param: "step" },
+        { param: "step", problem: { code: "too_big", limit: MAX_STEPS } },
       );
     }
     return query;
@@ -264,7 +265,7 @@ function zoneDays(query: UsageQuery, name: string, from: number, to: number) {
     throw new ColinkError(
       "invalid_request",
       `Cannot show usage: that is more than ${MAX_ZONE_DAYS} days of a time zone; ask for fewer, or for those of UTC`,
-      { param: "from" },
+      { param: "from", problem: { code: "too_many_days", limit: MAX_ZONE_DAYS } },
     );
   }
   const zone = new TimeZone(name, from - rangeMs, to);

@@ -74,7 +74,7 @@ export class Users {
       throw new ColinkError(
         "invalid_request",
         "Cannot take your own rights away: ask another administrator",
-        { param: isDisabled === true ? "disabled" : "role" },
+        { param: isDisabled === true ? "disabled" : "role", problem: { code: "own_rights" } },
       );
     }
     const { store: { users, keys }, sessions, keyring } = this.options;

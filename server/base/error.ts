@@ -1,6 +1,6 @@
 /** Everything that can go wrong with a request: one class and one table. http/reply.ts renders it. */
 
-import type { CallOutcome, ErrorCode } from "../../api/mod.ts";
+import type { CallOutcome, ErrorCode, FieldProblem } from "../../api/mod.ts";
 
 export type { ErrorCode };
 
@@ -117,6 +117,10 @@ function kind(status: number, retry: Retry, outcome: CallOutcome): ErrorKind {
 export interface ErrorDetails {
   /** The request's field that is wrong. */
   param?: string;
+  /** The same for programs, which say it in their reader's language. */
+  problem?: Pick<FieldProblem, "code" | "limit" | "names">;
+  /** Instead of `problem`, where several fields may be wrong. */
+  fields?: readonly FieldProblem[];
   /** When trying again makes sense, in milliseconds from now. */
   retryAfterMs?: number;
   cause?: unknown;
@@ -131,12 +135,17 @@ export class ColinkError extends Error {
   readonly kind: ErrorKind;
   readonly param: string | null;
   readonly retryAfterMs: number | null;
+  /** Of a form: every field that is wrong. Null: the code says all. */
+  readonly fields: readonly FieldProblem[] | null;
 
   constructor(readonly code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, { cause: details.cause });
     this.kind = errorKinds[code];
     this.param = details.param ?? null;
     this.retryAfterMs = details.retryAfterMs ?? null;
+    const { problem, fields = problem && [{ param: this.param ?? "", message, ...problem }] } =
+      details;
+    this.fields = fields ?? null;
   }
 }
 

@@ -78,7 +78,7 @@ function formatOf(name: string): Intl.DateTimeFormat {
       `Cannot use the time zone ${
         JSON.stringify(name.slice(0, 60))
       }: expected a name such as Asia/Shanghai`,
-      { param: "zone", cause },
+      { param: "zone", cause, problem: { code: "not_allowed" } },
     );
   }
 }

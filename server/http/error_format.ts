@@ -4,7 +4,6 @@ import type Anthropic from "@anthropic-ai/sdk";
 import type { ErrorView, FieldProblem } from "../../api/mod.ts";
 import type { UpstreamError } from "../call/classify_failure.ts";
 import type { ColinkError } from "../base/error.ts";
-import { FormError } from "./form_error.ts";
 
 const decoder = new TextDecoder();
 
@@ -44,7 +43,7 @@ export function contentOf(error: ColinkError, publicUrl: string | null): ErrorCo
   const { code, message, param, kind: { status, type } } = error;
   const doc_url = publicUrl === null ? undefined : `${publicUrl}/docs/errors#${code}`;
   const content = { status, message, type, param, code, doc_url };
-  return error instanceof FormError ? { ...content, fields: error.fields } : content;
+  return error.fields === null ? content : { ...content, fields: error.fields };
 }
 
 function openAiBody({ message, type, param, code, doc_url, fields }: ErrorContent): string {

@@ -11,16 +11,14 @@ const MAX_PROBLEMS = 20;
 const MAX_NAME_CHARS = 100;
 
 export class FormError extends ColinkError {
-  readonly fields: readonly FieldProblem[];
-
   /** `what`: the part of the request that the fields are in. */
   constructor(what: string, cause: z.core.$ZodError) {
     const fields = problemsOf(cause).slice(0, MAX_PROBLEMS);
     const texts = fields.map(({ param, message }) => `${param || what}: ${message}`);
     super("invalid_request", `Cannot read the ${what}: ${texts.join("; ")}`, {
       ...defined({ param: fields[0]?.param || undefined }),
+      fields,
     });
-    this.fields = fields;
   }
 }
 

@@ -13,7 +13,7 @@ test("a form's error names each unknown member by itself", () => {
   expect(message).toBe(
     'Cannot read the body: a: Unrecognized key: "a"; b: Unrecognized key: "b"',
   );
-  expect(fields.map(({ param, code }) => [param, code])).toEqual([
+  expect(fields?.map(({ param, code }) => [param, code])).toEqual([
     ["a", "unknown_field"],
     ["b", "unknown_field"],
   ]);
@@ -24,6 +24,6 @@ test("a form's error is short, however many faults the form has and however long
   const forms = [unknown, { ["x".repeat(60_000)]: 1 }, { list: Array(5000).fill("x") }];
   for (const { message, fields } of forms.map(errorOf)) {
     expect(JSON.stringify([message, fields]).length).toBeLessThan(8 * 1024);
-    expect(fields.length).toBeLessThanOrEqual(20);
+    expect(fields?.length).toBeLessThanOrEqual(20);
   }
 });

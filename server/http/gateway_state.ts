@@ -2,6 +2,7 @@
 
 import type { GatewayState } from "../../api/mod.ts";
 import { LAST_BACKUP } from "../base/last_backup.ts";
+import { causeIn, withoutCredentials } from "../base/trouble_cause.ts";
 import type { AppParts } from "./parts.ts";
 
 /** Nodes may say anything of their version. */
@@ -20,11 +21,20 @@ export async function gatewayState(
   const agents = [...hub.nodes()].map(({ offer }) => offer.agent);
   return {
     public_url: config.publicUrl,
-    tls: certificates &&
-      { valid_until: certificates.validUntilMs, trouble: certificates.trouble },
+    tls: certificates && tlsState(certificates),
     backup: { last_at: backup === null ? null : Number(backup), database: store.kind },
     gateways: counted(cluster?.view().versions ?? [version]),
     nodes: counted(agents).toSorted((a, b) => b.count - a.count).slice(0, MAX_NODE_VERSIONS),
+  };
+}
+
+function tlsState(
+  { validUntilMs, trouble }: NonNullable<State["certificates"]>,
+): GatewayState["tls"] {
+  return {
+    valid_until: validUntilMs,
+    trouble: trouble && withoutCredentials(trouble),
+    cause: trouble === null ? null : causeIn(trouble),
   };
 }
 

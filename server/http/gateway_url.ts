@@ -28,6 +28,7 @@ export function gatewayUrl(c: AppContext, { config, origin }: Gateway): string {
   throw new ColinkError(
     "invalid_request",
     "Cannot name this gateway's address: it has unusual characters; set COLINK_PUBLIC_URL to a plain one",
+    { problem: { code: "wrong_format" } },
   );
 }
 

@@ -88,6 +88,7 @@ export async function expectAnotherAdministrator(
   throw new ColinkError(
     "invalid_request",
     `${failure}: make another account an administrator first`,
+    { problem: { code: "last_administrator" } },
   );
 }
 

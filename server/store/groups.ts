@@ -180,7 +180,7 @@ function nameTaken(name: string): ColinkError {
   return new ColinkError(
     "invalid_request",
     `Cannot name the group "${name}": another group has that name; choose another one`,
-    { param: "name" },
+    { param: "name", problem: { code: "name_taken" } },
   );
 }
 

@@ -3,6 +3,7 @@
 import { beforeAll, expect, test } from "bun:test";
 import type { Browser, Locator, Page } from "playwright-core";
 import { en } from "../../web/i18n/en.ts";
+import { admin } from "../../web/i18n/en/admin.ts";
 import { node } from "../../web/i18n/en/node.ts";
 import { overview } from "../../web/i18n/en/overview.ts";
 import { inspect, inspectAsIs } from "../harness/accessibility.ts";
@@ -72,16 +73,16 @@ test(
     await page.getByRole("listitem").filter({ hasText: en.home.checks.secure.title })
       .getByText(en.home.toDo).waitFor();
     await inspect(page, "/", en.home.overview);
-    for (const tab of Object.keys(en.admin.tabs)) {
-      await inspect(page, `/admin?tab=${tab}`, en.admin.title);
+    for (const tab of Object.keys(admin.tabs)) {
+      await inspect(page, `/admin?tab=${tab}`, admin.title);
     }
     await page.goto("/admin?tab=groups");
     await fill(page, { name: "Lab" });
     await submit(page);
-    await button(page, en.admin.editGroup("Lab")).click();
+    await button(page, admin.editGroup("Lab")).click();
     await fill(page, { member: "op@example.com" });
-    await button(page, en.admin.addMember).click();
-    await button(page, en.admin.removeMember("op@example.com")).waitFor();
+    await button(page, admin.addMember).click();
+    await button(page, admin.removeMember("op@example.com")).waitFor();
     await inspectAsIs(page, "a group");
     await page.goto("/admin?tab=invites");
     await fill(page, { note: "for a friend" });
@@ -90,7 +91,7 @@ test(
     await page.getByRole("row", { name: /for a friend/ }).waitFor();
     await inspectAsIs(page, "an invite's link");
     await page.goto("/admin");
-    await inspectDialog(page, button(page, en.admin.editUser(owner.email)), "a user's limits");
+    await inspectDialog(page, button(page, admin.editUser(owner.email)), "a user's limits");
   }),
   60_000,
 );

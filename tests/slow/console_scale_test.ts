@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import type { CallView, NodeView } from "../../api/mod.ts";
 import { en } from "../../web/i18n/en.ts";
+import { admin } from "../../web/i18n/en/admin.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { inTab, startBrowser, type Tab } from "../harness/browser.ts";
 import { signInBehindThePage } from "../harness/console.ts";
@@ -72,12 +73,12 @@ test("ten thousand users are listed, sorted, searched and paged through without 
     await page.goto("/admin?tab=settings");
     const rows = page.locator("tbody tr");
     const longest = await longestTaskMs(browser, page, async () => {
-      await page.getByText(en.admin.tabs.users, { exact: true }).click();
-      await page.getByLabel(en.admin.sort).selectOption("email");
+      await page.getByText(admin.tabs.users, { exact: true }).click();
+      await page.getByLabel(admin.sort).selectOption("email");
       await rows.filter({ hasText: "user-00000@" }).waitFor();
       while (await page.locator(`[aria-rowcount="${USERS + 1}"]`).count() === 0) {
         const known = await page.locator("table").getAttribute("aria-rowcount");
-        await page.getByRole("button", { name: en.admin.more }).click();
+        await page.getByRole("button", { name: admin.more }).click();
         await page.locator(`table:not([aria-rowcount="${known}"])`).waitFor();
       }
       await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)");

@@ -4,8 +4,10 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import type { JoinedView } from "../../api/mod.ts";
 import { en, type Messages } from "../../web/i18n/en.ts";
+import { admin as enAdmin } from "../../web/i18n/en/admin.ts";
 import { node as enNode } from "../../web/i18n/en/node.ts";
 import { zh } from "../../web/i18n/zh.ts";
+import { admin as zhAdmin } from "../../web/i18n/zh/admin.ts";
 import { node as zhNode } from "../../web/i18n/zh/node.ts";
 import { accessibilityFaults } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
@@ -189,6 +191,7 @@ describe.each(stages)("on $database", (stage) => {
       env: environment,
     });
     await play("operator", async (tab, page, t) => {
+      const administration = t === zh ? zhAdmin : enAdmin;
       await page.goto("/");
       await page.getByText(t.setup.notice).waitFor();
       await page.goto(/\/setup#\S+/.exec(output)?.[0] ?? "");
@@ -198,9 +201,9 @@ describe.each(stages)("on $database", (stage) => {
       await button(page, t.nav.account).click();
       await page.getByRole("link", { name: t.nav.pages.admin, exact: true }).click();
       const main = page.getByRole("main");
-      await main.getByText(t.admin.tabs.settings, { exact: true }).click();
-      await main.getByText(t.admin.registrationText.invite).waitFor();
-      await main.getByText(t.admin.tabs.invites, { exact: true }).click();
+      await main.getByText(administration.tabs.settings, { exact: true }).click();
+      await main.getByText(administration.registrationText.invite).waitFor();
+      await main.getByText(administration.tabs.invites, { exact: true }).click();
       await fill(page, { note: "for a friend" });
       await submit(page);
       const link = await main.locator("[data-part=invite-link] code").innerText();
@@ -210,11 +213,11 @@ describe.each(stages)("on $database", (stage) => {
         await submit(guestPage);
         await guestPage.waitForURL("/");
       });
-      await main.getByText(t.admin.tabs.audit, { exact: true }).click();
+      await main.getByText(administration.tabs.audit, { exact: true }).click();
       const log = main.getByRole("row");
-      await log.getByText(t.admin.actions["invite.created"]).waitFor();
-      await log.getByText(t.admin.actions["account.registered"]).first().waitFor();
-      await main.getByText(t.admin.tabs.users, { exact: true }).click();
+      await log.getByText(administration.actions["invite.created"]).waitFor();
+      await log.getByText(administration.actions["account.registered"]).first().waitFor();
+      await main.getByText(administration.tabs.users, { exact: true }).click();
       await main.getByText(guest).waitFor();
       expect(tab.faults).toEqual([]);
     });

@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import type { Messages } from "./en.ts";
 import { en } from "./en.ts";
+import { admin } from "./en/admin.ts";
 import { node } from "./en/node.ts";
 import { overview } from "./en/overview.ts";
 import { zh } from "./zh.ts";
@@ -58,6 +59,6 @@ function ofOnes(make: Made): string[] {
 
 test("of one thing English says one thing, wherever it counts", () => {
   const plural = new RegExp(`\\b1 (?:${nouns.join("|")})s\\b(?!/)`);
-  expect(pluralsOfOne({ ...en, node, overview }, "en", plural)).toEqual([]);
+  expect(pluralsOfOne({ ...en, admin, node, overview }, "en", plural)).toEqual([]);
   expect(pluralsOfOne({ of: (n: number) => `${n} models` }, "en", plural)).toEqual(["en.of"]);
 });

@@ -1,7 +1,6 @@
 /** Every text of the console, in English: the shape that other languages must fill. */
 
 import { account } from "./en/account.ts";
-import { admin } from "./en/admin.ts";
 import { budgets } from "./en/budgets.ts";
 import { common } from "./en/common.ts";
 import { dashboard } from "./en/dashboard.ts";
@@ -35,7 +34,6 @@ export const en = {
   budgets,
   calls,
   settings,
-  admin,
   notFound,
   errors,
 } as const;

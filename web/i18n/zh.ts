@@ -2,7 +2,6 @@
 
 import type { Messages } from "./en.ts";
 import { account } from "./zh/account.ts";
-import { admin } from "./zh/admin.ts";
 import { budgets } from "./zh/budgets.ts";
 import { common } from "./zh/common.ts";
 import { dashboard } from "./zh/dashboard.ts";
@@ -36,7 +35,6 @@ export const zh: Messages = {
   budgets,
   calls,
   settings,
-  admin,
   notFound,
   errors,
 };

@@ -136,8 +136,8 @@ export function fieldProblem(error: ApiError | null, name: string): string | und
   return problem && problemText(problem);
 }
 
-function problemText({ code, message, limit }: FieldProblem): string {
+function problemText({ code, message, limit, names = [] }: FieldProblem): string {
   const { fieldFaults } = messages.value;
   const words = has(fieldFaults, code) ? fieldFaults[code] : message;
-  return typeof words === "string" ? words : words(limit ?? 0);
+  return typeof words === "string" ? words : words(limit ?? 0, names.join(" → "));
 }

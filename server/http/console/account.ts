@@ -110,7 +110,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       throw new ColinkError(
         "invalid_request",
         `Cannot change the e-mail address here: it is that of ${providerSignIn.label}; change it there`,
-        { param: "email" },
+        { param: "email", problem: { code: "set_by_provider" } },
       );
     }
     const email = await accounts.changeEmail(visitor.accountId, wanted);

@@ -221,6 +221,7 @@ function userRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       throw new ColinkError(
         "invalid_request",
         "Cannot delete your own account here: the settings do, with your password",
+        { problem: { code: "own_account" } },
       );
     }
     const target = await deletion.run(id);

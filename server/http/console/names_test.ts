@@ -1,7 +1,7 @@
 /** Aliases and what is said about models: who may say it, where calls go by it, and what lists show of it. */
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import type { AliasView } from "../../../api/mod.ts";
+import type { AliasView, ErrorView } from "../../../api/mod.ts";
 import { type TestAccount, TestApp } from "../testing/test_app.ts";
 
 const CHAT = "POST /v1/chat/completions";
@@ -55,7 +55,7 @@ function save(whose: Whose, name: string, ...targets: (string | object)[]) {
     name,
     targets: targets.map((target) => typeof target === "string" ? { model: target } : target),
   };
-  return app.ask<{ error?: { code: string; message: string } }>(`PUT /api/${whose}/aliases`, {
+  return app.ask<{ error?: ErrorView["error"] }>(`PUT /api/${whose}/aliases`, {
     token: tokenOf(whose),
     body,
   });
@@ -177,6 +177,9 @@ describe("an alias is refused", () => {
     const { status, json } = await save("admin", "b", "a");
     expect([status, json.error?.code]).toEqual([400, "invalid_request"]);
     expect(json.error?.message).toContain('"b" → "a" → "b"');
+    expect(json.error?.fields).toMatchObject([
+      { param: "targets", code: "alias_loop", names: ["b", "a", "b"] },
+    ]);
     expect((await list("admin")).map(({ name }) => name)).toEqual(["a"]);
   });
 
@@ -185,6 +188,7 @@ describe("an alias is refused", () => {
     expect((await save("admin", "m", "llama")).status).toBe(200);
     const { json } = await save("admin", "llama", "qwen");
     expect(json.error?.message).toContain('the alias, which "c1" leads to: its chain is longer');
+    expect(json.error?.fields).toMatchObject([{ code: "alias_too_long", limit: 8 }]);
   });
 
   test("if it is a pattern of stars alone, has no target, or an unknown condition", async () => {

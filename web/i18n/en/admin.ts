@@ -88,6 +88,8 @@ export const admin = {
   noTls: "plain HTTP; a proxy before the gateway may speak TLS",
   noCertificate: "waiting for the first certificate",
   tlsUntil: (when: string) => `certificate valid until ${when}`,
+  tlsNotRenewed: (when: string, why: string) =>
+    `certificate valid until ${when}, but not renewed: ${why}`,
   tlsTrouble: (why: string) => `no valid certificate: ${why}`,
   backup: "Last backup",
   noBackup: "none yet; make one with: colink-server backup",
@@ -119,13 +121,6 @@ export const admin = {
   noAliasesTitle: "No aliases yet",
   noAliasesText: "An alias lets a name lead to models: the first that can serve takes the call.",
   aliasColumns: { name: "Name", targets: "Leads to" },
-  aliasFaults: {
-    loop: (_: number, way: string) => `It leads back to itself: ${way}`,
-    too_long: (limit: number, way: string) =>
-      `Its chain is longer than ${count(limit, "alias", "aliases")}: ${way}`,
-    too_many_models: (limit: number, _: string) =>
-      `It leads to more than ${count(limit, "model", "models")}.`,
-  },
   aliasTargetsHint:
     "Model names separated by commas, in order. The name may have a star: claude-*.",
   saveAlias: "Save the alias",

@@ -42,6 +42,23 @@ export const common = {
     wrong_format: "Invalid format.",
     not_allowed: "Not an allowed value.",
     unknown_field: "The gateway does not know this field.",
+    name_taken: "This name is taken: choose another one.",
+    unknown_group: (_: number, names: string) => `There is no group ${names}.`,
+    only_stars: "Add a character besides the star, as in claude-*.",
+    alias_loop: (_: number, way: string) => `It leads back to itself: ${way}`,
+    alias_too_long: (limit: number, way: string) =>
+      `Its chain is longer than ${count(limit, "alias", "aliases")}: ${way}`,
+    alias_too_many_models: (limit: number) =>
+      `It leads to more than ${count(limit, "model", "models")}.`,
+    own_rights: "You cannot take your own rights away: ask another administrator.",
+    own_account: "Delete your own account on the settings page, with your password.",
+    last_administrator: "Make another account an administrator first.",
+    set_by_provider: "Your sign-in provider decides this: change it there.",
+    node_connected: "The node is connected: stop its program first, or rotate its token.",
+    account_token: "The account’s own key is not revoked but rotated.",
+    time_range: (days: number) => `Choose a time within the next ${count(days, "day", "days")}.`,
+    wrong_order: "The beginning must be before the end.",
+    too_many_days: (days: number) => `Choose at most ${count(days, "day", "days")}.`,
   },
   duration: {
     ms: (n: number) => `${number.format(n)} ms`,

@@ -1,9 +1,10 @@
 /** The administration page, in simplified Chinese. */
 
-import type { Messages } from "../en.ts";
+import type { Filled } from "../en.ts";
+import type { admin as english } from "../en/admin.ts";
 import { number } from "./words.ts";
 
-export const admin: Messages["admin"] = {
+export const admin: Filled<typeof english> = {
   title: "管理",
   lead: "管理此网关的用户、节点与设置。",
   notAdmin: "只有管理员能查看此页。",
@@ -89,6 +90,7 @@ export const admin: Messages["admin"] = {
   noTls: "明文 HTTP；前面的代理可以提供 TLS",
   noCertificate: "正在等待第一张证书",
   tlsUntil: (when) => `证书有效期至 ${when}`,
+  tlsNotRenewed: (when, why) => `证书有效期至 ${when}，但续期失败：${why}`,
   tlsTrouble: (why) => `证书不可用：${why}`,
   backup: "最近备份",
   noBackup: "还没有；可运行：colink-server backup",
@@ -120,11 +122,6 @@ export const admin: Messages["admin"] = {
   noAliasesTitle: "还没有别名",
   noAliasesText: "别名让一个名称通向若干模型：第一个能处理的模型接手调用。",
   aliasColumns: { name: "名称", targets: "通向" },
-  aliasFaults: {
-    loop: (_, way) => `又指回了自身：${way}`,
-    too_long: (limit, way) => `经过的别名超过 ${number.format(limit)} 个：${way}`,
-    too_many_models: (limit) => `通向的模型超过 ${number.format(limit)} 个。`,
-  },
   aliasTargetsHint: "按顺序填写模型名称，用逗号分隔。名称可以带星号，如 claude-*。",
   saveAlias: "保存别名",
   removeAlias: (name) => `删除别名 ${name}`,

@@ -16,6 +16,7 @@ import { messages } from "../../state/locale.ts";
 import { setUp } from "../../state/session.ts";
 import { AccountForm } from "./AccountForm.tsx";
 import { registrationProblems } from "./credentials.ts";
+import { texts } from "../admin/texts.ts";
 import * as pageStyle from "../../part/Page.module.css";
 
 /** The gateway may be set up in another tab or from the command line. */
@@ -62,9 +63,9 @@ function FirstAdmin({ code }: { code: string }) {
           label={t.setup.registration}
           options={modes}
           chosen={registration.value}
-          nameOf={(mode) => t.admin.modes[mode]}
+          nameOf={(mode) => texts.value.modes[mode]}
           onChoose={(mode) => registration.value = mode}
-          hint={t.setup.changeLater(t.admin.registrationText[registration.value])}
+          hint={t.setup.changeLater(texts.value.registrationText[registration.value])}
         />
       </AccountForm>
       <details class={pageStyle.aside}>

@@ -5,8 +5,8 @@ import { Choices } from "../../part/Choice.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { late } from "../../part/late.tsx";
 import { Page } from "../../part/Page.tsx";
-import { messages } from "../../state/locale.ts";
 import { useChoices } from "../../state/url.ts";
+import { texts } from "./texts.ts";
 import * as style from "./Admin.module.css";
 
 const tabs = {
@@ -29,7 +29,7 @@ export function Admin() {
 }
 
 function Office({ user }: { user: UserView }) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const choices = useChoices();
   const tab = tabNames.find((one) => one === choices.get("tab")) ?? "users";
   const Chosen = tabs[tab];

@@ -12,10 +12,11 @@ import { namesIn } from "../../state/name_list.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { CreateForm } from "./CreateForm.tsx";
 import { Listed } from "./Listed.tsx";
+import { texts } from "./texts.ts";
 import * as tableStyle from "../../part/Table.module.css";
 
 export function Aliases() {
-  const t = messages.value.admin;
+  const t = texts.value;
   const { live, reload } = useChanging("settings", api.aliases);
   const { data, error } = live.value;
   const removing = useSubmit();
@@ -73,11 +74,11 @@ export function Aliases() {
 }
 
 function faultText({ code, limit, way }: NonNullable<AliasView["fault"]>): string {
-  return messages.value.admin.aliasFaults[code](limit ?? 0, way.join(" → "));
+  return messages.value.fieldFaults[`alias_${code}`](limit ?? 0, way.join(" → "));
 }
 
 function NewAliasForm({ onChange }: { onChange: () => void }) {
-  const t = messages.value.admin;
+  const t = texts.value;
   return (
     <CreateForm
       fields={{ name: { label: t.aliasColumns.name }, targets: { label: t.aliasColumns.targets } }}

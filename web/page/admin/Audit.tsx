@@ -6,16 +6,17 @@ import { Failure } from "../../part/Notice.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
 import { LongTable } from "../../part/LongTable.tsx";
-import { formatMoment, messages } from "../../state/locale.ts";
+import { formatMoment } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import { useChoices } from "../../state/url.ts";
 import { MoreButton } from "./MoreButton.tsx";
 import { usePages } from "./use_pages.ts";
+import { texts } from "./texts.ts";
 import * as pageStyle from "../../part/Page.module.css";
 import * as formStyle from "../../part/form.module.css";
 
 export function Audit() {
-  const t = messages.value.admin;
+  const t = texts.value;
   const choices = useChoices();
   const actor = choices.get("q");
   const action = choices.get("action");
@@ -51,7 +52,7 @@ export function Audit() {
 }
 
 function Entries({ entries }: { entries: readonly AuditEntry[] }) {
-  const t = messages.value.admin;
+  const t = texts.value;
   return (
     <LongTable
       columns={[

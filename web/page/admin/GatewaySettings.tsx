@@ -20,6 +20,10 @@ import { formatList, formatMoment, formatNumber, locale, messages } from "../../
 import { manualPath } from "../../route.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
+import { serverNow } from "../../state/clock.ts";
+import { has } from "../../state/words.ts";
+import { texts as overview } from "../overview/texts.ts";
+import { texts } from "./texts.ts";
 import * as panelStyle from "../../part/panel.module.css";
 import * as style from "./GatewaySettings.module.css";
 import * as formStyle from "../../part/form.module.css";
@@ -65,7 +69,7 @@ interface InstanceNameProps {
 }
 
 export function InstanceName({ setting, onChange }: InstanceNameProps) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const text = useSignal<string | null>(null);
   const save = (event: Event) => {
     event.preventDefault();
@@ -94,7 +98,7 @@ export function InstanceName({ setting, onChange }: InstanceNameProps) {
 function State(
   { gateway: { public_url, tls, backup, gateways, nodes } }: { gateway: GatewayState },
 ) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const versions = (counts: GatewayState["nodes"]) =>
     formatList(
       counts.map(({ version, count }) => t.versionCount(version ?? t.unknownVersion, count)),
@@ -125,10 +129,18 @@ function State(
 }
 
 function tlsText(tls: GatewayState["tls"]): string {
-  const t = messages.value.admin;
+  const t = texts.value;
   if (tls === null) return t.noTls;
-  if (tls.trouble !== null) return t.tlsTrouble(tls.trouble);
-  return tls.valid_until === null ? t.noCertificate : t.tlsUntil(formatMoment(tls.valid_until));
+  const { valid_until, trouble, cause } = tls;
+  const when = valid_until === null ? null : formatMoment(valid_until);
+  if (trouble !== null) {
+    const { troubles } = overview.value;
+    // What an older or newer gateway knows as another kind is quoted.
+    const why = cause && has(troubles, cause) ? troubles[cause] : trouble;
+    const isValid = valid_until !== null && valid_until > serverNow();
+    return when !== null && isValid ? t.tlsNotRenewed(when, why) : t.tlsTrouble(why);
+  }
+  return when === null ? t.noCertificate : t.tlsUntil(when);
 }
 
 interface RegistrationProps {
@@ -137,7 +149,7 @@ interface RegistrationProps {
 }
 
 function Registration({ setting, onChange }: RegistrationProps) {
-  const t = messages.value.admin;
+  const t = texts.value;
   return (
     <Row
       title={t.registration}
@@ -157,7 +169,7 @@ function Registration({ setting, onChange }: RegistrationProps) {
 }
 
 function DefaultRpm({ settings, onChange }: { settings: SettingsView; onChange: OnChange }) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const setting = settings.default_rpm;
   const text = useSignal<string | null>(null);
   const typed = text.value ?? String(setting.value);
@@ -193,7 +205,7 @@ function DefaultRpm({ settings, onChange }: { settings: SettingsView; onChange: 
 }
 
 function Approval({ setting, onChange }: { setting: Setting<boolean>; onChange: OnChange }) {
-  const t = messages.value.admin;
+  const t = texts.value;
   return (
     <Row
       title={t.approval}
@@ -213,7 +225,7 @@ function Approval({ setting, onChange }: { setting: Setting<boolean>; onChange: 
 }
 
 function origin({ is_set }: Setting<unknown>, fallback: string): string {
-  const t = messages.value.admin;
+  const t = texts.value;
   return is_set ? t.setHere(fallback) : t.fromConfiguration;
 }
 
@@ -238,10 +250,10 @@ function Row({ title, text, origin, onReset, children }: RowProps) {
               <button
                 type="button"
                 class={buttonStyle.link}
-                aria-label={`${messages.value.admin.reset}: ${title}`}
+                aria-label={`${texts.value.reset}: ${title}`}
                 onClick={onReset}
               >
-                {messages.value.admin.reset}
+                {texts.value.reset}
               </button>
             )}
           </p>

@@ -19,11 +19,12 @@ import { formatNumber, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { CreateForm } from "./CreateForm.tsx";
 import { Listed } from "./Listed.tsx";
+import { texts } from "./texts.ts";
 import * as tableStyle from "../../part/Table.module.css";
 import * as style from "./CreateForm.module.css";
 
 export function Groups() {
-  const t = messages.value.admin;
+  const t = texts.value;
   const { live, reload } = useChanging("groups", api.groups);
   const { data, error } = live.value;
   const edited = useSignal<GroupView | null>(null);
@@ -81,7 +82,7 @@ export function Groups() {
 }
 
 function NewGroupForm({ onChange }: { onChange: () => void }) {
-  const t = messages.value.admin;
+  const t = texts.value;
   return (
     <CreateForm
       fields={{ name: { label: t.groupColumns.name } }}
@@ -108,7 +109,7 @@ interface GroupDialogProps {
 }
 
 function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const isOpen = useSignal(true);
   const name = useSignal(group.name);
   const weight = useSignal(String(group.weight));
@@ -203,7 +204,7 @@ function GroupDialog({ group, onChange, onClose }: GroupDialogProps) {
 }
 
 function Members({ group, onChange }: { group: GroupView; onChange: () => void }) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const { live, reload } = useChanging("groups", (signal) => api.groupMembers(group.id, signal));
   const { data, error: unread } = live.value;
   const email = useSignal("");

@@ -9,16 +9,17 @@ import { SelectField } from "../../part/SelectField.tsx";
 import { Table } from "../../part/Table.tsx";
 import { useChanging } from "../../state/changing.ts";
 import { useGatewayAddress } from "../../state/address.ts";
-import { formatMoment, messages } from "../../state/locale.ts";
+import { formatMoment } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { CreateForm } from "./CreateForm.tsx";
 import { Listed } from "./Listed.tsx";
 import { buttonClass } from "../../part/button.ts";
+import { texts } from "./texts.ts";
 import * as style from "./Invites.module.css";
 import * as tableStyle from "../../part/Table.module.css";
 
 export function Invites() {
-  const t = messages.value.admin;
+  const t = texts.value;
   const { live, reload } = useChanging("invites", api.invites);
   const { data, error } = live.value;
   return (
@@ -38,7 +39,7 @@ export function Invites() {
 const days = ["1", "7", "30"] as const;
 
 function NewInvite({ onChange }: { onChange: () => void }) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const lifetime = useSignal<typeof days[number]>("7");
   const created = useSignal<CreatedInvite | null>(null);
   return (
@@ -67,7 +68,7 @@ function NewInvite({ onChange }: { onChange: () => void }) {
 }
 
 function InviteLink({ code }: { code: string }) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const address = useGatewayAddress();
   const link = `${address}/register?invite=${encodeURIComponent(code)}`;
   return (
@@ -84,7 +85,7 @@ function InviteLink({ code }: { code: string }) {
 const DELETED = "deleted account";
 
 function nameOf(email: string | null): string | null {
-  return email === DELETED ? messages.value.admin.deletedAccount : email;
+  return email === DELETED ? texts.value.deletedAccount : email;
 }
 
 interface InviteTableProps {
@@ -93,7 +94,7 @@ interface InviteTableProps {
 }
 
 function InviteTable({ invites, onChange }: InviteTableProps) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const { isBusy, error, run } = useSubmit();
   const revoke = (id: string) =>
     run(async () => {
@@ -129,7 +130,7 @@ function InviteTable({ invites, onChange }: InviteTableProps) {
                   aria-disabled={isBusy.value}
                   onClick={() => revoke(id)}
                 >
-                  {messages.value.admin.revoke}
+                  {texts.value.revoke}
                 </button>
               )}
             </td>

@@ -14,16 +14,17 @@ import { buttonClass } from "../../part/button.ts";
 import { useChanging } from "../../state/changing.ts";
 import { serverNow } from "../../state/clock.ts";
 import { useLive } from "../../state/live.ts";
-import { formatList, messages } from "../../state/locale.ts";
+import { formatList } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { CreateForm } from "./CreateForm.tsx";
 import { Listed } from "./Listed.tsx";
 import { liveModels } from "../nodes/node_state.ts";
+import { texts } from "./texts.ts";
 import * as chipStyle from "../../part/chip.module.css";
 import * as tableStyle from "../../part/Table.module.css";
 
 export function ModelSettings() {
-  const t = messages.value.admin;
+  const t = texts.value;
   const { live, reload } = useChanging("settings", api.modelSettings);
   const groups = useChanging("groups", api.groups).live.value.data?.groups ?? [];
   const { data, error } = live.value;
@@ -65,7 +66,7 @@ const REFRESH_MS = 30_000;
 
 /** The model to say something about: one that is offered, or any that is typed. */
 function Chooser({ onChoose }: { onChoose: (name: string) => void }) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const id = useId();
   const nodes = useLive(api.nodes, REFRESH_MS).value.data?.nodes ?? [];
   return (
@@ -92,7 +93,7 @@ interface TableProps {
 }
 
 function SettingsTable({ models, groups, onEdit }: TableProps) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const nameOf = (id: string) => groups.find((group) => group.id === id)?.name ?? id;
   return (
     <Table
@@ -147,7 +148,7 @@ interface DialogProps {
 }
 
 function SettingsDialog({ before, isKnown, groups, onChange, onClose }: DialogProps) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const isOpen = useSignal(true);
   const note = useSignal(before.note ?? "");
   const isHidden = useSignal(before.hidden === true);

@@ -1,8 +1,8 @@
 /** Loads the next page of a list. */
 
-import { messages } from "../../state/locale.ts";
 import type { Pages } from "./use_pages.ts";
 import { buttonClass } from "../../part/button.ts";
+import { texts } from "./texts.ts";
 import * as buttonStyle from "../../part/button.module.css";
 
 export function MoreButton(
@@ -12,7 +12,7 @@ export function MoreButton(
   return (
     <div class={buttonStyle.actions}>
       <button type="button" class={buttonClass()} onClick={more}>
-        {messages.value.admin.more}
+        {texts.value.more}
       </button>
     </div>
   );

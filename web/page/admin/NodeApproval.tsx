@@ -16,6 +16,7 @@ import { formatAge, formatList, messages } from "../../state/locale.ts";
 import { useAtMost } from "../../state/throttle.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
+import { texts } from "./texts.ts";
 import * as tableStyle from "../../part/Table.module.css";
 import * as buttonStyle from "../../part/button.module.css";
 
@@ -23,7 +24,7 @@ import * as buttonStyle from "../../part/button.module.css";
 const CHANGES_EVERY_MS = 2000;
 
 export function NodeApproval() {
-  const t = messages.value.admin;
+  const t = texts.value;
   const { live, reload } = useChanging("nodes", api.adminNodes);
   const { data, error } = live.value;
   const changed = useAtMost(CHANGES_EVERY_MS, reload);
@@ -71,7 +72,7 @@ interface RowProps {
 }
 
 function Row({ node, onChange }: RowProps) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const isApproved = node.approved_at !== null;
   const isPaused = node.paused_at !== null;
   return (
@@ -118,6 +119,6 @@ function NodeState({ node }: { node: AdminNodeView }) {
     return <State tone="quiet" icon="paused" text={t.nodes.states.paused} />;
   }
   return node.connected
-    ? <State tone="good" icon="ready" text={t.admin.connected} />
+    ? <State tone="good" icon="ready" text={texts.value.connected} />
     : <State tone="quiet" icon="away" text={t.nodes.states.away} />;
 }

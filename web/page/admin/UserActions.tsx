@@ -7,9 +7,10 @@ import { Confirm } from "../../part/Confirm.tsx";
 import { CopyButton } from "../../part/CopyButton.tsx";
 import { ErrorNotice, Notice } from "../../part/Notice.tsx";
 import { useGatewayAddress } from "../../state/address.ts";
-import { formatMoment, messages } from "../../state/locale.ts";
+import { formatMoment } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
+import { texts } from "./texts.ts";
 import * as buttonStyle from "../../part/button.module.css";
 import * as inviteStyle from "./Invites.module.css";
 
@@ -21,7 +22,7 @@ interface Props {
 }
 
 export function UserActions({ user, isSelf, onDeleted }: Props) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const isDeleting = useSignal(false);
   const link = useSignal<PasswordResetLink | null>(null);
   const ended = useSignal<number | null>(null);
@@ -81,7 +82,7 @@ export function UserActions({ user, isSelf, onDeleted }: Props) {
 }
 
 function Link({ link }: { link: PasswordResetLink }) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const address = useGatewayAddress();
   const url = `${address}/reset#${link.code}`;
   return (

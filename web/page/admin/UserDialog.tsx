@@ -16,6 +16,7 @@ import { session } from "../../state/session.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { buttonClass } from "../../part/button.ts";
 import { UserActions } from "./UserActions.tsx";
+import { texts } from "./texts.ts";
 
 interface Props {
   user: AdminUserView;
@@ -28,7 +29,7 @@ const roles: readonly Role[] = ["user", "admin"];
 const fields = ["rpm", "weight", "models", ...budgetMembers(budgetNames)] as const;
 
 export function UserDialog({ user, onChange, onDeleted, onClose }: Props) {
-  const t = messages.value.admin;
+  const t = texts.value;
   const isOpen = useSignal(true);
   const role = useSignal<Role>(user.role);
   const rpm = useSignal(user.rpm === null ? "" : String(user.rpm));

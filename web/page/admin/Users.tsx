@@ -15,6 +15,7 @@ import { MoreButton } from "./MoreButton.tsx";
 import { usePages } from "./use_pages.ts";
 import { UserDialog } from "./UserDialog.tsx";
 import { buttonClass } from "../../part/button.ts";
+import { texts } from "./texts.ts";
 import * as buttonStyle from "../../part/button.module.css";
 import * as formStyle from "../../part/form.module.css";
 import * as pageStyle from "../../part/Page.module.css";
@@ -24,7 +25,7 @@ import * as tableStyle from "../../part/Table.module.css";
 const sorts = ["newest", "email", "made", "provided"] as const;
 
 export function Users() {
-  const t = messages.value.admin;
+  const t = texts.value;
   const choices = useChoices();
   const search = choices.get("q");
   const sort = sorts.find((one) => one === choices.get("sort")) ?? "newest";
@@ -82,7 +83,7 @@ interface TableProps {
 }
 
 function UserTable({ users, onChange, onDeleted }: TableProps) {
-  const t = messages.value.admin.userColumns;
+  const t = texts.value.userColumns;
   const edited = useSignal<AdminUserView | null>(null);
   return (
     <>
@@ -123,7 +124,7 @@ interface UserRowProps {
 }
 
 function Row({ user, row, onEdit }: UserRowProps) {
-  const t = messages.value.admin;
+  const t = texts.value;
   return (
     <tr {...row} class={user.disabled_at === null ? undefined : tableStyle.faded}>
       <th scope="row">
