@@ -16,7 +16,8 @@ type Call = {
   begin: (answer: Response) => void;
   /** Pieces that came before the answer is read, or where the next ones are written. */
   body: Controller | Uint8Array[];
-  end: () => void;
+  /** Null: it has ended, perhaps before the answer is read. */
+  end: (() => void) | null;
 };
 
 /** So much that the node never waits for credit, and never misses a ping. */
@@ -45,6 +46,7 @@ async function relay(request: Request): Promise<Response> {
 function answerStream(call: Call): ReadableStream {
   const pull = (controller: Controller) => {
     for (const piece of call.body as Uint8Array[]) controller.write(piece);
+    if (call.end === null) return controller.end();
     call.body = controller;
     return new Promise<void>((resolve) => call.end = resolve);
   };
@@ -81,7 +83,8 @@ function finish(id: number, call: Call): void {
   }
   take(call, DONE);
   if (!Array.isArray(call.body)) call.body.end();
-  call.end();
+  call.end?.();
+  call.end = null;
 }
 
 Bun.serve({
