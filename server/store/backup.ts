@@ -13,7 +13,7 @@ import { silentLog } from "../base/log.ts";
 import { causeText, codeText } from "../base/trouble_cause.ts";
 import { t } from "../texts.ts";
 import { openStore } from "./open.ts";
-import { openClient } from "./postgres.ts";
+import { openClient } from "./postgres_client.ts";
 import { DATABASE_FILE } from "./sqlite.ts";
 
 /** Where a database is. */
