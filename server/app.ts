@@ -3,7 +3,7 @@
 import { type Context, Hono, type Next } from "hono";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Router } from "hono/router";
-import type { H, Handler, RouterRoute } from "hono/types";
+import type { H, Handler, MiddlewareHandler, RouterRoute } from "hono/types";
 import { Endpoint } from "../protocol/mod.ts";
 import { PEER_PATH } from "./cluster/address.ts";
 import { pathBelow } from "./http/base_path.ts";
@@ -54,21 +54,23 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   }
   app.get("/v1/*", commonHeaders, (c) => c.notFound());
 
+  const visit = visits(parts);
+  // Without a rate: a refusal would cost as much as the answer, and a balancer must always get one.
   app.get("/livez", commonHeaders, livez);
   app.get("/readyz", commonHeaders, readyz(parts));
-  app.get("/metrics", commonHeaders, onlyAsSpelt, metrics(parts));
+  app.get("/metrics", commonHeaders, visit, onlyAsSpelt, metrics(parts));
   app.get("/ws", commonHeaders, upgrade(parts));
   app.get(PEER_PATH, commonHeaders, onlyAsSpelt, peerUpgrade(parts));
   const { downloads } = parts;
-  app.get("/download", commonHeaders, (c) => downloads.list(c));
-  app.get("/download/", commonHeaders, (c) => downloads.list(c));
-  app.get("/download/:name", commonHeaders, (c) => downloads.file(c));
-  app.get("/install.sh", commonHeaders, downloads.script("install.sh"));
-  app.get("/install.ps1", commonHeaders, downloads.script("install.ps1"));
-  app.get("/licenses.txt", commonHeaders, licenseNotices);
+  app.get("/download", commonHeaders, visit, (c) => downloads.list(c));
+  app.get("/download/", commonHeaders, visit, (c) => downloads.list(c));
+  app.get("/download/:name", commonHeaders, visit, (c) => downloads.file(c));
+  app.get("/install.sh", commonHeaders, visit, downloads.script("install.sh"));
+  app.get("/install.ps1", commonHeaders, visit, downloads.script("install.ps1"));
+  app.get("/licenses.txt", commonHeaders, visit, licenseNotices);
   app.all("/api/*", commonHeaders, lazyConsoleApi(parts));
-  if (parts.manual) routeManual(app, parts.manual);
-  if (parts.console) app.get("*", commonHeaders, parts.console);
+  if (parts.manual) routeManual(app, parts.manual, visit);
+  if (parts.console) app.get("*", commonHeaders, visit, parts.console);
   return withoutContext(app, router, calls);
 }
 
@@ -90,6 +92,14 @@ function withoutContext(
   return app;
 }
 
+/** Counts a request for its network. Rejects with `rate_limit_exceeded`. */
+function visits({ rates, origin }: AppParts): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    await rates.take("visits_per_network", origin(c).address);
+    await next();
+  };
+}
+
 /**
  * For paths that proxies keep from the world: some proxies compare a path as it was sent, and would
  * let `/%6detrics` through.
@@ -103,10 +113,14 @@ function spellings(path: string): string[] {
   return [path, `/v1${path}`];
 }
 
-export function routeManual(app: Hono<AppEnv>, manual: Manual): void {
-  app.get("/llms.txt", commonHeaders, (c, next) => manual.llms(c, next));
-  app.get("/docs", commonHeaders, (c, next) => manual.page(c, next));
-  app.get("/docs/*", commonHeaders, (c, next) => manual.page(c, next));
+export function routeManual(
+  app: Hono<AppEnv>,
+  manual: Manual,
+  visit: MiddlewareHandler<AppEnv>,
+): void {
+  app.get("/llms.txt", commonHeaders, visit, (c, next) => manual.llms(c, next));
+  app.get("/docs", commonHeaders, visit, (c, next) => manual.page(c, next));
+  app.get("/docs/*", commonHeaders, visit, (c, next) => manual.page(c, next));
 }
 
 /** What is served without encryption beside HTTPS. Links between gateways are sealed by themselves. */

@@ -10,6 +10,7 @@ const parts = {
   log: silentLog,
   keyring: {},
   refusals: { count: () => Promise.resolve(true) },
+  rates: { take: () => {} },
   hub: { size: 0, models: () => [] },
   metrics: { scrape: () => Promise.resolve({ text: "", contentType: "text/plain" }) },
   cluster: null,

@@ -10,6 +10,7 @@ import { AnswerBudget } from "./http/answer_budget.ts";
 import { BodyBudget } from "./http/body_budget.ts";
 import type { AppParts } from "./http/parts.ts";
 import { RefusalLimit } from "./http/refusal_limit.ts";
+import { RequestRates } from "./http/request_rates.ts";
 import { SendQueues } from "./http/send_queues.ts";
 import { UsageBudgets } from "./http/usage_budgets.ts";
 import type { Hub } from "./node/hub.ts";
@@ -73,6 +74,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     ...callParts,
     sendQueues: new SendQueues(),
     refusals: new RefusalLimit({ limiter, clock, config, budgets }),
+    rates: new RequestRates({ limiter, clock, budgets }),
     bodyBudget: new BodyBudget(config, budgets),
     answerBudget: new AnswerBudget(config, budgets),
     origin,

@@ -24,7 +24,7 @@ export interface AppEnv {
   Variables: {
     /** See answerHeaders. */
     headers?: CommonHeaders;
-    /** Of a request to /api whose session was checked before its body was read. */
+    /** Of a request to a route of /api that needs a session. */
     visitor?: Visitor;
   };
 }

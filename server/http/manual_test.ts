@@ -48,6 +48,7 @@ function gateway(config: { publicUrl?: string; basePath?: string } = {}) {
       origin: () => ({ address: "127.0.0.1", isSecure: false }),
       headers: securityHeadersOf(),
     }),
+    (_, next) => next(),
   );
   return (path: string, headers: Record<string, string> = {}) =>
     app.request(`http://lab.example:8080${path}`, { headers });

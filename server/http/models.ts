@@ -38,6 +38,7 @@ export function listModels(parts: AppParts) {
     const given = await apiKey(c.req.raw.headers, parts, {
       address: () => parts.origin(c).address,
     });
+    await parts.rates.take("model_reads_per_account", given.accountId);
     const key = parts.groups.bounded(given);
     const isAnthropic = isAnthropicSdk(c.req.raw.headers);
     const viewer = viewerOf(key, c.req.raw.headers, parts);
@@ -126,6 +127,7 @@ export function oneModel(parts: AppParts) {
     const given = await apiKey(c.req.raw.headers, parts, {
       address: () => parts.origin(c).address,
     });
+    await parts.rates.take("model_reads_per_account", given.accountId);
     const key = parts.groups.bounded(given);
     const { pathname } = new URL(c.req.url);
     const id = decoded(pathname.slice(pathname.indexOf(PREFIX) + PREFIX.length));

@@ -50,6 +50,7 @@ import type { Live } from "./live/live.ts";
 import type { Manual } from "./manual.ts";
 import type { Metrics } from "./metrics.ts";
 import type { RefusalLimit } from "./refusal_limit.ts";
+import type { RequestRates } from "./request_rates.ts";
 import type { SendQueues } from "./send_queues.ts";
 
 /** What the web app needs of the cluster. */
@@ -112,6 +113,7 @@ export interface AppParts {
   bodyBudget: BodyBudget;
   answerBudget: AnswerBudget;
   refusals: RefusalLimit;
+  rates: RequestRates;
   origin: (c: AppContext) => Origin;
   isDraining: () => boolean;
   /** Whether the dialer's link could go on with the session of a lost one here. */

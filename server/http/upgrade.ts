@@ -2,13 +2,9 @@
 
 import type { AppParts } from "./parts.ts";
 import { SUBPROTOCOL_V2 } from "../../protocol/mod.ts";
-import { networkOf } from "../account/network.ts";
 import { ColinkError } from "../base/error.ts";
 import type { SocketData } from "../node/link.ts";
 import type { AppContext } from "./env.ts";
-
-/** Handshakes with a wrong token from one IPv4 address or IPv6 /64; further ones are throttled. */
-const REFUSED_PER_MINUTE = 60;
 
 export function upgrade(parts: AppParts) {
   return async (c: AppContext): Promise<Response> => {
@@ -18,6 +14,7 @@ export function upgrade(parts: AppParts) {
     const wire = asksForV2(c) ? 2 : 1;
     const { address } = parts.origin(c);
     const dialer = { ...await authenticated(c, parts, address), address, wire } as const;
+    await parts.rates.take("links_opened_per_account", dialer.accountId);
     // A node whose link was lost may come back for the calls that end here.
     if (parts.isDraining() && !(wire === 2 && parts.mayResume(dialer))) throw restarting();
     const data: SocketData = { dialer, link: null };
@@ -45,12 +42,7 @@ async function authenticated(c: AppContext, parts: AppParts, address: string) {
   } catch (error) {
     const isRefusal = error instanceof ColinkError && error.kind.status === 401;
     if (!isRefusal) throw error;
-    const verdict = await parts.limiter.take(`handshake:${networkOf(address)}`, REFUSED_PER_MINUTE);
-    if (verdict.allowed) throw error;
-    throw new ColinkError(
-      "login_throttled",
-      "Cannot connect: too many refused tokens from this network; try again later",
-      { retryAfterMs: verdict.retryAfterMs },
-    );
+    await parts.rates.take("links_refused_per_network", address);
+    throw error;
   }
 }

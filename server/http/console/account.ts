@@ -16,11 +16,7 @@ import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { clearSession } from "../session_cookie.ts";
 import { answers, body, session } from "./schema.ts";
-import { audit, limitRate, signedIn } from "./visitor.ts";
-
-/** Per account. */
-const ROTATIONS_PER_MINUTE = 10;
-const EMAIL_CHANGES_PER_MINUTE = 10;
+import { audit, signedIn } from "./visitor.ts";
 
 const routes = {
   me: createRoute({
@@ -84,7 +80,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.rotate, async (c) => {
     const visitor = await signedIn(c, parts);
     // Replaced tokens stay in the database; the limit bounds how many an account can add.
-    await limitRate(parts, "rotate", visitor.accountId, ROTATIONS_PER_MINUTE);
+    await parts.rates.take("tokens_replaced_per_account", visitor.accountId);
     const { kind } = c.req.valid("json");
     const user = await accounts.rotate(visitor.accountId, kind === "api" ? "api" : "node");
     await audit(c, parts, visitor, { action: "key.rotated", detail: { kind, default: true } });
@@ -103,7 +99,7 @@ export function accountRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.email, async (c) => {
     const visitor = await signedIn(c, parts);
     // Refusals say which addresses have an account.
-    await limitRate(parts, "email", visitor.accountId, EMAIL_CHANGES_PER_MINUTE);
+    await parts.rates.take("email_changes_per_account", visitor.accountId);
     const { email: wanted, password } = c.req.valid("json");
     await accounts.confirmOwner(visitor, { password, address: origin(c).address });
     if (await providerSignIn.isLinked(visitor.accountId)) {

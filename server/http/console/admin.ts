@@ -33,13 +33,11 @@ import type { AppEnv } from "../env.ts";
 import { gatewayState } from "../gateway_state.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
-import { administrator, audit, limitRate } from "./visitor.ts";
+import { administrator, audit } from "./visitor.ts";
 
 const DEFAULT_INVITE_DAYS = 7;
 
 const DEFAULT_RESET_HOURS = 24;
-/** Per administrator. */
-const RESETS_PER_MINUTE = 20;
 
 const routes = {
   users: createRoute({
@@ -206,7 +204,7 @@ function userRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.resetPassword, async (c) => {
     const admin = await administrator(c, parts);
-    await limitRate(parts, "reset", admin.accountId, RESETS_PER_MINUTE);
+    await parts.rates.take("password_resets_per_account", admin.accountId);
     const { hours = DEFAULT_RESET_HOURS } = c.req.valid("json");
     const link = await passwordResets.create(c.req.valid("param").id, hours * HOUR_MS);
     const event = { action: "password.reset_link", target: link.email, detail: { hours } } as const;

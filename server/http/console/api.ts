@@ -2,7 +2,7 @@
 
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { readBytes, tooLarge } from "../body.ts";
-import type { AppEnv } from "../env.ts";
+import type { AppContext, AppEnv } from "../env.ts";
 import { FormError } from "../form_error.ts";
 import type { AppParts } from "../parts.ts";
 import { accountRoutes } from "./account.ts";
@@ -34,10 +34,8 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
     },
   });
   api.use(async (c, next) => {
-    // Asked before the body is read: a caller who disconnects early has no address later.
-    parts.origin(c);
     // Before the body is read: it costs a stranger nothing to send one.
-    if (needsSession(api, c.req.method, c.req.path)) c.set("visitor", await signedIn(c, parts));
+    await admit(api, c, parts);
     await next();
   });
   api.use(async (c, next) => {
@@ -84,11 +82,29 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
   return api;
 }
 
-/** Whether a route with a body says that it needs a session. */
+/**
+ * Counts the request for its account where its route needs a session, and else for its network.
+ * Throws `rate_limit_exceeded`, or as `signedIn`.
+ */
+async function admit(api: OpenAPIHono<AppEnv>, c: AppContext, parts: AppParts): Promise<void> {
+  const { rates } = parts;
+  // Asked first: a caller who disconnects early has no address later.
+  const { address } = parts.origin(c);
+  const method = c.req.method === "HEAD" ? "GET" : c.req.method;
+  if (!needsSession(api, method, c.req.path)) return rates.take("visits_per_network", address);
+  const visitor = await signedIn(c, parts).catch(async (error) => {
+    await rates.take("visits_per_network", address);
+    throw error;
+  });
+  c.set("visitor", visitor);
+  await rates.take("requests_per_account", visitor.accountId);
+  if (method !== "GET") await rates.take("changes_per_account", visitor.accountId);
+}
+
+/** Whether a route says that it needs a session. */
 function needsSession(api: OpenAPIHono<AppEnv>, method: string, path: string): boolean {
   return api.openAPIRegistry.definitions.some((definition) =>
     definition.type === "route" && definition.route.security !== undefined &&
-    definition.route.request?.body !== undefined &&
     definition.route.method === method.toLowerCase() && isPath(definition.route.path, path)
   );
 }

@@ -15,10 +15,7 @@ import { gatewayUrl } from "../gateway_url.ts";
 import type { AppContext, AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, session } from "./schema.ts";
-import { audit, limitRate, signedIn } from "./visitor.ts";
-
-/** Per account. */
-const CODES_PER_MINUTE = 30;
+import { audit, signedIn } from "./visitor.ts";
 
 const codeParam = { params: z.object({ code: z.string().min(1).max(100) }) };
 
@@ -76,7 +73,7 @@ export function joinRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.createCode, async (c) => {
     const visitor = await signedIn(c, parts);
-    await limitRate(parts, "join-code", visitor.accountId, CODES_PER_MINUTE);
+    await parts.rates.take("join_codes_per_account", visitor.accountId);
     const created = await joining.createCode(visitor.accountId);
     await audit(c, parts, visitor, { action: "join.created" });
     return c.json(created, 200);

@@ -13,10 +13,7 @@ import {
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
-import { audit, limitRate, signedIn } from "./visitor.ts";
-
-/** Per account, created and rotated ones together. */
-const NEW_KEYS_PER_MINUTE = 30;
+import { audit, signedIn } from "./visitor.ts";
 
 const routes = {
   list: createRoute({
@@ -72,7 +69,7 @@ export function keyRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.create, async (c) => {
     const visitor = await signedIn(c, parts);
-    await limitRate(parts, "new-key", visitor.accountId, NEW_KEYS_PER_MINUTE);
+    await parts.rates.take("new_keys_per_account", visitor.accountId);
     const created = await keys.create(visitor.accountId, c.req.valid("json"));
     const { name, kind } = created.key;
     await audit(c, parts, visitor, { action: "key.created", target: name, detail: { kind } });
@@ -97,7 +94,7 @@ export function keyRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.rotate, async (c) => {
     const visitor = await signedIn(c, parts);
-    await limitRate(parts, "new-key", visitor.accountId, NEW_KEYS_PER_MINUTE);
+    await parts.rates.take("new_keys_per_account", visitor.accountId);
     const { overlap_seconds: overlapSeconds = 0 } = c.req.valid("json");
     const { id } = c.req.valid("param");
     const rotated = await keys.rotate(visitor.accountId, id, overlapSeconds * 1000);

@@ -80,7 +80,7 @@ test("keys are created and rotated thirty times a minute at most, by each accoun
     body: { name: "k" },
   });
   expect([status, json.error.code]).toEqual([429, "rate_limit_exceeded"]);
-  expect(json.error.message).toContain("at most 30 per minute");
+  expect(json.error.message).toContain("made or replaced keys 30 times within a minute");
   expect((await app.key(other)).key.id).toBeString();
 });
 

@@ -6,10 +6,7 @@ import { defined } from "../../base/defined.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, session } from "./schema.ts";
-import { limitRate, signedIn } from "./visitor.ts";
-
-/** That an account opens. */
-const STREAMS_PER_MINUTE = 300;
+import { signedIn } from "./visitor.ts";
 
 const topics = z.string().default(LiveTopic.options.join(","))
   .transform((text) => text.split(",").map((name) => name.trim()))
@@ -43,7 +40,7 @@ export function liveRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(route, async (c) => {
     const visitor = await signedIn(c, parts);
     // The first event of each may be the whole network.
-    await limitRate(parts, "live", visitor.accountId, STREAMS_PER_MINUTE);
+    await parts.rates.take("live_streams_opened_per_account", visitor.accountId);
     const lastEventId = c.req.valid("header")["last-event-id"];
     const { topics } = c.req.valid("query");
     const stream = parts.live.open(defined({ visitor, topics: new Set(topics), lastEventId }));

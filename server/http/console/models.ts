@@ -8,13 +8,11 @@ import type { Node } from "../../node/node.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, session } from "./schema.ts";
-import { limitRate, signedIn } from "./visitor.ts";
+import { signedIn } from "./visitor.ts";
 
 /** Shown of one model. */
 const MAX_NODES = 200;
 
-/** Of one account: its open pages load the list every few seconds. */
-const LISTS_PER_MINUTE = 120;
 /** A long list is made in parts, and what else has arrived is handled between them. */
 const MODELS_PER_TURN = 100;
 
@@ -34,7 +32,7 @@ export function modelRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(route, async (c) => {
     const { accountId } = await signedIn(c, parts);
-    await limitRate(parts, "models", accountId, LISTS_PER_MINUTE);
+    await parts.rates.take("model_lists_per_account", accountId);
     const models: ModelView[] = [];
     const speeds = await parts.usage.speeds("model");
     const viewer = viewerOf({ accountId }, parts.memberships);

@@ -6,10 +6,7 @@ import { viewerOf } from "../../node/audience.ts";
 import type { AppContext, AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, session } from "./schema.ts";
-import { administrator, audit, limitRate, signedIn } from "./visitor.ts";
-
-/** Per account. */
-const CHANGES_PER_MINUTE = 30;
+import { administrator, audit, signedIn } from "./visitor.ts";
 
 const aliasesAnswer = answers(z.object({ aliases: z.array(AliasView) }));
 const modelsAnswer = answers(z.object({ models: z.array(ModelSettings) }));
@@ -133,7 +130,7 @@ function ownAliasRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   };
   const changing = async (c: AppContext) => {
     const visitor = await signedIn(c, parts);
-    await limitRate(parts, "aliases", visitor.accountId, CHANGES_PER_MINUTE);
+    await parts.rates.take("aliases_changed_per_account", visitor.accountId);
     return visitor;
   };
 

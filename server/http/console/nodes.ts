@@ -23,13 +23,7 @@ import type { AppEnv } from "../env.ts";
 import { NodePages } from "../node_pages.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, body, idParam, session } from "./schema.ts";
-import { REPORTS_PER_MINUTE } from "./usage.ts";
-import { audit, limitRate, signedIn } from "./visitor.ts";
-
-/** Per account. */
-const ROTATIONS_PER_MINUTE = 10;
-const SPEEDS_PER_MINUTE = 60;
-const PAGES_PER_MINUTE = 300;
+import { audit, signedIn } from "./visitor.ts";
 
 const routes = {
   all: createRoute({
@@ -121,7 +115,7 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.all, async (c) => {
     const visitor = await sessionOf(c, accounts);
     if (visitor !== null) {
-      await limitRate(parts, "node_pages", visitor.accountId, PAGES_PER_MINUTE);
+      await parts.rates.take("node_lists_per_account", visitor.accountId);
     }
     const onlooker = visitor && onlookerOf(visitor, parts.memberships);
     const page = pages.page(c.req.valid("query").after, onlooker);
@@ -135,7 +129,7 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.speed, async (c) => {
     const { accountId, role } = await signedIn(c, parts);
-    await limitRate(parts, "node_speeds", accountId, SPEEDS_PER_MINUTE);
+    await parts.rates.take("node_speeds_per_account", accountId);
     const onlooker = onlookerOf({ accountId, role }, parts.memberships);
     const speeds = await parts.usage.speeds("node");
     const seen: NodeSpeed[] = [];
@@ -208,7 +202,7 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.usage, async (c) => {
     const { accountId, role } = await signedIn(c, parts);
-    await limitRate(parts, "usage", accountId, REPORTS_PER_MINUTE);
+    await parts.rates.take("usage_reports_per_account", accountId);
     const { id } = c.req.valid("param");
     const found = await nodes.find(id);
     if (found === null || found.ownerId !== accountId && role !== "admin") throw unknownNode();
@@ -227,7 +221,7 @@ export function nodeRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
 
   api.openapi(routes.rotate, async (c) => {
     const visitor = await signedIn(c, parts);
-    await limitRate(parts, "rotate", visitor.accountId, ROTATIONS_PER_MINUTE);
+    await parts.rates.take("tokens_replaced_per_account", visitor.accountId);
     const { id } = c.req.valid("param");
     const found = await nodes.find(id);
     if (found === null || found.ownerId !== visitor.accountId) throw unknownNode();

@@ -6,12 +6,10 @@ import { attention } from "../attention.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, session } from "./schema.ts";
-import { administrator, limitRate } from "./visitor.ts";
+import { administrator } from "./visitor.ts";
 
 const MAX_CAUSES = 20;
 const MAX_QUEUES = 20;
-/** Of one account: its open pages load it every few seconds. */
-const PER_MINUTE = 60;
 
 const route = createRoute({
   method: "get",
@@ -28,7 +26,7 @@ export function overviewRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void 
 
   api.openapi(route, async (c) => {
     const { accountId } = await administrator(c, parts);
-    await limitRate(parts, "overview", accountId, PER_MINUTE);
+    await parts.rates.take("overviews_per_account", accountId);
     const usage = await parts.usage.everyone(c.req.valid("query"));
     const [causes, found] = await Promise.all([
       store.calls.causes(usage.from, usage.to, MAX_CAUSES),

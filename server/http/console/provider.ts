@@ -4,7 +4,6 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { ColinkError } from "../../base/error.ts";
 import type { Visitor } from "../../account/session_book.ts";
-import { networkOf } from "../../account/network.ts";
 import { ATTEMPT_MS } from "../../account/oidc/provider_sign_in.ts";
 import { sessionOf } from "../credentials.ts";
 import type { AppContext, AppEnv } from "../env.ts";
@@ -14,9 +13,6 @@ import { setSession } from "../session_cookie.ts";
 import { audit } from "./visitor.ts";
 
 const CALLBACK = "/api/auth/oidc/callback";
-
-/** Logout tokens from one network: a provider sends one for every session that ends there. */
-const LOGOUTS_PER_MINUTE = 600;
 
 const MAX_NEXT_CHARS = 1000;
 
@@ -67,7 +63,7 @@ const routes = {
 };
 
 export function providerRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
-  const { config, origin, providerSignIn, accounts, limiter } = parts;
+  const { config, origin, providerSignIn, accounts, rates } = parts;
 
   api.openapi(routes.start, async (c) => {
     const { next, invite = null, link } = c.req.valid("query");
@@ -115,13 +111,7 @@ export function providerRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void 
 
   api.openapi(routes.logout, async (c) => {
     const { address } = origin(c);
-    const { allowed, retryAfterMs } = await limiter
-      .take(`oidc-logout:${networkOf(address)}`, LOGOUTS_PER_MINUTE);
-    if (!allowed) {
-      throw new ColinkError("login_throttled", "Cannot sign out: too many logout tokens a minute", {
-        retryAfterMs,
-      });
-    }
+    await rates.take("logout_tokens_per_network", address);
     for (const target of await providerSignIn.signedOut(c.req.valid("form").logout_token)) {
       const detail = { by: "sign-in provider" };
       const actor = { accountId: null, email: null, address };

@@ -6,11 +6,8 @@ import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
 import { answers, session } from "./schema.ts";
 import { type TableFormat, tableStream } from "./table_stream.ts";
-import { administrator, limitRate, signedIn } from "./visitor.ts";
+import { administrator, signedIn } from "./visitor.ts";
 
-/** Per account. */
-export const REPORTS_PER_MINUTE = 120;
-const EXPORTS_PER_MINUTE = 6;
 /** A reader that takes nothing for so long loses its download. */
 const IDLE_SECONDS = 120;
 
@@ -46,7 +43,7 @@ const routes = {
 export function usageRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.usage, async (c) => {
     const { accountId } = await signedIn(c, parts);
-    await limitRate(parts, "usage", accountId, REPORTS_PER_MINUTE);
+    await parts.rates.take("usage_reports_per_account", accountId);
     return c.json(await parts.usage.view(accountId, c.req.valid("query")), 200);
   });
 
@@ -56,7 +53,7 @@ export function usageRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
       ? await administrator(c, parts)
       : await signedIn(c, parts);
     const isAll = (filter.scope ?? (role === "admin" ? "all" : "own")) === "all";
-    await limitRate(parts, "export", accountId, EXPORTS_PER_MINUTE);
+    await parts.rates.take("usage_exports_per_account", accountId);
     const file = parts.usageExport.file(isAll ? null : accountId, filter);
     const format: TableFormat = filter.format ?? "csv";
     const body = await tableStream(file, format);

@@ -1,4 +1,4 @@
-/** What the routes ask of a visitor: a session, a role, a rate; and the audit log's entries of what it did. */
+/** What the routes ask of a visitor: a session, a role; and the audit log's entries of what it did. */
 
 import type { AuditEvent } from "../../account/audit_log.ts";
 import type { Visitor } from "../../account/session_book.ts";
@@ -28,20 +28,4 @@ export function audit(
 ): Promise<void> {
   const { address } = parts.origin(c);
   return parts.audit.write({ accountId, email, address }, event);
-}
-
-/** Throws `rate_limit_exceeded` for an account that does this more than `perMinute` times. */
-export async function limitRate(
-  { limiter }: AppParts,
-  action: string,
-  accountId: string,
-  perMinute: number,
-): Promise<void> {
-  const { allowed, retryAfterMs } = await limiter.take(`${action}:${accountId}`, perMinute);
-  if (allowed) return;
-  throw new ColinkError(
-    "rate_limit_exceeded",
-    `Too many requests of this kind: at most ${perMinute} per minute; try again later`,
-    { retryAfterMs },
-  );
 }
