@@ -165,8 +165,8 @@ export const chinese: Readonly<Record<string, string>> = {
   "Shares {0}, up to {1} calls at a time: {2}": "共享 {0}，最多同时 {1} 次调用：{2}",
   "model": "个模型",
   "models": "个模型",
-  'The configuration file (default: {0} in the current folder, else the one that "join" made)':
-    "配置文件（默认：当前目录的 {0}，没有则为 join 创建的文件）",
+  'The configuration file (default: {0} in the current folder, else the one that "join" made; as root, the one of the machine\'s node)':
+    "配置文件（默认：当前目录的 {0}，没有则为 join 创建的文件；root 则为本机系统服务节点的文件）",
   "A second node on this machine, deliberately, under this name":
     "在本机有意启动第二个节点，使用这个名称",
   "Join a gateway: get a node token for this machine, find its models, and start":
@@ -221,6 +221,9 @@ export const chinese: Readonly<Record<string, string>> = {
   "No node runs here with {0}.": "本机没有使用 {0} 的节点在运行。",
   'Start it with "{0}", or see why it does not run: {1} doctor':
     "用“{0}”启动它，或查看为何没有运行：{1} doctor",
+  "The node that is a service of the whole machine answers root: sudo {0} …":
+    "作为整台机器的服务运行的节点只回应 root：sudo {0} …",
+  "Takes its configuration from {0}: change it there": "配置取自 {0}：请在那里修改",
   '"{0}" is no time to pause for; write it as 30m, 2h or 1d':
     "“{0}”不是有效的暂停时长；请写成 30m、2h 或 1d",
   "Link": "连接",

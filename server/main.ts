@@ -207,6 +207,9 @@ async function run(words: string[]): Promise<void> {
     throw new UsageError([t`"${unknown}": no such command or flag; --help lists all`]);
   }
   if (words.length === 0) return await runServe();
+  const { runAsMachineService } = await import("./service.ts");
+  const code = await runAsMachineService(words, process.env);
+  if (code !== null) return void (process.exitCode = code);
   await runCommand(main, { rawArgs: words });
 }
 

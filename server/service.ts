@@ -1,15 +1,24 @@
 /** `server service …`: keeps the gateway running over logouts and reboots. */
 
 import { existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { type CommandDef, defineCommand } from "citty";
-import { type ServiceAction, serviceActions, serviceOf, type ServiceSpec } from "../service/mod.ts";
-import { isSetting, readConfig } from "./base/config.ts";
+import {
+  inPlaceOf,
+  machineService,
+  type ServiceAction,
+  serviceActions,
+  serviceOf,
+  type ServiceSpec,
+  serviceWorld,
+} from "../service/mod.ts";
+import { isSetting, readConfig, UsageError } from "./base/config.ts";
 import { t } from "./texts.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+const NAME = "colink-server";
 const EXIT_BAD_CONFIGURATION = 2;
 /** More than what it waits for after its running calls. */
 const STOP_MARGIN_SECONDS = 15;
@@ -35,23 +44,60 @@ function commandOf(action: ServiceAction, env: Env): CommandDef {
       },
     },
     async run({ args }) {
-      const spec = specOf(args.system === true, env);
+      const spec = gatewaySpec(args.system === true, env);
       if (action === "install") writeSettings(spec.environmentFile ?? "", env);
       process.exitCode = await serviceOf(spec, action, env);
     },
   }) as unknown as CommandDef;
 }
 
-function specOf(isSystem: boolean, env: Env): ServiceSpec {
-  const script = Bun.isStandaloneExecutable ? [] : [Bun.main];
+/** Commands on what a gateway keeps; `serve` and `service` are about the process. */
+const ON_KEPT_DATA: readonly string[] = ["admin", "backup", "restore", "migrate", "doctor"];
+/** Whoever sets one of these says which gateway is meant. */
+const NAMES_A_GATEWAY = ["COLINK_DATA_DIR", "DATABASE_URL", "JWT_SECRET"];
+
+/**
+ * Runs a command on kept data as the machine's service, with its settings and as its user: root would
+ * otherwise open an empty database of its own, and leave files that the service cannot read. Resolves
+ * with the exit code; null: the command is about another gateway, and runs here. Throws UsageError.
+ */
+export async function runAsMachineService(
+  words: readonly string[],
+  env: Env,
+  world = serviceWorld(env),
+  units?: string,
+): Promise<number | null> {
+  const isMeant = ON_KEPT_DATA.includes(words[0] ?? "") &&
+    !NAMES_A_GATEWAY.some((name) => env[name]);
+  if (!isMeant || world.platform !== "linux") return null;
+  const service = await machineService(NAME, world, units);
+  if (service === null || service.user === userInfo().username) return null;
+  if (world.uid !== 0) {
+    // A gateway of the user's own has been here.
+    if (existsSync(join(world.home, ".local", "share", "co-link", "colink.db"))) return null;
+    throw new UsageError([
+      t`The gateway of this machine is the service ${NAME}: sudo ${NAME} ${words.join(" ")}`,
+    ]);
+  }
+  const command = [realpathSync(process.execPath), ...scriptOf(), ...words];
+  return await world.show(inPlaceOf(service, command, env, process.cwd()));
+}
+
+function scriptOf(): string[] {
+  return Bun.isStandaloneExecutable ? [] : [Bun.main];
+}
+
+/** The gateway as a service, with the settings of this environment. */
+export function gatewaySpec(isSystem: boolean, env: Env): ServiceSpec {
   const folder = isSystem ? "/etc" : env.XDG_CONFIG_HOME || join(env.HOME || homedir(), ".config");
   return {
-    name: "colink-server",
+    name: NAME,
     description: "Co-Link gateway",
-    command: [realpathSync(process.execPath), ...script],
+    command: [realpathSync(process.execPath), ...scriptOf()],
     isSystem,
     stopSeconds: readConfig(env).drainMs / 1000 + STOP_MARGIN_SECONDS,
     systemUser: "colink",
+    needsLowPorts: true,
     environmentFile: join(folder, "co-link", "server.env"),
     badConfigurationCode: EXIT_BAD_CONFIGURATION,
   };

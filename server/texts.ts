@@ -207,6 +207,8 @@ export const chinese: Readonly<Record<string, string>> = {
     "请检查 COLINK_OIDC_ISSUER（须与其发现文档中的完全一致）以及本机能否访问它",
   "PORT=0: its port is known only to itself": "PORT=0：只有网关自己知道端口",
   "nothing answers at {0}": "{0} 没有应答",
+  "The gateway of this machine is the service {0}: sudo {1} {2}":
+    "本机的网关是服务 {0}：请运行 sudo {1} {2}",
   "start it: {0}, or {1} service install": "启动：{0}，或 {1} service install",
   "another program answers at {0}": "{0} 由另一个程序应答",
   "set PORT to a free one": "请把 PORT 设为空闲的端口",

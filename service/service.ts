@@ -27,7 +27,7 @@ export async function serviceOf(
   env: ServiceWorld["env"],
   replaced: Partial<ServiceWorld> = {},
 ): Promise<number> {
-  const world: ServiceWorld = { ...realWorld(env), ...replaced };
+  const world: ServiceWorld = { ...serviceWorld(env), ...replaced };
   if (spec.isSystem && world.platform !== "win32" && world.uid !== 0) {
     throw new ServiceError(t`--system is for all users of the machine and needs root: sudo …`);
   }
@@ -41,7 +41,8 @@ function managerOf(world: ServiceWorld): Manager {
   throw noManager();
 }
 
-function realWorld(env: ServiceWorld["env"]): ServiceWorld {
+/** This machine. */
+export function serviceWorld(env: ServiceWorld["env"]): ServiceWorld {
   return {
     platform: process.platform,
     env,

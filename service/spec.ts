@@ -12,6 +12,8 @@ export interface ServiceSpec {
   stopSeconds: number;
   /** The user that a system-wide service runs as; it is made where it does not exist. */
   systemUser: string;
+  /** Whether it may listen on ports below 1024. */
+  needsLowPorts?: boolean;
   /** Files of which a system-wide service's user becomes the owner. */
   ownedFiles?: readonly string[];
   /** A file with settings, a line `NAME=value` each; absent: none. */

@@ -2,6 +2,7 @@
 
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { SYSTEM_UNITS } from "./machine_service.ts";
 import { noManager, ServiceError } from "./service_error.ts";
 import type { Manager, ServiceSpec, ServiceWorld } from "./spec.ts";
 import { removeUnit, writeUnit } from "./unit_file.ts";
@@ -60,7 +61,7 @@ export class Systemd implements Manager {
   #path({ name, isSystem }: ServiceSpec): string {
     const { env, home } = this.world;
     const folder = isSystem
-      ? "/etc/systemd/system"
+      ? SYSTEM_UNITS
       : join(env.XDG_CONFIG_HOME || join(home, ".config"), "systemd", "user");
     return join(folder, `${name}.service`);
   }
@@ -97,7 +98,8 @@ export class Systemd implements Manager {
     if (!state.includes("LoadState=not-found")) return;
     const system = spec.isSystem ? " --system" : "";
     throw new ServiceError(
-      t`${spec.name} is no service here: ${spec.name} service install${system} makes it one`,
+      this.#machineHint(spec) ??
+        t`${spec.name} is no service here: ${spec.name} service install${system} makes it one`,
     );
   }
 
@@ -110,8 +112,14 @@ export class Systemd implements Manager {
     if (/not been booted with systemd/.test(output) || hasNoBus && await this.#isOffline()) {
       throw noManager();
     }
-    const cure = !spec.isSystem && hasNoBus ? `\n${noBus(spec)}` : "";
+    const cure = !spec.isSystem && hasNoBus ? `\n${this.#machineHint(spec) ?? noBus(spec)}` : "";
     throw new ServiceError(`systemctl ${words.join(" ")} failed: ${output}${cure}`);
+  }
+
+  /** Undefined: the machine has no service of that name either. */
+  #machineHint(spec: ServiceSpec): string | undefined {
+    if (spec.isSystem || !existsSync(join(SYSTEM_UNITS, `${spec.name}.service`))) return undefined;
+    return t`${spec.name} is a service of the whole machine here: add --system, as in sudo ${spec.name} service status --system`;
   }
 
   /** Whether something else than systemd started the machine: a user's systemctl only says that it has no bus. */
@@ -160,9 +168,22 @@ StateDirectoryMode=0700
 RuntimeDirectory=${stateName(name)}
 RuntimeDirectoryMode=0700
 Environment=XDG_STATE_HOME=/var/lib/${stateName(name)} COLINK_DATA_DIR=/var/lib/${stateName(name)}
+${capabilityLines(spec)}
 PrivateTmp=yes
 ProtectSystem=strict
 ProtectHome=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+UMask=0077
 # Not MemoryDenyWriteExecute: the runtime compiles code while it runs.
 
 [Install]
@@ -177,6 +198,12 @@ WantedBy=default.target
 
 function stateName(name: string): string {
   return name === "colink-client" ? "co-link-node" : "co-link";
+}
+
+/** The gateway serves the ports 80 and 443 by itself where it is given a domain. */
+function capabilityLines({ needsLowPorts = false }: ServiceSpec): string {
+  const rights = needsLowPorts ? "CAP_NET_BIND_SERVICE" : "";
+  return `AmbientCapabilities=${rights}\nCapabilityBoundingSet=${rights}`;
 }
 
 function serviceLines({ command, environmentFile, environment = {} }: ServiceSpec): string {

@@ -29,6 +29,8 @@ export const chinese: Readonly<Record<string, string>> = {
     "本机没有 Co-Link 认识的服务管理器（systemd、launchd、计划任务）：请用现有的管理器启动程序，方法见 docs/deployment.md",
   "{0} is no service here: {1} service install{2} makes it one":
     "{0} 尚未安装为服务：运行 {1} service install{2} 即可安装",
+  "{0} is a service of the whole machine here: add --system, as in sudo {1} service status --system":
+    "{0} 在这里是整台机器的服务：请加上 --system，例如 sudo {1} service status --system",
   "{0} is not there": "{0} 不存在",
   "It also runs while you are logged out, and starts at boot.":
     "退出登录后也会继续运行，并在开机时启动。",

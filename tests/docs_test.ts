@@ -12,6 +12,9 @@ import { at } from "../scripts/root.ts";
 import { ConfigError, policyNames, readConfig, settingsHelp } from "../server/base/config.ts";
 import { errorKinds } from "../server/base/error.ts";
 import { outcomes } from "../server/base/outcome.ts";
+import { gatewaySpec } from "../server/service.ts";
+import { nodeSpec } from "../client/setup/service.ts";
+import { unitOf } from "../service/systemd.ts";
 import { fenceOf, type Markdown, readMarkdown, withoutComments } from "./harness/markdown.ts";
 
 const english = readMarkdown("README.md");
@@ -123,6 +126,22 @@ for (const [errorCode, kind] of Object.entries(errorKinds)) {
     expect(cause).not.toBe("");
   });
 }
+
+test("the units that are shown are the ones that the programs install", () => {
+  const env = { JWT_SECRET: crypto.randomUUID() };
+  const specs = [
+    { ...gatewaySpec(true, env), command: ["/usr/local/bin/colink-server"] },
+    {
+      ...nodeSpec("/etc/co-link/config.yaml", undefined, true),
+      command: ["/usr/local/bin/colink-client", "--config", "/etc/co-link/config.yaml"],
+    },
+  ];
+  for (const page of ["docs/deployment.md", "docs/deployment.zh.md"]) {
+    const { fences } = readMarkdown(page);
+    expect(fences.map(({ text }) => text).filter((text) => text.includes("[Unit]")))
+      .toEqual(specs.map(unitOf));
+  }
+});
 
 test("the manual has an anchor for each code, to which errors link", () => {
   for (const page of ["docs/errors.md", "docs/errors.zh.md"]) {

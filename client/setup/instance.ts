@@ -15,7 +15,7 @@ export const instanceFlags = {
     alias: "c",
     valueHint: "PATH",
     description:
-      t`The configuration file (default: ${IN_FOLDER} in the current folder, else the one that "join" made)`,
+      t`The configuration file (default: ${IN_FOLDER} in the current folder, else the one that "join" made; as root, the one of the machine's node)`,
   },
   as: {
     type: "string",
@@ -24,11 +24,21 @@ export const instanceFlags = {
   },
 } satisfies ArgsDef;
 
-/** The file that the flags name, else `config.yaml` in the current folder, else the one that `join` makes. */
-export function configPathOf({ config }: { config?: string | undefined }, env: Env): string {
+/** Where the node that is a service of the whole machine has its configuration. */
+export const SYSTEM_CONFIG = "/etc/co-link/config.yaml";
+
+/**
+ * The file that the flags name, else `config.yaml` in the current folder, else the one of the machine's
+ * node for root, else the one that `join` makes.
+ */
+export function configPathOf(
+  { config }: { config?: string | undefined },
+  env: Env,
+  { uid = process.getuid?.(), system = SYSTEM_CONFIG } = {},
+): string {
   if (config !== undefined) return config;
-  const own = usualConfigPath(env);
-  return !existsSync(IN_FOLDER) && existsSync(own) ? own : IN_FOLDER;
+  const own = [...uid === 0 ? [system] : [], usualConfigPath(env)];
+  return [IN_FOLDER, ...own].find((path) => existsSync(path)) ?? IN_FOLDER;
 }
 
 /** Where `join` puts the configuration. */

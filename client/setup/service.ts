@@ -12,12 +12,12 @@ import {
 import { command, type Commands, type Env } from "../command.ts";
 import { loadConfig } from "../config/config.ts";
 import { CommandError } from "./command_error.ts";
-import { configPathOf, instanceFlags } from "./instance.ts";
+import { configPathOf, instanceFlags, SYSTEM_CONFIG } from "./instance.ts";
 import { t } from "../texts.ts";
 
 const NAME = "colink-client";
 const SYSTEM_USER = "colink-node";
-const SYSTEM_FOLDER = "/etc/co-link";
+const SYSTEM_FOLDER = dirname(SYSTEM_CONFIG);
 
 /** The node finishes what runs, for at most 10 minutes. */
 const STOP_SECONDS = 660;
@@ -60,14 +60,15 @@ export async function runService(
     // A service with a bad configuration would start and end indefinitely.
     if (action === "install") loadConfig(configPath, env);
     const config = action === "install" && system ? systemCopy(configPath) : resolve(configPath);
-    return await serviceOf(specOf(config, as, system), action, env);
+    return await serviceOf(nodeSpec(config, as, system), action, env);
   } catch (error) {
     if (error instanceof ServiceError) throw new CommandError(error.message);
     throw error;
   }
 }
 
-function specOf(config: string, as: string | undefined, isSystem: boolean): ServiceSpec {
+/** The node as a service. */
+export function nodeSpec(config: string, as: string | undefined, isSystem: boolean): ServiceSpec {
   const script = Bun.isStandaloneExecutable ? [] : [Bun.main];
   const suffix = as === undefined ? "" : `-${as.replaceAll(/[^A-Za-z0-9_-]/g, "_")}`;
   return {
@@ -98,5 +99,6 @@ function systemCopy(configPath: string): string {
     const target = join(SYSTEM_FOLDER, name);
     if (existsSync(source) && !existsSync(target)) copyFileSync(source, target);
   }
-  return join(SYSTEM_FOLDER, "config.yaml");
+  console.log(t`Takes its configuration from ${SYSTEM_CONFIG}: change it there`);
+  return SYSTEM_CONFIG;
 }

@@ -1,10 +1,11 @@
 /** `client status`, `pause` and `resume`: what the node that runs here does, and whether it takes calls. */
 
+import { existsSync } from "node:fs";
 import { command, type Env } from "../command.ts";
 import { askControl, type Instance, NotRunning } from "../daemon/control.ts";
 import type { DaemonStatus } from "../daemon/daemon.ts";
 import { CommandError } from "./command_error.ts";
-import { configPathOf, instanceFlags } from "./instance.ts";
+import { configPathOf, instanceFlags, SYSTEM_CONFIG } from "./instance.ts";
 import { programName } from "./program_name.ts";
 import { printable } from "./gateway.ts";
 import { shown, t } from "../texts.ts";
@@ -76,6 +77,9 @@ async function ask<T>(instance: Instance, name: string, body: object, env: Env):
     throw new CommandError(
       t`No node runs here with ${instance.configPath}.`,
       t`Start it with "${programName}", or see why it does not run: ${programName} doctor`,
+      ...process.getuid?.() !== 0 && existsSync(SYSTEM_CONFIG)
+        ? [t`The node that is a service of the whole machine answers root: sudo ${programName} …`]
+        : [],
     );
   }
 }
