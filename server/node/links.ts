@@ -15,6 +15,7 @@ import { type Budget, Budgets } from "../base/budgets.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { LruCache } from "../base/lru.ts";
+import { Multimap } from "../base/multimap.ts";
 import { CarriedLink, LOST, type OtherHolders } from "./carried_link.ts";
 import type { Hub } from "./hub.ts";
 import type {
@@ -33,6 +34,7 @@ import { factsByModel } from "./model_facts.ts";
 import { machineIn, Node, type NodeOffer, type NodePause, offerOf } from "./node.ts";
 import type { LinkOffer, OfferBudget } from "./offer_budget.ts";
 import type { TurnBatches } from "./turn_batches.ts";
+import { firstOf, Twins } from "./twins.ts";
 
 export interface LinksConfig {
   pingMs: number;
@@ -91,9 +93,6 @@ const REPORT_EVERY_MS = 10_000;
 /** A node's move has reached all gateways within this time. */
 const MOVED_WITHIN_MS = 500;
 
-/** A challenged link must show a sign of life within this time. */
-const CHALLENGE_MS = 5_000;
-
 /** A node that says it comes back later than in a year does not say when: some times are no dates. */
 const MAX_PAUSE_MS = 366 * 24 * 60 * 60 * 1000;
 
@@ -142,14 +141,11 @@ interface Peer {
   mayBegin: boolean;
   /** The node key without its ordinal. */
   base: string;
-  ordinal: number;
   /** What is counted for its account; null: nothing is. */
   offered: LinkOffer | null;
   isSilent: boolean;
   /** Whether it was asked to dial another gateway. */
   isMoving: boolean;
-  /** Whether a sign of life was asked for and may still come in time. */
-  isChallenged: boolean;
   /** Ends the wait for a node whose connection is lost; null: it is connected. */
   cancelWait: (() => void) | null;
   /** When its connection was lost last, in monotonic milliseconds. */
@@ -166,12 +162,15 @@ interface Peer {
 
 export class Links implements LinkOwner {
   readonly #peers = new Map<Link, Peer>();
-  /** Links by node key without ordinal, then by ordinal: two machines may share a token and an address. */
-  readonly #twins = new Map<string, (Link | undefined)[]>();
+  /** Links that serve a node, by node key without ordinal. */
+  readonly #twins: Twins<Link>;
   /** Links in wire v2, by session. */
   readonly #sessions = new Map<string, LinkV2>();
-  /** Interrupted links whose nodes are waited for. */
-  readonly #interrupted = new Map<Peer, LinkV2>();
+  /** Interrupted links whose nodes are waited for, by node key without ordinal. */
+  readonly #interrupted = new Multimap<string, LinkV2>();
+  /** The same links by account, and the connections that may be those of their nodes. */
+  readonly #awaited = new Multimap<string, LinkV2>();
+  readonly #uncounted = new Multimap<string, Peer>();
   /** Null: this gateway is the only one. */
   #others: OtherHolders | null = null;
   /** When programs were restarted and lost calls by that within the last minute, in monotonic milliseconds, by node key without ordinal. */
@@ -185,6 +184,7 @@ export class Links implements LinkOwner {
     const { clock } = parts;
     const { pingMs, silenceMs } = config;
     this.#monotonic = () => clock.monotonic();
+    this.#twins = new Twins(clock);
     this.#keptBytes = (parts.budgets ?? new Budgets()).add("lost_link_bytes", {
       limit: MAX_KEPT_PER_LINK,
       used: () => Math.max(0, ...[...this.#interrupted.values()].map((link) => link.keptBytes)),
@@ -251,15 +251,17 @@ export class Links implements LinkOwner {
     // Drop the closure: thousands of nodes stay connected for days.
     peer.cancelRegisterLimit = nothing;
     peer.base = base;
-    this.#replaceMoving(peer.base);
+    this.#replaceMoving(base);
     // A program that was restarted has none of the calls of the one before.
-    if (nodeId !== null && isNew) this.#endInterrupted(peer.base);
-    if (nodeId !== null) this.#challengeTwins(peer.base);
-    peer.ordinal = this.#takeOrdinal(peer.base, link);
-    const nodeKey = peer.ordinal === 0 ? peer.base : `${peer.base}#${peer.ordinal}`;
+    if (nodeId !== null && isNew) this.#endInterrupted(base);
+    // Older connections of the same node are probably half open: checks that they still live.
+    if (nodeId !== null) this.#challenge((then) => this.#twins.ask(base, then));
+    const ordinal = this.#twins.take(base, link);
+    const nodeKey = ordinal === 0 ? base : `${base}#${ordinal}`;
     const who = { publicId: this.parts.publicId(nodeKey), nodeKey, accountId, keyId };
     peer.node = new Node(who, offer, link, clock.now());
     if (link instanceof LinkV2) this.#sessions.set(link.session, link);
+    if (peer.isMoving) this.#twins.move(base, link);
     observer?.connected(peer.node);
     hub.add(peer.node);
     // The hub's texts, which all nodes share: this link's own copies are dropped.
@@ -284,6 +286,7 @@ export class Links implements LinkOwner {
     if (found === null) return this.#askOthers(link, fresh, returning);
     fresh.cancelRegisterLimit();
     this.#peers.delete(link);
+    this.#uncounted.delete(fresh.dialer.accountId, fresh);
     this.parts.offers.change(fresh.dialer.accountId, fresh.offered, null);
     link.detach();
     this.#goOn(...found, fresh.ws, offer);
@@ -312,7 +315,7 @@ export class Links implements LinkOwner {
   /** The gateway that carries a node's frames has asked it to dial another one, as `move` does. */
   leavingOver({ data: { link } }: NodeSocket): void {
     const peer = link && this.#peers.get(link);
-    if (peer) peer.isMoving = true;
+    if (peer) this.#moves(link, peer);
   }
 
   /** The gateway that carries a node's frames has lost its socket, or was lost itself. */
@@ -343,7 +346,7 @@ export class Links implements LinkOwner {
     const { node } = peer;
     const { publicId } = nodeOf(link, peer)!.who;
     this.#fence(peer);
-    this.#interrupted.delete(peer);
+    this.#stopAwaiting(link, peer);
     peer.cancelWait?.();
     peer.cancelWait = null;
     peer.isSilent = false;
@@ -360,7 +363,7 @@ export class Links implements LinkOwner {
   #handOver(link: LinkV2, peer: Peer): void {
     this.#fence(peer);
     if (peer.cancelWait === null) this.#await(link, peer, LOST);
-    peer.isMoving = true;
+    this.#moves(link, peer);
     peer.cancelWait!();
     const end = () => this.#end(link, peer, LOST, "it has come to another gateway");
     peer.cancelWait = this.parts.clock.after(HANDED_OVER_WITHIN_MS, end);
@@ -451,6 +454,7 @@ export class Links implements LinkOwner {
   #mayOffer(link: Link, peer: Peer, offer: LinkOffer): boolean {
     const reason = this.parts.offers.change(peer.dialer.accountId, peer.offered, offer);
     if (reason === null) {
+      this.#uncounted.delete(peer.dialer.accountId, peer);
       peer.offered = offer;
       return true;
     }
@@ -550,7 +554,7 @@ export class Links implements LinkOwner {
   goAway(reason: string, redialWithinMs: number): void {
     this.#isLeaving = true;
     for (const [link, peer] of this.#peers) {
-      peer.isMoving = peer.dialer.wire === 2;
+      if (peer.dialer.wire === 2) this.#moves(link, peer);
       link.goAway(reason, redialWithinMs);
     }
   }
@@ -569,9 +573,14 @@ export class Links implements LinkOwner {
     const link = node.connection as Link;
     const peer = this.#peers.get(link);
     if (peer?.dialer.wire !== 2) return false;
-    peer.isMoving = true;
+    this.#moves(link, peer);
     link.goAway(reason, redialWithinMs);
     return true;
+  }
+
+  #moves(link: Link, peer: Peer): void {
+    peer.isMoving = true;
+    this.#twins.move(peer.base, link);
   }
 
   closeAll(code: number, reason: string): void {
@@ -615,11 +624,9 @@ export class Links implements LinkOwner {
       former: null,
       mayBegin: !this.#isLeaving,
       base: "",
-      ordinal: 0,
       offered: null,
       isSilent: false,
       isMoving: false,
-      isChallenged: false,
       cancelWait: null,
       lostMs: -Infinity,
       resumedMs: [],
@@ -638,6 +645,7 @@ export class Links implements LinkOwner {
     const reason = this.parts.offers.change(peer.dialer.accountId, null, nothingYet);
     if (reason === null) peer.offered = nothingYet;
     else if (!this.#isAwaited(peer)) link.close(CloseCode.protocol, reason);
+    else this.#uncounted.add(peer.dialer.accountId, peer);
   }
 
   /**
@@ -645,12 +653,7 @@ export class Links implements LinkOwner {
    * account already. A node that registers again is counted then.
    */
   #isAwaited({ dialer: { accountId } }: Peer): boolean {
-    if (this.#interrupted.size === 0) return false;
-    const of = ({ dialer }: Peer) => dialer.accountId === accountId;
-    const awaited = [...this.#interrupted.keys()].filter(of).length;
-    if (awaited === 0) return false;
-    const uncounted = [...this.#peers.values()].filter((peer) => of(peer) && peer.offered === null);
-    return uncounted.length <= awaited;
+    return this.#uncounted.of(accountId).size < this.#awaited.of(accountId).size;
   }
 
   #closed(link: Link | null, code: number, reason: string): void {
@@ -676,7 +679,8 @@ export class Links implements LinkOwner {
     const late = `it did not come back within ${resumeMs / 1000} s`;
     peer.cancelWait = clock.after(resumeMs, () => this.#end(link, peer, code, late));
     peer.lostMs = clock.monotonic();
-    this.#interrupted.set(peer, link);
+    this.#interrupted.add(peer.base, link);
+    this.#awaited.add(peer.dialer.accountId, link);
     if (peer.node !== null) {
       observer?.interrupted?.(peer.node);
       this.parts.hub.interrupted(peer.node, clock.now() + resumeMs);
@@ -685,17 +689,26 @@ export class Links implements LinkOwner {
     for (let calls = link.suspend(); calls > 0; calls--) this.#keptBytes.refused();
   }
 
+  /** The node is not waited for any longer. */
+  #stopAwaiting(link: LinkV2, { base, dialer: { accountId } }: Peer): void {
+    this.#interrupted.delete(base, link);
+    this.#awaited.delete(accountId, link);
+  }
+
   /** The connection is over and done with, and so are its calls. */
   #end(link: Link, peer: Peer, code: number, reason: string): void {
     if (!this.#peers.delete(link)) return;
     peer.cancelRegisterLimit();
     peer.cancelWait?.();
-    this.#interrupted.delete(peer);
-    if (link instanceof LinkV2) this.#sessions.delete(link.session);
+    this.#uncounted.delete(peer.dialer.accountId, peer);
+    if (link instanceof LinkV2) {
+      this.#stopAwaiting(link, peer);
+      this.#sessions.delete(link.session);
+    }
     this.parts.offers.change(peer.dialer.accountId, peer.offered, null);
     if (peer.node) {
       this.parts.hub.remove(peer.node);
-      this.#giveOrdinalBack(peer);
+      this.#twins.giveBack(peer.base, link);
       this.parts.observer?.left(peer.node, code, peer.isSilent);
       peer.log.info({ node: peer.node.who.publicId, code, reason }, "node disconnected");
     }
@@ -705,14 +718,14 @@ export class Links implements LinkOwner {
 
   /** Another gateway reports that the node is connected to it: checks that the connection here still lives. */
   challenge(node: Node): void {
-    for (const [link, peer] of this.#peers) {
-      if (peer.node !== node) continue;
-      // It has done what it was asked for: from now on it gets calls there.
-      if (peer.isMoving) this.#giveUp(peer);
-      // A node that is waited for has a new session there: it does not come back, and its calls here are lost.
-      else if (peer.cancelWait !== null) this.#endReplaced(link, peer, "it is at another gateway");
-      else this.#challenge(link);
-    }
+    const link = node.connection as Link;
+    const peer = this.#peers.get(link);
+    if (peer?.node !== node) return;
+    // It has done what it was asked for: from now on it gets calls there.
+    if (peer.isMoving) this.#giveUp(link, peer);
+    // A node that is waited for has a new session there: it does not come back, and its calls here are lost.
+    else if (peer.cancelWait !== null) this.#endReplaced(link, peer, "it is at another gateway");
+    else this.#challenge((then) => this.#twins.askOne(peer.base, link, then));
   }
 
   /**
@@ -722,38 +735,44 @@ export class Links implements LinkOwner {
   startedAs(nodeKey: string, instance: string | undefined, forMs: number): void {
     if (instance === undefined) return;
     const sinceMs = this.#monotonic() - forMs;
-    for (const [peer, link] of this.#interrupted) {
-      const before: string = nodeOf(link, peer)?.offer.instance ?? instance;
-      const isOther = before !== instance && peer.lostMs <= sinceMs;
-      if (!isOther || !isOf(peer.base, nodeKey)) continue;
-      this.#endReplaced(link, peer, "its program was started again");
+    for (const base of basesOf(nodeKey)) {
+      for (const [link, peer] of this.#lostOf(base)) {
+        const before: string = nodeOf(link, peer)?.offer.instance ?? instance;
+        if (before === instance || peer.lostMs > sinceMs) continue;
+        this.#endReplaced(link, peer, "its program was started again");
+      }
     }
   }
 
   /** A node that was asked to move has come back to this gateway: it stays the same node. */
   #replaceMoving(base: string): void {
-    for (const link of this.#twins.get(base) ?? []) {
-      const peer = link && this.#peers.get(link);
-      if (peer?.isMoving) this.#giveUp(peer);
-    }
+    for (const link of this.#twins.moving(base)) this.#giveUp(link, this.#peers.get(link)!);
   }
 
   /** The node is served over another link. Calls end on the one that it had. */
-  #giveUp(peer: Peer): void {
+  #giveUp(link: Link, peer: Peer): void {
     if (peer.node === null) return;
     this.parts.hub.remove(peer.node);
-    this.#giveOrdinalBack(peer);
+    this.#twins.giveBack(peer.base, link);
     peer.former = peer.node;
     peer.node = null;
   }
 
   /** Nodes with this key that are waited for do not come back. */
   #endInterrupted(base: string): void {
-    for (const link of this.#twins.get(base) ?? []) {
-      const peer = link && this.#peers.get(link);
-      if (!peer || peer.cancelWait === null) continue;
-      this.#endReplaced(link, peer, "its program was restarted");
+    for (const [link, peer] of this.#lostOf(base)) {
+      if (peer.node !== null) this.#endReplaced(link, peer, "its program was restarted");
     }
+  }
+
+  /** Lost links with the node key: as many as a newcomer concerns, and the next time others first. */
+  #lostOf(base: string): [LinkV2, Peer][] {
+    const links = firstOf(this.#interrupted.of(base));
+    for (const link of links) {
+      this.#interrupted.delete(base, link);
+      this.#interrupted.add(base, link);
+    }
+    return links.map((link) => [link, this.#peers.get(link)!]);
   }
 
   #endReplaced(link: Link, peer: Peer, reason: string): void {
@@ -770,41 +789,17 @@ export class Links implements LinkOwner {
     if (before.length < MAX_RESTARTS_A_MINUTE) link.replaced(reason);
   }
 
-  /** Older connections of the same node are probably half open: checks that they still live. */
-  #challengeTwins(base: string): void {
-    for (const link of this.#twins.get(base) ?? []) if (link !== undefined) this.#challenge(link);
-  }
-
-  #challenge(link: Link): void {
-    const { clock } = this.parts;
-    const peer = this.#peers.get(link);
-    // One question at a time, however many newcomers claim to be the same node.
-    if (peer === undefined || peer.isChallenged) return;
-    peer.isChallenged = true;
-    const askedMs = clock.monotonic();
-    link.ping();
-    clock.after(CHALLENGE_MS, () => {
-      peer.isChallenged = false;
+  /** Links that show no sign of life by the end of their time are cut. */
+  #challenge(ask: (then: (asked: readonly Link[]) => void) => readonly Link[]): void {
+    const askedMs = this.#monotonic();
+    const cutSilent = (link: Link) => {
+      const peer = this.#peers.get(link);
       // Whichever of its connections the node is on now, it is not this one.
-      if (link.lastSeenMs >= askedMs || peer.cancelWait !== null) return;
+      if (!peer || link.lastSeenMs >= askedMs || peer.cancelWait !== null) return;
       this.#replaced(link, peer, "the node has reconnected");
       link.cut();
-    });
-  }
-
-  #takeOrdinal(base: string, link: Link): number {
-    const twins = this.#twins.get(base) ?? [];
-    this.#twins.set(base, twins);
-    const free = twins.indexOf(undefined);
-    const ordinal = free < 0 ? twins.length : free;
-    twins[ordinal] = link;
-    return ordinal;
-  }
-
-  #giveOrdinalBack({ base, ordinal }: Peer): void {
-    const twins = this.#twins.get(base) ?? [];
-    twins[ordinal] = undefined;
-    if (twins.every((link) => link === undefined)) this.#twins.delete(base);
+    };
+    for (const link of ask((asked) => asked.forEach(cutSilent))) link.ping();
   }
 
   #silent(link: Link): void {
@@ -821,9 +816,10 @@ function nodeOf(link: LinkV2, { node, former }: Peer): Node | null {
   return node ?? (link.hasCalls ? former : null);
 }
 
-/** Whether the node key is that of a node or of one of its twins. */
-function isOf(base: string, nodeKey: string): boolean {
-  return nodeKey === base || nodeKey.startsWith(`${base}#`);
+/** What may be the node key without its ordinal: a node's own id may end like one. */
+function basesOf(nodeKey: string): string[] {
+  const base = nodeKey.replace(/#\d+$/, "");
+  return base === nodeKey ? [nodeKey] : [nodeKey, base];
 }
 
 /** Whether calls would notice no difference. */

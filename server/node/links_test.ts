@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { encodeJson } from "../../protocol/mod.ts";
-import { bodyOf, call, LinkHarness } from "./testing/link_harness.ts";
+import { bodyOf, call, type FakeSocket, LinkHarness } from "./testing/link_harness.ts";
 
 function connected() {
   const harness = new LinkHarness();
@@ -707,6 +707,31 @@ describe("the connections of all nodes", () => {
     expect(first.isTerminated).toBe(false);
     harness.register(harness.dial(), { node_id: "one" });
     expect(first.pings).toBe(2);
+  });
+
+  test("are asked for at most 64 signs of life for each newcomer, however many claim to be the same node", async () => {
+    const harness = new LinkHarness();
+    let pings = 0;
+    const twins = Array.from({ length: 2_000 }, () => {
+      const twin = harness.dial();
+      twin.ping = () => void pings++;
+      return twin;
+    });
+    const pingsFor = (newcomer: FakeSocket) => {
+      const before = pings;
+      harness.register(newcomer, { node_id: "one" });
+      return pings - before;
+    };
+    const [dead, ...living] = twins as [FakeSocket, ...FakeSocket[]];
+    pingsFor(dead);
+    await harness.clock.pass(10);
+    expect(Math.max(...living.map(pingsFor))).toBe(1);
+    for (const twin of living) harness.pong(twin);
+    await harness.clock.pass(5_000);
+    expect(twins.filter(({ isTerminated }) => isTerminated)).toEqual([dead]);
+    harness.gone(dead);
+    expect(pingsFor(harness.dial())).toBe(64);
+    expect(harness.ids.at(-1)).toBe("public:key/one");
   });
 
   test("with one token and address get the lowest free number each time", () => {
