@@ -89,7 +89,7 @@ class ReceivedRequest implements InferenceRequest {
     const { request, requestId, headers, parts, endpoint: { path, errorFormat: format } } = this;
     return renderError(
       error,
-      { method: request.method, path },
+      { method: request.method, path, signal: request.signal },
       { format, requestId, publicUrl: parts.config.publicUrl, headers },
       requestLog(parts, this.#context()),
     );

@@ -12,6 +12,14 @@ import { answerHeaders } from "./headers.ts";
 /** Retry-After of errors that can pass when nothing tells how soon. */
 const DEFAULT_RETRY_AFTER_MS = 1000;
 
+/** The request that failed. */
+interface Asked {
+  method: string;
+  path: string;
+  /** Aborted: its caller has left. */
+  signal: Pick<AbortSignal, "aborted">;
+}
+
 /** The request that an error answers. */
 export interface Recipient {
   format: ErrorFormat;
@@ -29,17 +37,17 @@ export function refuse(
   log: Log,
   publicUrl: string | null,
 ): Response {
-  const { path, raw } = c.req;
+  const { method, path, raw } = c.req;
   const format = errorFormatOf(path) ?? (isAnthropicSdk(raw.headers) ? anthropic : openAi);
   const headers = answerHeaders(c);
   const recipient = { format, requestId: headers["x-request-id"], publicUrl, headers };
-  return renderError(error, c.req, recipient, log);
+  return renderError(error, { method, path, signal: raw.signal }, recipient, log);
 }
 
 /** Logs and renders whatever was thrown. An unexpected error is logged whole; the caller gets the request's id. */
 export function renderError(
   error: unknown,
-  { method, path }: { method: string; path: string },
+  { method, path, signal }: Asked,
   recipient: Recipient,
   log: Log,
 ): Response {
@@ -50,7 +58,7 @@ export function renderError(
     log.info({ ...where, status, cause: error.code }, "refused");
     return errorResponse(error, recipient);
   }
-  const malformed = badRequest(error);
+  const malformed = badRequest(error, signal);
   if (malformed) {
     log.info({ ...where, status: malformed.kind.status, cause: malformed.code }, "refused");
     return errorResponse(malformed, recipient);
@@ -158,9 +166,10 @@ const bodyErrors: Readonly<Record<number, readonly [ErrorCode, string]>> = {
   ],
 };
 
-function badRequest(error: unknown): ColinkError | null {
-  // What the runtime throws where the caller leaves before its body has arrived.
-  if (error instanceof DOMException && error.name === "AbortError") {
+function badRequest(error: unknown, signal: Asked["signal"]): ColinkError | null {
+  // What the runtime throws where the caller leaves before its body has arrived. What is aborted in
+  // the gateway has the same name, and its caller is still there.
+  if (signal.aborted && error instanceof DOMException && error.name === "AbortError") {
     return new ColinkError("caller_gone", "Cannot read the body: its caller has left");
   }
   const row = bodyErrors[Number((error as { status?: unknown }).status)];

@@ -11,18 +11,47 @@ const recipient = {
   headers: { "x-request-id": "req-1" },
 };
 
-test("a caller who leaves before its body has arrived is no unexpected error", () => {
+test("a caller who leaves before its body has arrived is no unexpected error; what the gateway aborts is", () => {
   const logged: string[] = [];
   const log = {
     info: (_: object, text: string) => void logged.push(text),
     error: (_: object, text: string) => void logged.push(text),
   } as unknown as Log;
-  for (const [name, status] of [["AbortError", 400], ["DataCloneError", 500]] as const) {
+  const cases: [name: string, hasLeft: boolean, status: number][] = [
+    ["AbortError", true, 400],
+    ["AbortError", false, 500],
+    ["DataCloneError", true, 500],
+  ];
+  for (const [name, aborted, status] of cases) {
     const error = new DOMException("The connection was closed.", name);
-    const where = { method: "POST", path: "/v1/chat/completions" };
-    expect(renderError(error, where, recipient, log).status).toBe(status);
+    const asked = { method: "POST", path: "/v1/chat/completions", signal: { aborted } };
+    expect(renderError(error, asked, recipient, log).status).toBe(status);
   }
-  expect(logged).toEqual(["refused", "unexpected error"]);
+  expect(logged).toEqual(["refused", "unexpected error", "unexpected error"]);
+});
+
+test("the runtime has aborted the signal of a request by the time that reading its body fails", async () => {
+  const failed = Promise.withResolvers<Response>();
+  const begun = Promise.withResolvers<void>();
+  using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: async (request: Request) => {
+      begun.resolve();
+      const { method, signal } = request;
+      const body = await request.bytes().catch((error: unknown) => error);
+      const log = { info: () => {}, error: () => {} } as unknown as Log;
+      failed.resolve(renderError(body, { method, path: "/", signal }, recipient, log));
+      return new Response();
+    },
+  });
+  const { hostname, port } = server;
+  const head = "POST / HTTP/1.1\r\nhost: gateway\r\ncontent-length: 9\r\n\r\n{";
+  const socket = { open: (to: Bun.Socket) => void to.write(head), data: () => {} };
+  const caller = await Bun.connect({ hostname: hostname!, port: port!, socket });
+  await begun.promise;
+  caller.end();
+  expect(JSON.parse(await (await failed.promise).text()).error.code).toBe("caller_gone");
 });
 
 describe("an error", () => {

@@ -216,7 +216,8 @@ export function storedResponse(verb: ResponseVerb, parts: AppParts) {
         );
       return await respond(connect, { stream: isStream, keyId: key.id }, received, endpoint, parts);
     } catch (error) {
-      const asked = { method: request.method, path: `${endpoint.path}/{id}` };
+      const { method, signal } = request;
+      const asked = { method, path: `${endpoint.path}/{id}`, signal };
       const recipient = { format, requestId, publicUrl: parts.config.publicUrl, headers };
       return renderError(error, asked, recipient, requestLog(parts, c));
     }
