@@ -1,12 +1,7 @@
-/** An answer on its way from a gateway that leaves to another one, which keeps it for the rest of its time. */
+/** What a gateway that leaves says of an answer to another one, which keeps it for the rest of its time. */
 
+import type { HandedAnswer } from "../base/handed_answer.ts";
 import type { AnswerName, AnswerState, SharedAnswer } from "./shared_answer.ts";
-
-/** `rest` is JSON: all but the bytes. */
-export interface HandedAnswer {
-  bytes: Uint8Array;
-  rest: string;
-}
 
 interface Rest {
   names: { name: AnswerName; digest: string | null }[];

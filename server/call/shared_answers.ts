@@ -7,6 +7,7 @@ import type { Budget, Budgets } from "../base/budgets.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
 import { ColinkError } from "../base/error.ts";
+import type { HandedAnswer } from "../base/handed_answer.ts";
 import type { LedgerEntry, ReplaysEntry } from "../store/store.ts";
 import {
   type AnswerName,
@@ -16,7 +17,7 @@ import {
   type LeaveCode,
   SharedAnswer,
 } from "./shared_answer.ts";
-import { type HandedAnswer, handedOf, restOf } from "./handed_answer.ts";
+import { handedOf, restOf } from "./handed_answer.ts";
 
 /** Which gateway runs the call that a name belongs to. */
 interface OwnerRecord {

@@ -4,10 +4,10 @@ import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
 import { Budgets } from "../base/budgets.ts";
 import type { ColinkError } from "../base/error.ts";
+import type { HandedAnswer } from "../base/handed_answer.ts";
 import { FakeClock, settle } from "../base/testing/fake_clock.ts";
 import type { ReplaysEntry } from "../store/store.ts";
 import type { AnswerSource } from "./answer_writer.ts";
-import type { HandedAnswer } from "./handed_answer.ts";
 import {
   type AnswerName,
   type AnswerReader,

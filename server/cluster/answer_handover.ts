@@ -1,17 +1,12 @@
 /** Answers that a leaving gateway gives to another one, which keeps them for callers who come back. */
 
 import type { Clock } from "../base/clock.ts";
+import type { HandedAnswer } from "../base/handed_answer.ts";
 
 /** An answer goes in parts, one after the other. `rest` is JSON, and comes with the last one. */
 export type HandoverMessage =
   | { is: "keep"; transfer: number; bytes: string; rest: string | null }
   | { is: "kept"; transfer: number; isKept: boolean };
-
-/** An answer on its way. What it is but for its bytes is the matter of both ends. */
-export interface HandedAnswer {
-  bytes: Uint8Array;
-  rest: string;
-}
 
 interface Coming {
   transfer: number;
