@@ -97,6 +97,7 @@ export const FieldFault = z.enum([
   "unknown_field",
   "name_taken",
   "unknown_group",
+  "unknown_account",
   "only_stars",
   "alias_loop",
   "alias_too_long",
@@ -120,7 +121,7 @@ export const FieldProblem = z.object({
   message: z.string().describe("In English, with the limit that was missed."),
   limit: z.number().optional().describe("The limit, where length, size or number is the problem."),
   names: z.array(z.string()).optional()
-    .describe("Of aliases: those on the way. Of `unknown_group`: what was given."),
+    .describe("Of aliases: those on the way. Of what is unknown: what was given."),
 }).meta({ id: "FieldProblem" });
 export type FieldProblem = z.infer<typeof FieldProblem>;
 

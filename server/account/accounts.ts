@@ -305,7 +305,9 @@ export class Accounts {
   async #byEmail(email: string): Promise<AccountRow> {
     const account = await this.#options.store.accountByEmail(normalizedEmail(email));
     if (account !== null) return account;
-    throw new ColinkError("not_found", `Cannot find an account with the e-mail ${email}`);
+    throw new ColinkError("not_found", `Cannot find an account with the e-mail ${email}`, {
+      problem: { code: "unknown_account", names: [email] },
+    });
   }
 
   async #add(

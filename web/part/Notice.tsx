@@ -55,10 +55,11 @@ export function ErrorNotice({ error, fields, retry }: ErrorProps) {
   );
 }
 
-/** The code alone says only that something is wrong with the form. */
+/** What the code alone does not say: which values are wrong, and why. */
 function Refused({ error, fields = [] }: Pick<ErrorProps, "error" | "fields">) {
-  if (error.code !== "invalid_request") return null;
-  if (error.fields.length === 0) return <p lang="en">{error.message}</p>;
+  if (error.fields.length === 0) {
+    return error.code === "invalid_request" ? <p lang="en">{error.message}</p> : null;
+  }
   return (
     <ul>
       {unplaced(error, fields).map((problem) => (

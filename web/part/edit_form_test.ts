@@ -38,3 +38,9 @@ test("a form that is refused as a whole says why in the gateway's words", () => 
     "Cannot save the alias: it leads to itself",
   );
 });
+
+test("a refusal that no field is to blame for says why in the reader's language", () => {
+  const problem = { param: "", code: "last_administrator" as const, message: "Cannot" };
+  const error = new ApiError(400, "invalid_request", "Cannot", null, null, [problem]);
+  expect(refused(error)).toContain("Make another account an administrator first.");
+});

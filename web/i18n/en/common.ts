@@ -1,6 +1,10 @@
 /** Texts that several pages share, in English. */
 
+import type { FieldFault } from "../../../api/mod.ts";
 import { count, number, wait } from "./words.ts";
+
+/** `limit` and `names` as in the problem; the compiler asks for a missing text. */
+type FaultTexts = Record<FieldFault, string | ((limit: number, names: string) => string)>;
 
 export const common = {
   languageSwitch: { label: "中文", lang: "zh-CN" },
@@ -44,6 +48,7 @@ export const common = {
     unknown_field: "The gateway does not know this field.",
     name_taken: "This name is taken: choose another one.",
     unknown_group: (_: number, names: string) => `There is no group ${names}.`,
+    unknown_account: (_: number, names: string) => `There is no account ${names}.`,
     only_stars: "Add a character besides the star, as in claude-*.",
     alias_loop: (_: number, way: string) => `It leads back to itself: ${way}`,
     alias_too_long: (limit: number, way: string) =>
@@ -59,7 +64,7 @@ export const common = {
     time_range: (days: number) => `Choose a time within the next ${count(days, "day", "days")}.`,
     wrong_order: "The beginning must be before the end.",
     too_many_days: (days: number) => `Choose at most ${count(days, "day", "days")}.`,
-  },
+  } satisfies FaultTexts,
   duration: {
     ms: (n: number) => `${number.format(n)} ms`,
     s: (n: number) => `${number.format(n)} s`,

@@ -41,6 +41,7 @@ export const common: Common = {
     unknown_field: "无法识别的字段。",
     name_taken: "该名称已被使用，请换一个。",
     unknown_group: (_, names) => `没有分组“${names}”。`,
+    unknown_account: (_, names) => `没有账号 ${names}。`,
     only_stars: "除星号外至少还要有一个字符，例如 claude-*。",
     alias_loop: (_, way) => `又指回了自身：${way}`,
     alias_too_long: (limit, way) => `经过的别名超过 ${number.format(limit)} 个：${way}`,

@@ -5,7 +5,7 @@ import type { ApiError } from "../../api.ts";
 import type { Credentials, Problems } from "./credentials.ts";
 import { messages } from "../../state/locale.ts";
 import { useForm } from "../../state/form.ts";
-import { errorText } from "../../part/Notice.tsx";
+import { errorText, fieldProblem } from "../../part/Notice.tsx";
 import { Field } from "../../part/Field.tsx";
 import { PanelForm } from "./PanelForm.tsx";
 
@@ -76,5 +76,7 @@ export function AccountForm({ action, isNew, invite, problemsOf, onSubmit, child
 function rejectionOf(error: ApiError) {
   const named = (["email", "password", "invite"] as const).find((field) => field === error.param);
   const field = fieldOfCode[error.code] ?? named;
-  return field === undefined ? null : { field, text: errorText(error) };
+  return field === undefined
+    ? null
+    : { field, text: fieldProblem(error, field) ?? errorText(error) };
 }

@@ -10,7 +10,7 @@ import { EditForm } from "../../part/EditForm.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { Field } from "../../part/Field.tsx";
 import { ModelPicker } from "../../part/ModelPicker.tsx";
-import { ErrorNotice, Failure, fieldProblem } from "../../part/Notice.tsx";
+import { Failure, fieldProblem, FormFailure } from "../../part/Notice.tsx";
 import { Table } from "../../part/Table.tsx";
 import { buttonClass } from "../../part/button.ts";
 import { budgetIn, budgetMembers, budgetTexts, groupBudgetNames } from "../../state/budget.ts";
@@ -252,13 +252,13 @@ function Members({ group, onChange }: { group: GroupView; onChange: () => void }
           autocomplete="off"
           value={email.value}
           onInput={(text) => email.value = text}
-          problem={undefined}
+          problem={fieldProblem(error.value, "")}
         />
         <button type="submit" class={buttonClass()} aria-disabled={isBusy.value}>
           {t.addMember}
         </button>
       </form>
-      {error.value && <ErrorNotice error={error.value} />}
+      <FormFailure error={error.value} fields={[""]} />
     </section>
   );
 }

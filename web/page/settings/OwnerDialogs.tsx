@@ -6,7 +6,7 @@ import { api, type ApiError } from "../../api.ts";
 import { Dialog } from "../../part/Dialog.tsx";
 import { EditForm } from "../../part/EditForm.tsx";
 import { Field } from "../../part/Field.tsx";
-import { errorText, Notice } from "../../part/Notice.tsx";
+import { errorText, fieldProblem, Notice } from "../../part/Notice.tsx";
 import { type Form, useForm } from "../../state/form.ts";
 import { messages } from "../../state/locale.ts";
 import { accountGone, emailChanged, session } from "../../state/session.ts";
@@ -54,7 +54,7 @@ function EmailForm({ isOpen, onChanged }: EmailFormProps) {
     },
     rejectionOf: (error: ApiError) =>
       error.code === "email_taken" || error.param === "email"
-        ? { field: "email" as const, text: errorText(error) }
+        ? { field: "email" as const, text: fieldProblem(error, "email") ?? errorText(error) }
         : wrongPassword(error),
     onSubmit: async ({ email, password }) => {
       const { user } = await api.changeEmail({ ...proof(password), email: email.trim() });
