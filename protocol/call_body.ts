@@ -14,8 +14,8 @@ const OPEN_BRACE = 0x7b;
 
 const LIMITS = { maxDepth: MAX_JSON_DEPTH, maxMembers: MAX_JSON_MEMBERS };
 
-/** How many bytes of a long body are checked at a time: a few milliseconds. */
-const SLICE_BYTES = 256 * 1024;
+/** A longer body is handled in slices of so many bytes, each in its own turn of the event loop: a few milliseconds. */
+export const SLICE_BYTES = 256 * 1024;
 
 /** A body that is a valid JSON object. It is passed on as received; only the members that are asked for are parsed. */
 export class CallBody {
@@ -47,6 +47,8 @@ export class CallBody {
 
   static async #ofLong(bytes: Uint8Array, scan: ObjectScan): Promise<CallBody> {
     do await othersTurn(); while (!scan.step(SLICE_BYTES));
+    // What follows has a turn of its own.
+    await othersTurn();
     return new CallBody(bytes, scan.members);
   }
 
@@ -103,10 +105,14 @@ export interface BodyEdit {
   readonly bytes: Uint8Array;
 }
 
+/** By how many bytes the edits make a body longer; negative: shorter. */
+export function growthBy(edits: readonly BodyEdit[]): number {
+  return edits.reduce((sum, { start, end, bytes }) => sum + bytes.length - end + start, 0);
+}
+
 /** A copy of the bytes with the edits made, which are in order and do not overlap. */
 export function edited(bytes: Uint8Array, edits: readonly BodyEdit[]): Uint8Array {
-  const growth = edits.reduce((sum, { start, end, bytes }) => sum + bytes.length - end + start, 0);
-  const copy = new Uint8Array(bytes.length + growth);
+  const copy = new Uint8Array(bytes.length + growthBy(edits));
   let [from, to] = [0, 0];
   const append = (part: Uint8Array) => {
     copy.set(part, to);

@@ -17,11 +17,12 @@ export interface UsageChunk {
  * their other members. Only for streams: upstreams reject `stream_options` in other calls.
  */
 export function askForUsage(bodyText: string, options: object | null): string {
-  return withMember(
-    bodyText,
-    "stream_options",
-    JSON.stringify({ ...options, include_usage: true }),
-  );
+  return withMember(bodyText, "stream_options", usageOptions(options));
+}
+
+/** The `stream_options` that ask for usage, as JSON. */
+export function usageOptions(options: object | null): string {
+  return JSON.stringify({ ...options, include_usage: true });
 }
 
 /** The members that say nothing beside usage: they are the same in all chunks of an answer. */

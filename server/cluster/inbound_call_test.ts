@@ -5,6 +5,7 @@ import { decodeV2, Endpoint, type FrameV2, MAX_FRAME_BYTES } from "../../protoco
 import { Lease } from "../schedule/lease.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "../node/attempt.ts";
+import { ReceivedBody } from "../node/body.ts";
 import { Hub } from "../node/hub.ts";
 import { Node } from "../node/node.ts";
 import { InboundCall } from "./inbound_call.ts";
@@ -14,7 +15,7 @@ const order: Order = {
   attemptId: "try",
   endpoint: Endpoint.chat,
   model: "m",
-  body: { bytes: new Uint8Array(), digest: 0, text: "" },
+  body: new ReceivedBody(new Uint8Array()),
   stream: true,
   wantsUsage: true,
   streamOptions: null,

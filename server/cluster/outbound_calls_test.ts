@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { encodeJson, encodeStreamV2, Endpoint, WINDOW_BYTES } from "../../protocol/mod.ts";
 import type { AttemptFailure, AttemptSink, Order } from "../node/attempt.ts";
+import { ReceivedBody } from "../node/body.ts";
 import type { LinkOwner } from "../node/link.ts";
 import { OutboundCalls, type PeerFailure } from "./outbound_calls.ts";
 import { TestSocket } from "./testing/test_socket.ts";
@@ -38,7 +39,7 @@ const chat: Order = {
   attemptId: "try",
   endpoint: Endpoint.chat,
   model: "m",
-  body: { bytes: new Uint8Array(), digest: 0, text: "" },
+  body: new ReceivedBody(new Uint8Array()),
   stream: true,
   wantsUsage: true,
   streamOptions: null,
@@ -47,7 +48,7 @@ const chat: Order = {
 };
 
 function start(bodyBytes = 0, grant: number | null = null, order: Partial<Order> = {}) {
-  const body = { bytes: new Uint8Array(bodyBytes), digest: 0, text: "" };
+  const body = new ReceivedBody(new Uint8Array(bodyBytes));
   return calls.startOn("node", grant, { ...chat, body, ...order }, sink);
 }
 

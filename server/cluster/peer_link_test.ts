@@ -12,6 +12,7 @@ import {
 import { type Log, silentLog } from "../base/log.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
 import type { AttemptFailure, Order } from "../node/attempt.ts";
+import { ReceivedBody } from "../node/body.ts";
 import { PeerLink } from "./peer_link.ts";
 import { encodePeerMessage, type PeerMessage } from "./peer_message.ts";
 import { TestSocket } from "./testing/test_socket.ts";
@@ -70,7 +71,7 @@ function start(bodyBytes = 0) {
     attemptId: "try",
     endpoint: Endpoint.chat,
     model: "m",
-    body: { bytes: new Uint8Array(bodyBytes), digest: 0, text: "" },
+    body: new ReceivedBody(new Uint8Array(bodyBytes)),
     stream: true,
     wantsUsage: true,
     streamOptions: null,

@@ -5,6 +5,8 @@ import { type Endpoint, type ErrorData, errorStatus, type ErrorWords } from "../
 /** The caller's JSON body, valid and unchanged: wire v2 sends the bytes, wire v1 the text. */
 export interface Body {
   readonly bytes: Uint8Array;
+  /** Of `bytes`, without making them. */
+  readonly byteLength: number;
   readonly text: string;
   /** Alike for bodies that are alike, also once the body was given up. */
   readonly digest: number | bigint;

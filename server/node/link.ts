@@ -85,7 +85,7 @@ export interface LinkOwner {
 }
 
 /** With more than this unsent, in bytes, a node gets no further calls until it has caught up. */
-const MAX_SEND_BUFFER_BYTES = 8 * 1024 * 1024;
+export const MAX_SEND_BUFFER_BYTES = 8 * 1024 * 1024;
 
 /** Late frames of attempts that ended are ignored. Between this number and twice as many attempts are remembered. */
 const REMEMBERED_ENDED_ATTEMPTS = 1024;

@@ -9,6 +9,8 @@ import {
   errorIn,
   type Frame,
   MAX_ENVELOPE_BYTES,
+  othersTurn,
+  SLICE_BYTES,
 } from "../../protocol/mod.ts";
 import {
   type AttemptFailure,
@@ -18,13 +20,15 @@ import {
   type RunningAttempt,
 } from "./attempt.ts";
 import type { Clock } from "../base/clock.ts";
-import { Link, type LinkOwner, type Socket } from "./link.ts";
+import { Link, type LinkOwner, MAX_SEND_BUFFER_BYTES, type Socket } from "./link.ts";
 import { offerOf } from "./node.ts";
-import { payloadFor, V1Answer } from "./v1_answer.ts";
+import { payloadFor, payloadInTurns, V1Answer } from "./v1_answer.ts";
 
 interface OpenAttempt {
   answer: V1Answer;
   sink: AttemptSink;
+  /** Whether its CALL was sent; a long one is sent a few turns of the event loop later. */
+  isSent: boolean;
   /** Bytes that may still come after a cancel; null: not cancelled. */
   lateBytes: number | null;
   /** Cancels the wait for usage once all choices have ended; null: they have not. */
@@ -45,6 +49,8 @@ export class LinkV1 extends Link<string, OpenAttempt> {
   protected override readonly lateBytes = LATE_BYTES;
   /** Of bodies that the socket may not have sent whole. */
   #unsent: (() => void)[] = [];
+  /** Of long bodies that the socket does not have yet. */
+  #preparedBytes = 0;
 
   constructor(
     socket: Socket,
@@ -58,20 +64,54 @@ export class LinkV1 extends Link<string, OpenAttempt> {
     if (!this.takesCalls) return null;
     const { attemptId } = order;
     const answer = new V1Answer(order);
-    this.open.set(attemptId, { answer, sink, lateBytes: null, cancelUsageWait: null });
-    const sent = this.socket.send(encodeCall(attemptId, order.model, payloadFor(order)));
-    if (sent === 0) {
+    const isLong = order.body.byteLength > SLICE_BYTES;
+    const attempt = { answer, sink, isSent: !isLong, lateBytes: null, cancelUsageWait: null };
+    this.open.set(attemptId, attempt);
+    if (isLong) void this.#prepare(order, attempt);
+    else if (!this.#sendCall(order, callOf(order, payloadFor(order)))) {
       this.open.delete(attemptId);
       return null;
     }
-    // The socket has a copy, which a node that does not read keeps there when the call is long over.
-    if (sent === QUEUED && order.body.copied) this.#unsent.push(order.body.copied());
     return {
       tally: () => answer.tally(),
       consumed: () => {},
       cancel: () => this.#cancel(attemptId),
       forget: () => this.end(attemptId),
     };
+  }
+
+  protected override get takesCalls(): boolean {
+    return super.takesCalls && this.#preparedBytes <= MAX_SEND_BUFFER_BYTES;
+  }
+
+  /** Sends a call with a long body. Decoding it and sending it take milliseconds each, and others' turns come in between. */
+  async #prepare(order: Order, attempt: OpenAttempt): Promise<void> {
+    const { attemptId, body: { byteLength } } = order;
+    const isOpen = () => this.open.get(attemptId) === attempt;
+    const isWanted = () => isOpen() && attempt.lateBytes === null;
+    this.#preparedBytes += byteLength;
+    try {
+      const payload = await payloadInTurns(order, isWanted);
+      if (payload !== null) {
+        const frame = joined(callOf(order, payload));
+        await othersTurn();
+        attempt.isSent = isWanted() && this.#sendCall(order, frame);
+      }
+      if (attempt.isSent || !isOpen()) return;
+    } catch (error) {
+      this.owner.failed(this, error);
+    } finally {
+      this.#preparedBytes -= byteLength;
+    }
+    this.fail(attemptId, { kind: "interrupted", reason: "the call was not sent" });
+  }
+
+  /** False: the frame was dropped. */
+  #sendCall({ body }: Order, frame: string): boolean {
+    const sent = this.socket.send(frame);
+    // The socket has a copy, which a node that does not read keeps there when the call is long over.
+    if (sent === QUEUED && body.copied) this.#unsent.push(body.copied());
+    return sent !== 0;
   }
 
   override drained(): void {
@@ -200,10 +240,21 @@ export class LinkV1 extends Link<string, OpenAttempt> {
     const attempt = this.open.get(attemptId);
     if (attempt === undefined) return;
     attempt.lateBytes ??= LATE_BYTES;
+    if (!attempt.isSent) return;
     this.send(encodeError({
       request_id: attemptId,
       code: CALLER_GONE,
       message: "Stop this call: its caller is gone",
     }));
   }
+}
+
+function callOf({ attemptId, model }: Order, payload: string): string {
+  return encodeCall(attemptId, model, payload);
+}
+
+/** The engine joins the parts of a text when a character is read, which for a long one takes milliseconds. */
+function joined(text: string): string {
+  text.charCodeAt(0);
+  return text;
 }

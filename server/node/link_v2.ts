@@ -259,7 +259,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   get keptBytes(): number {
     if (!this.#isSuspended) return 0;
     let bytes = 0;
-    for (const { order } of this.open.values()) bytes += order?.body.bytes.byteLength ?? 0;
+    for (const { order } of this.open.values()) bytes += order?.body.byteLength ?? 0;
     return bytes;
   }
 
@@ -270,7 +270,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     let left = MAX_KEPT_PER_LINK;
     const refused: number[] = [];
     for (const [id, { order }] of this.open) {
-      const bytes = order?.body.bytes.byteLength ?? 0;
+      const bytes = order?.body.byteLength ?? 0;
       if (bytes > MAX_KEPT_PER_STREAM || bytes > left) refused.push(id);
       else left -= bytes;
     }

@@ -1,7 +1,8 @@
 /** Reads the chunks of a v1 node: turns them into server-sent events and keeps the tally. */
 
-import { askForUsage, withoutUsage } from "../../protocol/mod.ts";
+import { askForUsage, CallBody, edited, usageOptions, withoutUsage } from "../../protocol/mod.ts";
 import { MAX_CHOICES, type Order, type Tally } from "./attempt.ts";
+import { textInTurns } from "./body.ts";
 
 interface Usage {
   prompt_tokens?: unknown;
@@ -91,6 +92,17 @@ export class V1Answer {
 /** The body for a v1 node: the caller's, changed to ask for usage in a stream whose caller did not. */
 export function payloadFor({ stream, wantsUsage, body, streamOptions }: Order): string {
   return stream && !wantsUsage ? askForUsage(body.text, streamOptions) : body.text;
+}
+
+/** As `payloadFor`, for a long body, with others' turns in between. Null once it is not wanted any more. */
+export async function payloadInTurns(
+  { stream, wantsUsage, body, streamOptions }: Order,
+  isWanted: () => boolean,
+): Promise<string | null> {
+  if (!stream || wantsUsage) return textInTurns(body.bytes, isWanted);
+  const scanned = await CallBody.inSlices(body.bytes);
+  const edits = scanned.edits({ stream_options: usageOptions(streamOptions) });
+  return isWanted() ? textInTurns(edited(scanned.bytes, edits), isWanted) : null;
 }
 
 function isIndex(index: unknown): index is number {

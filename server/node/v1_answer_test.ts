@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
 import type { Order } from "./attempt.ts";
+import { ReceivedBody } from "./body.ts";
 import { V1Answer } from "./v1_answer.ts";
 
 function answer(change: Partial<Order> = {}): V1Answer {
@@ -8,7 +9,7 @@ function answer(change: Partial<Order> = {}): V1Answer {
     attemptId: "try",
     endpoint: Endpoint.chat,
     model: "m",
-    body: { bytes: new Uint8Array(), digest: 0, text: "{}" },
+    body: new ReceivedBody(new Uint8Array()),
     stream: true,
     wantsUsage: false,
     streamOptions: null,

@@ -15,6 +15,7 @@ import type { Clock } from "../../server/base/clock.ts";
 import { type TunnelMessage, Tunnels } from "../../server/cluster/tunnels.ts";
 import { silentLog } from "../../log/log.ts";
 import type { AttemptFailure, RunningAttempt } from "../../server/node/attempt.ts";
+import { ReceivedBody } from "../../server/node/body.ts";
 import { Hub } from "../../server/node/hub.ts";
 import type { SocketData } from "../../server/node/link.ts";
 import { Links } from "../../server/node/links.ts";
@@ -519,7 +520,7 @@ export class CutLink {
       attemptId: id,
       endpoint: "/v1/chat/completions",
       model: "m",
-      body: { bytes, text: "", digest: 0 },
+      body: new ReceivedBody(bytes),
       stream: true,
       wantsUsage: true,
       streamOptions: null,

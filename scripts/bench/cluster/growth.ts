@@ -20,6 +20,7 @@ import { Hub } from "../../../server/node/hub.ts";
 import { Node } from "../../../server/node/node.ts";
 import { PenaltyBook } from "../../../server/node/penalty.ts";
 import type { Socket } from "../../../server/node/link.ts";
+import { ReceivedBody } from "../../../server/node/body.ts";
 
 export interface Growth {
   gateways: number;
@@ -191,7 +192,7 @@ async function started(cluster: Cluster, clock: FakeClock): Promise<void> {
 
 function callOf(n: number, clock: FakeClock): Call {
   const model = `model-${n % MODELS}`;
-  const body = { bytes: new Uint8Array(), digest: 0, text: "{}" };
+  const body = new ReceivedBody(new Uint8Array());
   return new Call(
     {
       id: `req-${n}`,

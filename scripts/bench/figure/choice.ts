@@ -16,6 +16,7 @@ import { interleaved, over } from "../rounds.ts";
 import { atMost, type Goal, type Row } from "../row.ts";
 import type { Size } from "../size.ts";
 import type { LoneFigure } from "./figure.ts";
+import { ReceivedBody } from "../../../server/node/body.ts";
 
 const FEW = 10;
 /** Of a node's models. */
@@ -217,7 +218,7 @@ function sample({ scheduler, model }: Surroundings) {
   };
 }
 
-const BODY = { bytes: new Uint8Array(), digest: 0, text: "{}" };
+const BODY = new ReceivedBody(new Uint8Array());
 
 function callOf(model: string): Call {
   const request = {

@@ -14,6 +14,7 @@ import { Scheduler } from "../../../server/schedule/scheduler.ts";
 import { EventClock } from "./event_clock.ts";
 import { ModelServer } from "./model_server.ts";
 import { type Ask, conversation, gap, meanWork, type TraceName } from "./traces.ts";
+import { ReceivedBody } from "../../../server/node/body.ts";
 
 const MODEL = "model-0";
 const ACCOUNTS = 20;
@@ -248,6 +249,6 @@ function requestOf({ messages }: Ask, accountId: string, id: string): CallReques
     sessionHint: null,
     route: "any",
     wantsPosition: false,
-    body: { bytes: Buffer.from(text), digest: 0, text },
+    body: new ReceivedBody(Buffer.from(text)),
   };
 }

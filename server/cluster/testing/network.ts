@@ -7,6 +7,7 @@ import { FakeClock } from "../../base/testing/fake_clock.ts";
 import { ResponseAffinity } from "../../call/response_affinity.ts";
 import { Received } from "../../call/testing/world.ts";
 import type { AttemptFailure, AttemptSink, Order, RunningAttempt } from "../../node/attempt.ts";
+import { ReceivedBody } from "../../node/body.ts";
 import type { Route } from "../../node/audience.ts";
 import { Hub } from "../../node/hub.ts";
 import { GroupBook, testAudienceOf } from "../../node/testing/group_book.ts";
@@ -355,7 +356,7 @@ export class TestGateway {
       sessionHint: null,
       route,
       wantsPosition: false,
-      body: { bytes: new Uint8Array(bytes), digest: 0, text: "{}" },
+      body: new ReceivedBody(new Uint8Array(bytes)),
     };
     return new Call(request, this.#clock.monotonic(), this.#clock.now());
   }
@@ -368,7 +369,7 @@ export function startOn(node: Node, body = "{}", accountId = "alice") {
     attemptId: crypto.randomUUID(),
     endpoint: Endpoint.chat,
     model: "m",
-    body: { bytes, digest: 0, text: body },
+    body: new ReceivedBody(bytes),
     stream: true,
     wantsUsage: true,
     streamOptions: null,

@@ -5,6 +5,7 @@ import { Budgets } from "../../base/budgets.ts";
 import { FakeClock } from "../../base/testing/fake_clock.ts";
 import type { Fields, Log } from "../../base/log.ts";
 import type { AttemptFailure, Order, RunningAttempt } from "../attempt.ts";
+import { ReceivedBody } from "../body.ts";
 import { Hub } from "../hub.ts";
 import type { SocketData } from "../link.ts";
 import { Links } from "../links.ts";
@@ -201,5 +202,5 @@ export function call(harness: LinkHarness, change: Partial<Order> = {}): Started
 }
 
 export function bodyOf(text: string): Order["body"] {
-  return { text, digest: 0, bytes: new TextEncoder().encode(text) };
+  return new ReceivedBody(new TextEncoder().encode(text));
 }
