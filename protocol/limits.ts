@@ -38,6 +38,12 @@ export const MAX_ENVELOPE_BYTES = 1024;
 /** A frame of an unknown type counts as at least so many bytes: reading it costs, however short it is. */
 export const MIN_IGNORED_BYTES = 256;
 
+/**
+ * A node may send so many pings, and pongs that it was not asked for, within a minute before its link
+ * ends. WebSocket's own keep-alive needs a few.
+ */
+export const MAX_PINGS_A_MINUTE = 600;
+
 /** A node may change its offer so often within a minute, in REGISTER and STATUS, before its link ends. */
 export const MAX_CHANGES_A_MINUTE = 2_000;
 

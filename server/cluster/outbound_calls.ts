@@ -45,7 +45,7 @@ export class OutboundCalls extends LinkV2 {
   protected override readonly shownNames = SHOWN_NAMES;
   protected override readonly maxWaitingBytes = MAX_WAITING_BYTES;
   protected override readonly outbox = new Outbox(
-    { send: (frame) => this.send(frame), ping: (text) => this.socket.ping(text) },
+    { send: (frame) => this.send(frame), ping: (text) => this.sendPing(text) },
     UNDER_WAY_BYTES,
   );
 

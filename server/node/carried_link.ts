@@ -44,8 +44,6 @@ export class CarriedLink extends Link<never> {
   /** What has come before the session's gateway has agreed; null: it has. */
   #early: Uint8Array[] | null = [];
   #earlyBytes = 0;
-  /** Pings of either gateway that the node has not answered. */
-  #pings = 0;
   #carrier: Carrier | null = null;
 
   constructor(
@@ -89,16 +87,8 @@ export class CarriedLink extends Link<never> {
     this.socket.send(encodeJson("goaway", 0, { reason, redial_within_ms: redialWithinMs }));
   }
 
-  override ping(text?: string): void {
-    this.#pings++;
-    super.ping(text);
-  }
-
   /** A pong that was not asked for is not carried: a node could fill the link between the gateways with them. */
-  override ponged(text: string): void {
-    super.ponged(text);
-    if (this.#pings === 0) return;
-    this.#pings--;
+  protected override answered(text: string): void {
     this.#carrier?.ponged(text);
   }
 

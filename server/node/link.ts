@@ -6,6 +6,7 @@ import {
   MAX_BYTES_BESIDE_CALLS,
   MAX_CHANGES_A_MINUTE,
   MAX_MALFORMED_IN_A_ROW,
+  MAX_PINGS_A_MINUTE,
   MIN_IGNORED_BYTES,
   type RegisterV2,
   type Status,
@@ -103,10 +104,13 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   #endedBefore = this.#ended;
   #malformedInARow = 0;
   #foreign = 0;
-  /** Bytes that belong to no call, and changes of the offer, in the minute that began at `#minuteSinceMs`. */
+  /** Bytes that belong to no call, changes of the offer and pings, in the minute that began at `#minuteSinceMs`. */
   #bytesBesideCalls = 0;
   #changes = 0;
+  #pings = 0;
   #minuteSinceMs = -Infinity;
+  /** Pings of the gateway that the node has not answered. */
+  #unanswered = 0;
   #isClosed = false;
   /** Monotonic milliseconds of the last sign of life. */
   lastSeenMs: number;
@@ -164,6 +168,11 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   ping(text?: string): void {
     this.pingedMs = this.monotonic();
     if (this.askedMs < this.lastSeenMs) this.askedMs = this.pingedMs;
+    this.sendPing(text);
+  }
+
+  protected sendPing(text?: string): void {
+    this.#unanswered++;
     this.socket.ping(text);
   }
 
@@ -180,10 +189,22 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   /** What the socket has taken and not sent yet is gone. */
   protected unsentGone(): void {}
 
-  /** Called with the text of a pong. */
-  ponged(_text: string): void {
+  /** The node has sent a ping, which the runtime answers. */
+  pinged(): void {
     this.markAlive();
+    this.#takePing();
   }
+
+  /** The node has sent a pong. */
+  ponged(text: string): void {
+    this.markAlive();
+    if (this.#unanswered === 0) return this.#takePing();
+    this.#unanswered--;
+    this.answered(text);
+  }
+
+  /** Called with the text of a pong that was asked for. */
+  protected answered(_text: string): void {}
 
   /** A message from the socket. Never throws. */
   receive(message: string | Uint8Array): void {
@@ -287,11 +308,19 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     return false;
   }
 
+  /** Counts a sign of life that the node was not asked for. */
+  #takePing(): void {
+    this.#beginMinute();
+    if (++this.#pings <= MAX_PINGS_A_MINUTE || this.#isClosed) return;
+    this.close(CloseCode.protocol, "Too many pings within a minute");
+  }
+
   #beginMinute(): void {
     const nowMs = this.monotonic();
     if (nowMs - this.#minuteSinceMs < BESIDE_CALLS_WITHIN_MS) return;
     this.#bytesBesideCalls = 0;
     this.#changes = 0;
+    this.#pings = 0;
     this.#minuteSinceMs = nowMs;
   }
 

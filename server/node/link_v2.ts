@@ -152,7 +152,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   #unacknowledgedBytes = 0;
   protected readonly outbox = new Outbox({
     send: (frame) => this.send(frame),
-    ping: (text) => this.socket.ping(text),
+    ping: (text) => this.sendPing(text),
   });
   #lastStream = 0;
   #terms: WelcomeTerms | null = null;
@@ -297,8 +297,7 @@ export class LinkV2 extends Link<number, OpenStream> {
     for (const { sink } of [...this.open.values()]) sink.resumed?.();
   }
 
-  override ponged(text: string): void {
-    super.ponged(text);
+  protected override answered(text: string): void {
     this.outbox.arrived(text);
   }
 

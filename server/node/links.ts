@@ -224,7 +224,7 @@ export class Links implements LinkOwner {
         ws.data.link = this.#open(ws, ws.data.dialer);
       },
       message: (ws, message) => ws.data.link?.receive(message),
-      ping: (ws) => ws.data.link?.markAlive(),
+      ping: (ws) => ws.data.link?.pinged(),
       pong: (ws, bytes) => ws.data.link?.ponged(bytes.toString()),
       drain: (ws) => ws.data.link?.drained(),
       close: (ws, code, reason) => this.#closed(ws.data.link, code, reason),

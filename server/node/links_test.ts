@@ -507,6 +507,36 @@ describe("a node's link in wire v1", () => {
     harness.links.stop();
   });
 
+  for (const kind of ["ping", "pong"] as const) {
+    test(`more than 600 ${kind}s within a minute that no one asked for end the connection`, async () => {
+      const { harness, socket } = connected();
+      const send = (times: number) => {
+        for (let i = 0; i < times; i++) harness[kind](socket);
+      };
+      for (let minute = 0; minute < 2; minute++) {
+        send(600);
+        expect(socket.closed).toBeNull();
+        await harness.clock.pass(60_000);
+      }
+      send(601);
+      expect(socket.closed).toEqual({ code: 4003, reason: "Too many pings within a minute" });
+    });
+  }
+
+  test("answers to pings of the gateway's are not among them", async () => {
+    const harness = new LinkHarness();
+    harness.links.start();
+    const socket = harness.dial();
+    harness.register(socket);
+    await harness.clock.pass(15_000);
+    for (let i = 0; i < 601; i++) harness.pong(socket);
+    expect(socket.pings).toBe(1);
+    expect(socket.closed).toBeNull();
+    harness.pong(socket);
+    expect(socket.closed).not.toBeNull();
+    harness.links.stop();
+  });
+
   test("two machines with one token and one address have different ids, and get them back", () => {
     const harness = new LinkHarness();
     const [first, second] = [harness.dial(), harness.dial()];

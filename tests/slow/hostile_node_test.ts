@@ -87,6 +87,18 @@ for (const [what, frame, reason] of manyFrames) {
   }, 60_000);
 }
 
+test("a node that pings without end loses its link", async () => {
+  const node = await joinRawNodeV2({ gateway, owner: attacker, models: ["pinging-model"] });
+  const seen = await whileWatched(gateway, bystander, async () => {
+    // The runtime's client has it beside the standard's methods.
+    const socket = node.socket as WebSocket & { ping(): void };
+    for (let i = 0; i < 50_000; i++) socket.ping();
+    const reason = "Too many pings within a minute";
+    expect(await node.closed).toEqual({ code: CloseCode.protocol, reason });
+  });
+  expectServed(seen);
+}, 60_000);
+
 test("an account's nodes offer no more models together than its budget", async () => {
   const hoarder = await createAccount(gateway);
   const models = Array.from({ length: 1000 }, (_, i) => `${"n".repeat(190)}-${i}`);

@@ -146,6 +146,11 @@ export class LinkHarness {
     else this.bytes(socket, encodeJson("register", 0, { node_id: "n1", ...data }));
   }
 
+  /** The node sends a ping. */
+  ping(socket: FakeSocket): void {
+    void this.#handlers.ping!(socket as never, Buffer.alloc(0) as never);
+  }
+
   /** The node answers the last ping. */
   pong(socket: FakeSocket): void {
     void this.#handlers.pong!(socket as never, Buffer.from(socket.pinged.at(-1) ?? "") as never);
