@@ -177,7 +177,8 @@ export class Links implements LinkOwner {
   readonly #restarts = new LruCache<string, number[]>(MAX_RESTARTED);
   readonly #monotonic: () => number;
   readonly #keptBytes: Budget;
-  #isLeaving = false;
+  /** Links in wire v2 that were open when this gateway began to leave, by token; null: it has not. */
+  #leaving: Multimap<string, LinkV2> | null = null;
   readonly #watch: LivenessWatch<Link>;
 
   constructor(private readonly parts: LinksParts, private readonly config: LinksConfig) {
@@ -552,18 +553,18 @@ export class Links implements LinkOwner {
    * on with a session.
    */
   goAway(reason: string, redialWithinMs: number): void {
-    this.#isLeaving = true;
+    this.#leaving = new Multimap();
     for (const [link, peer] of this.#peers) {
       if (peer.dialer.wire === 2) this.#moves(link, peer);
+      if (link instanceof LinkV2) this.#leaving.add(peer.dialer.keyFamily, link);
       link.goAway(reason, redialWithinMs);
     }
   }
 
-  /** Whether a link of the dialer could go on with a session. */
+  /** Whether a link of the dialer could go on with a session of this gateway, which leaves. */
   mayResumeFor({ accountId, keyFamily }: Dialer): boolean {
-    for (const [link, { dialer }] of this.#peers) {
-      const isOwn = dialer.accountId === accountId && dialer.keyFamily === keyFamily;
-      if (isOwn && link instanceof LinkV2 && link.isResumable) return true;
+    for (const link of this.#leaving?.of(keyFamily) ?? []) {
+      if (link.isResumable && this.#peers.get(link)?.dialer.accountId === accountId) return true;
     }
     return false;
   }
@@ -622,7 +623,7 @@ export class Links implements LinkOwner {
       log: logOf(dialer),
       node: null,
       former: null,
-      mayBegin: !this.#isLeaving,
+      mayBegin: this.#leaving === null,
       base: "",
       offered: null,
       isSilent: false,
@@ -704,6 +705,7 @@ export class Links implements LinkOwner {
     if (link instanceof LinkV2) {
       this.#stopAwaiting(link, peer);
       this.#sessions.delete(link.session);
+      this.#leaving?.delete(peer.dialer.keyFamily, link);
     }
     this.parts.offers.change(peer.dialer.accountId, peer.offered, null);
     if (peer.node) {

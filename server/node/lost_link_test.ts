@@ -500,3 +500,80 @@ test("the ends of answers are acknowledged together, or with the next ping", asy
   expect(ended()).toEqual([16, 1]);
   node.harness.links.stop();
 });
+
+describe("with a thousand lost links none of the others is looked at", () => {
+  function lost() {
+    const harness = new LinkHarness({ offersPerAccount: 3_000 });
+    let looks = 0;
+    const others = { wire: 2, accountId: "others", keyId: "others" } as const;
+    const sockets = Array.from({ length: 1_000 }, () => harness.dial(others));
+    for (const [i, socket] of sockets.entries()) {
+      const offer = { node_id: `n${i}`, resume: { after_goaway: true }, instance: "i1" };
+      harness.register(socket, offer as never);
+    }
+    const nodes = [...harness.hub.nodes()];
+    for (const socket of sockets) {
+      harness.gone(socket);
+      counted(socket.data.dialer, "accountId");
+      counted(socket.data.dialer, "keyFamily");
+    }
+    for (const node of nodes) counted(node, "offer");
+    function counted<T extends object>(of: T, key: keyof T & string) {
+      const value = of[key];
+      Object.defineProperty(of, key, { get: () => (looks++, value) });
+    }
+    return { harness, nodes, looks: () => looks };
+  }
+
+  test("when one of them comes back elsewhere as another run of its program", () => {
+    const { harness, nodes, looks } = lost();
+    harness.links.startedAs("others/n7", "i2", 0);
+    expect(harness.hub.find("others/n7")).toBeUndefined();
+    harness.links.challenge(nodes[8]!);
+    expect(harness.hub.find("others/n8")).toBeUndefined();
+    expect(harness.hub.size).toBe(998);
+    expect(looks()).toBeLessThan(20);
+  });
+
+  test("when a node registers here", () => {
+    const { harness, looks } = lost();
+    harness.register(harness.dial({ wire: 2 }), { instance: "i2", resume: {} } as never);
+    expect([harness.hub.size, looks()]).toEqual([1_001, 0]);
+  });
+
+  test("when an account that offers all it may dials", () => {
+    const { harness, looks } = lost();
+    const models = Array.from({ length: 999 }, (_, i) => `m${i}`);
+    const sockets = ["n1", "n2", "n3"].map((node_id) => {
+      const socket = harness.dial({ wire: 2 });
+      harness.register(socket, { node_id, models, resume: {} } as never);
+      return socket;
+    });
+    harness.gone(sockets[0]!);
+    const [admitted, refused] = [harness.dial({ wire: 2 }), harness.dial({ wire: 2 })];
+    expect([admitted.closed, refused.closed?.code, looks()]).toEqual([null, 4003, 0]);
+    harness.gone(admitted);
+    expect(harness.dial({ wire: 2 }).closed).toBeNull();
+  });
+
+  test("when a node dials a gateway that leaves", () => {
+    const { harness, looks } = lost();
+    harness.links.goAway("restart", 1_000);
+    const before = looks();
+    const { dialer } = harness.dial({ wire: 2 }).data;
+    expect([harness.links.mayResumeFor(dialer), looks() - before]).toEqual([false, 0]);
+  });
+});
+
+test("a newcomer ends at most 64 lost links of its twins, and the next one the others", () => {
+  const node = new Node({}, { instance: "i1" });
+  const sockets = Array.from({ length: 100 }, () => node.dial());
+  for (const socket of sockets) node.register({}, socket);
+  for (const socket of [node.socket, ...sockets]) node.harness.gone(socket);
+  const lost = () => node.inHub.filter(({ reconnectsUntil }) => reconnectsUntil !== null).length;
+  expect(lost()).toBe(101);
+  node.register({}, node.dial());
+  expect(lost()).toBe(37);
+  node.register({}, node.dial());
+  expect([lost(), node.inHub.length]).toEqual([0, 2]);
+});

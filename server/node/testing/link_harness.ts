@@ -23,8 +23,10 @@ export class FakeSocket {
   sendAnswers = 1;
   buffered = 0;
 
-  constructor({ wire = 1 as 1 | 2, keyId = "key", address = "10.0.0.1" } = {}) {
-    const dialer = { accountId: "owner", keyId, keyFamily: keyId, address, wire };
+  constructor(
+    { wire = 1 as 1 | 2, accountId = "owner", keyId = "key", address = "10.0.0.1" } = {},
+  ) {
+    const dialer = { accountId, keyId, keyFamily: keyId, address, wire };
     this.data = { dialer, link: null };
   }
 
