@@ -64,6 +64,26 @@ interface ReportGroups {
   list(): { id: string; name: string }[];
 }
 
+/** The time of a report. */
+interface UsageRange {
+  query: UsageQuery;
+  /** As long a time before. */
+  earlier: UsageQuery;
+  /** The time, in UTC milliseconds, of a point of the series. */
+  timeOf: (at: number) => number;
+  /** What the answer says of it. */
+  window: Pick<UsageView, "step" | "step_ms" | "starts" | "from" | "to">;
+}
+
+interface ReportSums {
+  series: (UsageSum & { at: number })[];
+  before: UsageSum;
+  models: NamedSum[];
+  nodes: NamedSum[];
+}
+
+type NamedSum = UsageSum & { id: string };
+
 /** Every method throws `store_unavailable` while the database is away. */
 export class UsageReport {
   /** `minutesMs`: how long rollups by the minute are kept; 0: without limit. */
@@ -102,38 +122,25 @@ export class UsageReport {
 
   async #view(accountId: string, filter: UsageFilter): Promise<UsageView> {
     const { side = "made" } = filter;
-    const { timeOf, query, earlier, ...window } = this.#range(accountId, filter, side);
-    const { store } = this.options;
-    const { usage } = store;
+    const { usage, keys } = this.options.store;
     const hasKeys = side === "made";
-    const [series, before, models, keys, nodes] = await Promise.all([
-      usage.series(query),
-      usage.total(earlier),
-      usage.shares(query, "model", MAX_SHARES),
-      hasKeys ? usage.shares(query, "key", MAX_SHARES) : [],
-      usage.shares(query, "node", MAX_SHARES),
+    const range = this.#range(accountId, filter, side);
+    const sums = await this.#sums(range, hasKeys ? MAX_SHARES : 0);
+    const busiest = sums.models.slice(0, MAX_MODEL_SERIES).map(({ id }) => id);
+    const [points, keyNames, nodeNames] = await Promise.all([
+      usage.modelSeries(range.query, busiest),
+      hasKeys ? keys.names(accountId) : new Map<string, string>(),
+      this.#nodeNames(sums.nodes),
     ]);
-    const busiest = models.slice(0, MAX_MODEL_SERIES).map(({ id }) => id);
-    const [points, keyNames, nodeRows] = await Promise.all([
-      usage.modelSeries(query, busiest),
-      hasKeys ? store.keys.names(accountId) : new Map<string, string>(),
-      store.nodes.known(nodes.map(({ id }) => id)),
-    ]);
-    const nodeNames = new Map(nodeRows.map(({ id, name, label }) => [id, label ?? name]));
     return {
       side,
-      ...window,
-      total: figures(totalOf(series)),
-      before: figures(before),
-      series: series.map((sum) => ({ at: timeOf(sum.at), ...figures(sum) })),
-      by_model: models.map((sum) => share(sum, sum.id)),
-      by_key: keys.map((sum) => share(sum, keyNames.get(sum.id) ?? null)),
-      by_node: nodes.map((sum) => share(sum, nodeNames.get(sum.id) ?? null)),
+      ...shown(range, sums, nodeNames),
+      by_key: sums.keys.map((sum) => share(sum, keyNames.get(sum.id) ?? null)),
       model_series: busiest.map((id) => ({
         id,
         points: points.filter(({ model }) => model === id)
           .map(({ at, calls, completionTokens }) => ({
-            at: timeOf(at),
+            at: range.timeOf(at),
             calls,
             completion_tokens: completionTokens,
           })),
@@ -143,31 +150,40 @@ export class UsageReport {
 
   /** All accounts together. Throws as `view`. */
   async everyone(filter: OverviewFilter): Promise<EveryonesUsage> {
-    const { timeOf, query, earlier, ...window } = this.#range(EVERYONE, filter, "everyone");
-    const { usage, nodes, users } = this.options.store;
-    const [series, before, models, accounts, served] = await Promise.all([
+    const range = this.#range(EVERYONE, filter, "everyone");
+    // The keys of everyone's rollups are accounts.
+    const { keys: accounts, ...sums } = await this.#sums(range, MAX_GROUPED_ACCOUNTS);
+    const busiest = accounts.slice(0, MAX_SHARES);
+    const [emails, nodeNames] = await Promise.all([
+      this.options.store.users.emails(busiest.map(({ id }) => id)),
+      this.#nodeNames(sums.nodes),
+    ]);
+    return {
+      ...shown(range, sums, nodeNames),
+      by_account: busiest.map((sum) => share(sum, emails.get(sum.id) ?? null)),
+      by_group: this.#byGroup(accounts),
+    };
+  }
+
+  async #sums(
+    { query, earlier }: UsageRange,
+    maxKeys: number,
+  ): Promise<ReportSums & { keys: NamedSum[] }> {
+    const { usage } = this.options.store;
+    const [series, before, models, keys, nodes] = await Promise.all([
       usage.series(query),
       usage.total(earlier),
       usage.shares(query, "model", MAX_SHARES),
-      usage.shares(query, "key", MAX_GROUPED_ACCOUNTS),
+      maxKeys === 0 ? [] : usage.shares(query, "key", maxKeys),
       usage.shares(query, "node", MAX_SHARES),
     ]);
-    const shown = accounts.slice(0, MAX_SHARES);
-    const [emails, nodeRows] = await Promise.all([
-      users.emails(shown.map(({ id }) => id)),
-      nodes.known(served.map(({ id }) => id)),
-    ]);
-    const nodeNames = new Map(nodeRows.map(({ id, name, label }) => [id, label ?? name]));
-    return {
-      ...window,
-      total: figures(totalOf(series)),
-      before: figures(before),
-      series: series.map((sum) => ({ at: timeOf(sum.at), ...figures(sum) })),
-      by_model: models.map((sum) => share(sum, sum.id)),
-      by_node: served.map((sum) => share(sum, nodeNames.get(sum.id) ?? null)),
-      by_account: shown.map((sum) => share(sum, emails.get(sum.id) ?? null)),
-      by_group: this.#byGroup(accounts),
-    };
+    return { series, before, models, keys, nodes };
+  }
+
+  /** What the nodes are called, by id. */
+  async #nodeNames(nodes: readonly { id: string }[]): Promise<ReadonlyMap<string, string>> {
+    const known = await this.options.store.nodes.known(nodes.map(({ id }) => id));
+    return new Map(known.map(({ id, name, label }) => [id, label ?? name]));
   }
 
   /** How fast each model or node was in the last day, for all callers: at most a minute old. */
@@ -187,7 +203,7 @@ export class UsageReport {
     return await known.speeds;
   }
 
-  #byGroup(accounts: readonly (UsageSum & { id: string })[]): UsageShare[] {
+  #byGroup(accounts: readonly NamedSum[]): UsageShare[] {
     const { groups } = this.options;
     const byGroup = new Map<string, UsageSum[]>();
     for (const sum of accounts) {
@@ -206,7 +222,7 @@ export class UsageReport {
   }
 
   /** What to ask the store for, and what the answer says of its time. */
-  #range(accountId: string, filter: UsageFilter, side: UsageSide) {
+  #range(accountId: string, filter: UsageFilter, side: UsageSide): UsageRange {
     const query = { ...this.#query(accountId, filter), side };
     const { step } = query;
     if (step === "day" && filter.zone !== undefined) {
@@ -216,7 +232,7 @@ export class UsageReport {
     const step_ms = steps[step].ms;
     const { from, to } = query;
     const earlier = { ...query, from: from - (to - from), to: from };
-    return { query, earlier, step, step_ms, from, to, timeOf: (at: number) => at };
+    return { query, earlier, timeOf: (at) => at, window: { step, step_ms, from, to } };
   }
 
   #query(accountId: string, filter: UsageFilter): UsageQuery & { side: "made" | "provided" } {
@@ -258,8 +274,24 @@ export class UsageReport {
   }
 }
 
+/** What every report says of its time, in all, and by model and node. */
+function shown(
+  { timeOf, window }: UsageRange,
+  { series, before, models, nodes }: ReportSums,
+  nodeNames: ReadonlyMap<string, string>,
+) {
+  return {
+    ...window,
+    total: figures(totalOf(series)),
+    before: figures(before),
+    series: series.map((sum) => ({ at: timeOf(sum.at), ...figures(sum) })),
+    by_model: models.map((sum) => share(sum, sum.id)),
+    by_node: nodes.map((sum) => share(sum, nodeNames.get(sum.id) ?? null)),
+  };
+}
+
 /** The query for the days of a time zone between two times, and for as many before. Throws `invalid_request`. */
-function zoneDays(query: UsageQuery, name: string, from: number, to: number) {
+function zoneDays(query: UsageQuery, name: string, from: number, to: number): UsageRange {
   const rangeMs = to - from;
   if (rangeMs > MAX_ZONE_DAYS * DAY_MS) {
     throw new ColinkError(
@@ -280,12 +312,14 @@ function zoneDays(query: UsageQuery, name: string, from: number, to: number) {
   return {
     query: days(first, end),
     earlier: days(first - (end - first), first),
-    step: "day" as const,
-    step_ms: DAY_MS,
-    starts: Array.from({ length: end - first }, (_, i) => zone.startOf(first + i)),
-    from: zone.startOf(first),
-    to: zone.startOf(end),
-    timeOf: (day: number) => zone.startOf(day),
+    timeOf: (day) => zone.startOf(day),
+    window: {
+      step: "day",
+      step_ms: DAY_MS,
+      starts: Array.from({ length: end - first }, (_, i) => zone.startOf(first + i)),
+      from: zone.startOf(first),
+      to: zone.startOf(end),
+    },
   };
 }
 
@@ -304,7 +338,7 @@ export function figures(sum: UsageSum): UsageFigures {
   };
 }
 
-function share(sum: UsageSum & { id: string }, name: string | null): UsageShare {
+function share(sum: NamedSum, name: string | null): UsageShare {
   return { id: sum.id, name, ...figures(sum) };
 }
 

@@ -277,9 +277,7 @@ export class NodeTable {
         approved_at: null,
         earned_slots: null,
         changed_at: this.database.now,
-      }).where("id", "=", storable(id)).where((row) =>
-        row.or([row("gone_at", "is", null), row("gone_at", ">", FORGOTTEN)])
-      );
+      }).where("id", "=", storable(id)).where(isRemembered);
       if (accountId !== null) rows = rows.where("account_id", "=", accountId);
       const row = await rows.returningAll().executeTakeFirst();
       if (row !== undefined) {
@@ -291,7 +289,7 @@ export class NodeTable {
 
   /** Deletes up to `limit` nodes that have been gone since before that time; resolves with their number. */
   pruneGone(before: number, limit: number): Promise<number> {
-    return this.#forget(limit, (row) => row.and([row("gone_at", "<", before), isUnpaused(row)]));
+    return this.#delete(limit, (row) => row.and([row("gone_at", "<", before), isUnpaused(row)]));
   }
 
   /** The accounts that have more than so many nodes, with their number. */
@@ -306,7 +304,7 @@ export class NodeTable {
 
   /** Deletes up to `limit` of an account's nodes, those first that have been gone for longest. */
   pruneOf(accountId: string, limit: number): Promise<number> {
-    return this.#forget(limit, (row) =>
+    return this.#delete(limit, (row) =>
       row.and([
         row("account_id", "=", accountId),
         row("gone_at", "is not", null),
@@ -316,11 +314,11 @@ export class NodeTable {
 
   /** Deletes up to `limit` nodes of accounts that were deleted; resolves with their number. */
   pruneOwnerless(limit: number): Promise<number> {
-    return this.#forget(limit, isOwnerless, ["node_events", "lent_usage", "lent_sums"]);
+    return this.#delete(limit, isOwnerless, ["node_events", "lent_usage", "lent_sums"]);
   }
 
   /** Deletes the nodes that have been gone for longest first; one that has come back meanwhile stays. */
-  #forget(
+  #delete(
     limit: number,
     which: (row: NodeExpression) => Expression<SqlBool>,
     tables: readonly ("node_events" | "lent_usage" | "lent_sums")[] = ["node_events"],
