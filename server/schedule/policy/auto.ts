@@ -1,16 +1,16 @@
 /** The policy that gives a call to the node at which its answer is expected to end first. */
 
 import type { Clock } from "../../base/clock.ts";
-import { LruCache } from "../../base/lru.ts";
 import type { Hub } from "../../node/hub.ts";
 import type { Node } from "../../node/node.ts";
-import { ByService, type Service } from "../../node/service.ts";
+import type { Service } from "../../node/service.ts";
 import type { CallRequest } from "../call.ts";
 import { AnswerLengths } from "./answer_lengths.ts";
 import { type Prefix, prefixesOf } from "./conversation.ts";
 import { HeldPrefixes } from "./held_prefixes.ts";
 import { NodeSpeed } from "./node_speed.ts";
 import { type NodeEnds, SlotEnds } from "./slot_ends.ts";
+import { FORGET_AFTER_MS, SpeedBook, type SpeedPool } from "./speed_book.ts";
 import { ANSWER_TOKENS } from "./typical_call.ts";
 import {
   type Candidate,
@@ -29,12 +29,6 @@ import {
 /** Costs that differ by less than this factor count as equal: the less busy node gets the call. */
 const EQUAL = 1.1;
 
-/** At most one in so many calls goes to a node only because it was not measured. */
-const CALLS_PER_TRIAL = 20;
-
-/** The age at which a measurement expires, so that a node which was slow then is tried again. */
-const FORGET_AFTER_MS = 10 * 60 * 1000;
-
 /** What this gateway has measured counts for so long longer than what another one has. */
 const OWN_COUNTS_MS = 60_000;
 
@@ -46,20 +40,6 @@ const FIRST_LOAD_MS = 5_000;
 
 /** The part of a typical answer's time until its first token, at a node that was not measured. */
 const FIRST_PART = 0.1;
-
-/** A node whose answers are longer than others' by more than this factor has that much less counted of them. */
-const LONGER = 1.03;
-
-/**
- * Longer than chance makes answers. An honest node's are too long by chance at times, and too short
- * at others, which gains it nothing: so that this gains a liar nothing either, it has a little more
- * deducted.
- */
-const FAR_LONGER = 1.25;
-
-/** So many answers of a node say how long its answers are. Before, they count up to so many times what was expected. */
-const SOME_ANSWERS = 5;
-const MOST_EXPECTED = 3;
 
 /** What a node holds of a shorter body is read in less time than is worth a look. */
 const MIN_HELD_BYTES = 1_000;
@@ -90,42 +70,6 @@ const SLACK_DECAY = 0.998;
 /** Candidates whose expectations are kept with the call. */
 const SHOWN = 3;
 
-/** Nodes of one service that wait to be tried. One that finds no room is noted when it is priced again. */
-const MAX_UNTRIED = 1_000;
-
-/** Nodes that are looked at for one that is to be tried. */
-const MAX_TRIAL_LOOKS = 8;
-
-/** Speeds kept, over all services; that of the oldest answer is evicted first. */
-const MAX_SPEEDS = 50_000;
-
-/** What was measured of one service. */
-interface Pool {
-  readonly service: Service;
-  /** By node key. */
-  readonly speeds: Map<string, NodeSpeed>;
-  /** Sum over its nodes of the logarithm of a typical answer's time. */
-  logMs: number;
-  /** The same of their answers' lengths; those with few answers count less. */
-  logTokens: number;
-  lengthWeights: number;
-  /** Keys of nodes that were not measured. Not the nodes: those that leave are to be freed. */
-  readonly untried: Set<string>;
-  /** The key of the one that gets the next call, to be measured. */
-  trial: string | null;
-  calls: number;
-  /** Of the calls that run on this gateway's nodes for everyone; null: none runs. */
-  ends: SlotEnds | null;
-  /** How many times as long as expected waits for faster nodes were. */
-  slack: number;
-}
-
-/** Where a measured speed is kept. */
-interface Kept {
-  readonly pool: Pool;
-  readonly nodeKey: string;
-}
-
 const NONE: readonly Candidate[] = [];
 
 /** What is known of a call on its way; once it has got its node, when its answer was expected there. */
@@ -153,7 +97,7 @@ class Plan implements Expected {
   running = 1;
   mayLoad = false;
   /** In whose ends its own is counted, as one of its node's; null: it is not. */
-  pool: Pool | null = null;
+  pool: SpeedPool | null = null;
   ends: NodeEnds | null = null;
 
   constructor(
@@ -178,45 +122,40 @@ const NOTHING_HELD: ReadonlyMap<string, number> = new Map();
  * equals, so that alike nodes share as under least-busy.
  */
 export class Auto implements Policy {
-  readonly #pools = new ByService<Pool>();
-  /** All measured speeds, that of the latest answer first. */
-  readonly #speeds = new LruCache<NodeSpeed, Kept>(MAX_SPEEDS);
+  readonly #book: SpeedBook;
   readonly #lengths = new AnswerLengths();
   readonly #held = new HeldPrefixes();
   readonly #scratch = { firstMs: 0, endMs: 0, loadMs: 0, heldChars: 0, isMeasured: false };
   /** Without calls: most models are called by one caller at a time, and need none for long. */
   #spareEnds: SlotEnds | null = null;
-  /** Before this, in monotonic milliseconds, no speed is old enough to expire. */
-  #forgetsMs = 0;
-  /** The pool that was asked for last: a choice asks for one many times. */
-  #lastPool: Pool | undefined;
-
   /** `seed` is secret to this process, so that digests cannot be computed elsewhere. */
   constructor(
     private readonly hub: Hub,
     private readonly clock: Clock,
     private readonly seed: bigint,
-  ) {}
+  ) {
+    this.#book = new SpeedBook(hub);
+  }
 
   cost(node: Node, service: Service, memo?: SpeedMemo): number {
     const load = Math.min(node.load, COST_STEP - 1);
-    const pool = this.#poolOf(service);
+    const pool = this.#book.poolOf(service);
     if (pool === undefined) return load;
-    const speed = speedAt(node, pool, memo);
+    const speed = pool.speedAt(node, memo);
     if (speed !== null) {
       const step = this.#isUnloaded(node, service)
         ? Math.round(stepOf(speed.typicalMs + (speed.loadMs || FIRST_LOAD_MS)))
         : speed.step(node.active + 1, stepOf);
       return step * COST_STEP + load;
     }
-    if (pool.untried.size < MAX_UNTRIED) pool.untried.add(node.who.nodeKey);
-    return Math.round(stepOf(meanMs(pool))) * COST_STEP + load;
+    pool.noteUntried(node.who.nodeKey);
+    return Math.round(stepOf(pool.meanMs)) * COST_STEP + load;
   }
 
   /** The node that is to be tried, and those that hold the conversation's beginning. */
   others(request: CallRequest): readonly Node[] {
     const { held } = this.#planOf(request);
-    const trial = this.#poolOf(request)?.trial ?? null;
+    const trial = this.#book.poolOf(request)?.trial ?? null;
     if (held.size === 0 && trial === null) return NO_NODES;
     const nodes: Node[] = [];
     const add = (nodeKey: string) => {
@@ -233,7 +172,7 @@ export class Auto implements Policy {
   }
 
   pick(request: CallRequest, candidates: readonly Candidate[], random: () => number): Node | null {
-    const pool = this.#poolOf(request);
+    const pool = this.#book.poolOf(request);
     if (pool === undefined) return leastLoaded(candidates, Infinity, random)?.node ?? null;
     const plan = this.#planOf(request);
     // A node's slots beyond its share are for when no other node has one free.
@@ -250,7 +189,7 @@ export class Auto implements Policy {
     let lowestMs = Infinity;
     for (const candidate of candidates) {
       const { node } = candidate;
-      const speed = speedAt(node, pool, candidate);
+      const speed = pool.speedAt(node, candidate);
       this.#expect(candidate, speed, node, request, plan, pool, node.active + 1);
       candidate.costMs = costOf(candidate, plan);
       candidate.freeSlots = node.offer.maxParallel - node.active;
@@ -276,11 +215,11 @@ export class Auto implements Policy {
     plan.running = node.active;
     // The slot was free before the call took it.
     plan.freeSlots = node.offer.maxParallel - node.active + 1;
-    const pool = this.#poolOf(request);
+    const pool = this.#book.poolOf(request);
     if (pool === undefined) return;
-    this.#countCall(pool, node.who.nodeKey);
+    pool.countCall(node.who.nodeKey, this.hub);
     const { picked } = plan;
-    const speed = speedAt(node, pool, picked?.node === node ? picked : undefined);
+    const speed = pool.speedAt(node, picked?.node === node ? picked : undefined);
     plan.mayLoad = mayLoad(node, request, speed, plan.nowMs);
     plan.isExpected = true;
     this.#expect(plan, speed, node, request, plan, pool, node.active);
@@ -309,7 +248,7 @@ export class Auto implements Policy {
   opened(node: Node, isOpen: boolean, concerns: (model: string) => boolean): void {
     for (const service of node.services()) {
       if (!concerns(service.model)) continue;
-      const pool = this.#poolOf(service);
+      const pool = this.#book.poolOf(service);
       const speed = pool?.speeds.get(node.who.nodeKey);
       if (!pool?.ends || speed === undefined) continue;
       if (isOpen) pool.ends.open(speed.ends);
@@ -318,7 +257,7 @@ export class Auto implements Policy {
   }
 
   waitFor(node: Node, request: CallRequest, ahead: number): Wait | null {
-    const pool = this.#poolOf(request);
+    const pool = this.#book.poolOf(request);
     // What is known of ends is of nodes for everyone; there is none where one node alone serves the model.
     if (!pool?.ends || request.route !== "any") return null;
     const plan = this.#planOf(request);
@@ -326,7 +265,7 @@ export class Auto implements Policy {
     const picked = plan.picked?.node === node && plan.pickedRunning === running
       ? plan.picked
       : null;
-    const speed = speedAt(node, pool, picked ?? undefined);
+    const speed = pool.speedAt(node, picked ?? undefined);
     if (speed === null) return null;
     const step = speed.step(running, stepOf);
     if (!pool.ends.hasBelow(step) || !this.hub.hasSeveral(request.model)) return null;
@@ -350,7 +289,7 @@ export class Auto implements Policy {
 
   /** Waits that take longer than expected, because calls stall or nodes leave, are not begun for a while. */
   waited(request: CallRequest, { expectedMs }: Wait, ms: number, isServed: boolean): void {
-    const pool = this.#poolOf(request);
+    const pool = this.#book.poolOf(request);
     if (pool === undefined) return;
     const factor = ms / Math.max(1, expectedMs);
     // How long a wait that did not pay off would have taken is unknown. One in fifty is this much too long by chance.
@@ -375,40 +314,35 @@ export class Auto implements Policy {
   }
 
   speedOf(node: Node, service: Service): NodeSpeed | null {
-    return this.#poolOf(service)?.speeds.get(node.who.nodeKey) ?? null;
+    return this.#book.poolOf(service)?.speeds.get(node.who.nodeKey) ?? null;
   }
 
   typicalMs(service: Service): number | null {
-    const pool = this.#poolOf(service);
-    return pool === undefined || pool.speeds.size === 0 ? null : meanMs(pool);
+    const pool = this.#book.poolOf(service);
+    return pool === undefined || pool.speeds.size === 0 ? null : pool.meanMs;
   }
 
   speeds(most: number): NodeSpeed[] {
-    return [...take(this.#speeds.keys(), most)];
+    return this.#book.latest(most);
   }
 
-  *measuredSince(sinceMs: number): Iterable<SharedSpeed> {
-    for (const [speed, { pool: { service }, nodeKey }] of this.#speeds.entries()) {
-      if (speed.isAdopted) continue;
-      const { measuredMs } = speed;
-      if (measuredMs <= sinceMs) return;
-      yield { nodeKey, service, measuredMs, speed: speed.record() };
-    }
+  measuredSince(sinceMs: number): Iterable<SharedSpeed> {
+    return this.#book.measuredSince(sinceMs);
   }
 
   /** What was measured here counts, unless it is much older. */
   adopt({ nodeKey, service, measuredMs, speed: record }: SharedSpeed): void {
     if (this.clock.monotonic() - measuredMs >= FORGET_AFTER_MS) return;
-    const pool = this.#poolFor(service);
+    const pool = this.#book.poolFor(service);
     const known = pool.speeds.get(nodeKey);
     const countsForMs = known?.isAdopted ? 0 : OWN_COUNTS_MS;
     if (known !== undefined && measuredMs <= known.measuredMs + countsForMs) return;
     const speed = known ?? new NodeSpeed();
     const before = speed.logMs;
-    if (known !== undefined) subtract(pool, speed);
+    if (known !== undefined) pool.subtract(speed);
     speed.adopt(record);
     speed.measuredMs = measuredMs;
-    this.#keep(pool, nodeKey, speed);
+    this.#book.keep(pool, nodeKey, speed);
     const node = this.hub.find(nodeKey);
     if (node !== undefined && (known === undefined || speed.logMs < before)) {
       this.hub.ease(node, service);
@@ -420,7 +354,7 @@ export class Auto implements Policy {
     if (plan.node !== node) return false;
     const { model, accountId } = request;
     const nowMs = this.clock.monotonic();
-    const pool = this.#poolFor(request);
+    const pool = this.#book.poolFor(request);
     const { nodeKey } = node.who;
     const known = pool.speeds.get(nodeKey);
     const speed = known ?? new NodeSpeed();
@@ -430,16 +364,14 @@ export class Auto implements Policy {
     const believed = Math.min(
       tokens,
       Math.max(1, timing.answerBytes ?? tokens),
-      speed.answers < SOME_ANSWERS && pool.lengthWeights > 0
-        ? MOST_EXPECTED * plan.tokens
-        : Infinity,
+      pool.mostTokens(speed, plan.tokens),
     );
-    const counted = believed / surplusOf(speed, pool);
+    const counted = believed / pool.surplusOf(speed);
     const running = (plan.running + Math.max(1, node.active)) / 2;
     const held = plan.held.get(nodeKey) ?? 0;
     const chars = plan.promptChars - held * speed.hitRate;
     if (known !== undefined) {
-      subtract(pool, speed);
+      pool.subtract(speed);
       this.#compare(speed, plan, timing, counted, chars);
     }
     const { firstTokenMs } = timing;
@@ -462,12 +394,12 @@ export class Auto implements Policy {
       });
     }
     speed.measuredMs = nowMs;
-    this.#keep(pool, nodeKey, speed);
+    this.#book.keep(pool, nodeKey, speed);
     if (counted > 0) this.#lengths.learn(model, accountId, counted);
     if (plan.prefixes !== null) {
       this.#held.keep(plan.prefixes, counted * 4, nodeKey, nowMs);
     }
-    this.#forgetOldest(nowMs);
+    this.#book.forgetOldest(nowMs);
     return known === undefined || speed.logMs < before;
   }
 
@@ -478,13 +410,13 @@ export class Auto implements Policy {
     node: Node,
     request: CallRequest,
     plan: Plan,
-    pool: Pool,
+    pool: SpeedPool,
     running: number,
   ): void {
     expected.isMeasured = speed !== null;
     expected.heldChars = plan.held.size === 0 ? 0 : plan.held.get(node.who.nodeKey) ?? 0;
     if (speed === null) {
-      const typicalMs = meanMs(pool);
+      const typicalMs = pool.meanMs;
       expected.loadMs = 0;
       expected.firstMs = typicalMs * FIRST_PART;
       expected.endMs = expected.firstMs +
@@ -564,96 +496,6 @@ export class Auto implements Policy {
     const seed = BigInt(Bun.hash(`${accountId} ${model}`, this.seed));
     return prefixesOf(endpoint, body.text, seed);
   }
-
-  /** Undefined: no node of the service was measured. */
-  #poolOf(service: Service): Pool | undefined {
-    const last = this.#lastPool;
-    if (last?.service.model === service.model && last.service.endpoint === service.endpoint) {
-      return last;
-    }
-    const pool = this.#pools.get(service);
-    if (pool !== undefined) this.#lastPool = pool;
-    return pool;
-  }
-
-  #poolFor({ model, endpoint }: Service): Pool {
-    const known = this.#poolOf({ model, endpoint });
-    if (known !== undefined) return known;
-    const pool: Pool = {
-      service: { model, endpoint },
-      speeds: new Map(),
-      logMs: 0,
-      logTokens: 0,
-      lengthWeights: 0,
-      untried: new Set(),
-      trial: null,
-      calls: 0,
-      ends: null,
-      slack: 1,
-    };
-    this.#pools.set(pool.service, pool);
-    return pool;
-  }
-
-  /** One in twenty calls lets a node be tried that was not measured. */
-  #countCall(pool: Pool, nodeKey: string): void {
-    if (pool.trial === nodeKey) pool.trial = null;
-    if (++pool.calls % CALLS_PER_TRIAL !== 0) return;
-    let looks = MAX_TRIAL_LOOKS;
-    for (const nodeKey of pool.untried) {
-      pool.untried.delete(nodeKey);
-      const node = this.hub.find(nodeKey);
-      if (node?.serves(pool.service) && !pool.speeds.has(nodeKey)) {
-        // Until it was measured, it waits for its next turn.
-        pool.untried.add(nodeKey);
-        if (node.active === 0) {
-          pool.trial = nodeKey;
-          return;
-        }
-      }
-      if (--looks === 0) return;
-    }
-  }
-
-  #keep(pool: Pool, nodeKey: string, speed: NodeSpeed): void {
-    speed.logMs = Math.log(1 + speed.typicalMs);
-    pool.logMs += speed.logMs;
-    countTokens(pool, speed, 1);
-    if (this.#speeds.get(speed) !== undefined) return;
-    pool.speeds.set(nodeKey, speed);
-    pool.untried.delete(nodeKey);
-    if (this.#speeds.size >= MAX_SPEEDS) this.#forget(this.#oldest());
-    this.#speeds.set(speed, { pool, nodeKey });
-  }
-
-  #oldest(): NodeSpeed | undefined {
-    for (const speed of this.#speeds.rkeys()) return speed;
-    return undefined;
-  }
-
-  #forgetOldest(nowMs: number): void {
-    if (nowMs < this.#forgetsMs) return;
-    const oldest = this.#oldest();
-    if (oldest === undefined) return;
-    const forgetsMs = oldest.measuredMs + FORGET_AFTER_MS;
-    if (nowMs < forgetsMs) this.#forgetsMs = forgetsMs;
-    else this.#forget(oldest);
-  }
-
-  #forget(speed: NodeSpeed | undefined): void {
-    const kept = speed && this.#speeds.peek(speed);
-    if (kept === undefined) return;
-    const { pool, nodeKey } = kept;
-    this.#speeds.delete(speed!);
-    subtract(pool, speed!);
-    pool.speeds.delete(nodeKey);
-    if (pool.speeds.size === 0) {
-      this.#pools.delete(pool.service);
-      this.#lastPool = undefined;
-    }
-    const node = this.hub.find(nodeKey);
-    if (node !== undefined) this.hub.ease(node, pool.service);
-  }
 }
 
 /** Whether the model may have to be loaded first: the node says so, or was not asked for long. */
@@ -667,35 +509,6 @@ function mayLoad(
   const { loaded } = node.factsOf(model);
   if (loaded !== null) return !loaded;
   return speed !== null && nowMs - speed.measuredMs > UNLOADED_AFTER_MS;
-}
-
-function subtract(pool: Pool, speed: NodeSpeed): void {
-  pool.logMs -= speed.logMs;
-  countTokens(pool, speed, -1);
-}
-
-function countTokens(pool: Pool, speed: NodeSpeed, by: 1 | -1): void {
-  const weight = by * Math.min(speed.answers, SOME_ANSWERS);
-  pool.logTokens += weight * speed.logTokens;
-  pool.lengthWeights += weight;
-}
-
-/**
- * By how much the node's answers are too long to be believed. A node counts its tokens itself: of one
- * whose answers are longer than those of the others the surplus is not counted, so that it gains
- * nothing by it.
- */
-function surplusOf(speed: NodeSpeed, pool: Pool): number {
-  const weightOfOthers = pool.lengthWeights - SOME_ANSWERS;
-  if (speed.answers < SOME_ANSWERS || weightOfOthers <= 0) return 1;
-  const ofOthers = (pool.logTokens - SOME_ANSWERS * speed.logTokens) / weightOfOthers;
-  const surplus = Math.exp(speed.logTokens - ofOthers);
-  return surplus <= LONGER ? 1 : surplus <= FAR_LONGER ? surplus : surplus * LONGER;
-}
-
-/** What a typical answer takes on average at the nodes that were measured. */
-function meanMs(pool: Pool): number {
-  return Math.exp(pool.logMs / pool.speeds.size);
 }
 
 /**
@@ -725,21 +538,6 @@ function leastLoaded(
     }
   }
   return best;
-}
-
-/** The measured speed of the node, which `memo` keeps; null: it was not measured. */
-function speedAt(node: Node, { speeds }: Pool, memo?: SpeedMemo): NodeSpeed | null {
-  if (memo?.speed !== undefined) return memo.speed;
-  const speed = speeds.get(node.who.nodeKey) ?? null;
-  if (memo !== undefined) memo.speed = speed;
-  return speed;
-}
-
-function* take<T>(values: Iterable<T>, most: number): Iterable<T> {
-  for (const value of values) {
-    if (most-- <= 0) return;
-    yield value;
-  }
 }
 
 function costOf({ firstMs, endMs }: Expected, { held }: Plan): number {
