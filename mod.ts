@@ -37,6 +37,6 @@ export async function createGateway(config: Config, world?: GatewayWorld): Promi
 export async function readConfig(
   settings: Readonly<Record<string, string | undefined>>,
 ): Promise<Config> {
-  const config = await import("./server/base/config.ts");
+  const config = await import("./server/base/read_config.ts");
   return config.readConfig(settings);
 }

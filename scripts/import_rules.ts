@@ -259,7 +259,7 @@ export const reserved: readonly Reserved[] = [
     words: /\bprocess\.env\b|\bBun\.env\b|\bimport\.meta\.env\b/,
     within: ["server", "client", "protocol", "log", "api", "web"],
     only: [
-      "server/base/config.ts",
+      "server/base/read_config.ts",
       "client/config/config.ts",
       // The entry files hand the environment over.
       "server/main.ts",

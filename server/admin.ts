@@ -4,7 +4,7 @@ import { type CommandDef, defineCommand } from "citty";
 import type { AliasTarget } from "../api/mod.ts";
 import { type AuditEvent, COMMAND_LINE } from "./account/audit_log.ts";
 import { budgetText } from "./account/budget_text.ts";
-import { readConfig, UsageError } from "./base/config.ts";
+import { readConfig, UsageError } from "./base/read_config.ts";
 import { defined } from "./base/defined.ts";
 import type { GroupBudget, GroupChange } from "../api/mod.ts";
 import { isVisibleName } from "../protocol/mod.ts";

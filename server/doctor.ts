@@ -9,7 +9,8 @@ import { type Check, climb, failed, type Finding, ok, skipped, warning } from ".
 import { SignInProvider } from "./account/oidc/sign_in_provider.ts";
 import { Budgets } from "./base/budgets.ts";
 import { systemClock } from "./base/clock.ts";
-import { type Config, ConfigError, isSetting, readConfig, speaksTls } from "./base/config.ts";
+import { type Config, isSetting, speaksTls } from "./base/config.ts";
+import { ConfigError, readConfig } from "./base/read_config.ts";
 import { freeBytes, MIN_FREE_BYTES } from "./base/free_space.ts";
 import { KEPT_ADMINISTRATOR } from "./base/kept_administrator.ts";
 import { silentLog } from "./base/log.ts";

@@ -13,7 +13,8 @@ import {
   type ServiceSpec,
   serviceWorld,
 } from "../service/mod.ts";
-import { isSetting, readConfig, UsageError } from "./base/config.ts";
+import { isSetting } from "./base/config.ts";
+import { readConfig, UsageError } from "./base/read_config.ts";
 import { t } from "./texts.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

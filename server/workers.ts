@@ -1,7 +1,8 @@
 /** Several gateway processes at one port: started together, replaced when one dies or freezes, stopped together. */
 
 import { join } from "node:path";
-import { type Config, ConfigError } from "./base/config.ts";
+import type { Config } from "./base/config.ts";
+import { ConfigError } from "./base/read_config.ts";
 import type { Log } from "./base/log.ts";
 import { t } from "./texts.ts";
 

@@ -2,7 +2,8 @@
 
 import { readFile, stat } from "node:fs/promises";
 import type { Clock } from "../base/clock.ts";
-import { ConfigError, settingNames } from "../base/config.ts";
+import { settingNames } from "../base/config.ts";
+import { ConfigError } from "../base/read_config.ts";
 import { codeText } from "../base/trouble_cause.ts";
 import type { Log } from "../base/log.ts";
 import { t } from "../texts.ts";

@@ -1,7 +1,7 @@
 /** Reads budgets from the command line. */
 
 import { Budget, GroupBudget } from "../../../api/mod.ts";
-import { UsageError } from "../../base/config.ts";
+import { UsageError } from "../../base/read_config.ts";
 import { t } from "../../texts.ts";
 
 const shapes = { account: Budget, group: GroupBudget };

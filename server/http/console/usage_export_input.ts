@@ -2,7 +2,7 @@
 
 import { UsageExportFilter } from "../../../api/mod.ts";
 import { DAY_MS } from "../../base/clock.ts";
-import { UsageError } from "../../base/config.ts";
+import { UsageError } from "../../base/read_config.ts";
 import { t } from "../../texts.ts";
 import { TimeZone } from "../../base/time_zone.ts";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CreatedKey, UserView } from "../../../api/mod.ts";
 import { createApp } from "../../app.ts";
-import { readConfig } from "../../base/config.ts";
+import { readConfig } from "../../base/read_config.ts";
 import { silentLog } from "../../base/log.ts";
 import { FakeClock } from "../../base/testing/fake_clock.ts";
 import { createParts, type GatewayParts, type PartsWorld } from "../../gateway_parts.ts";

@@ -4,7 +4,8 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError, policyNames, readConfig } from "./config.ts";
+import { policyNames } from "./config.ts";
+import { ConfigError, readConfig } from "./read_config.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "co-link-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
