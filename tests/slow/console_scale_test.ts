@@ -8,7 +8,7 @@ import type { CallView, NodeView } from "../../api/mod.ts";
 import { en } from "../../web/i18n/en.ts";
 import { admin } from "../../web/i18n/en/admin.ts";
 import { type Account, createAccount } from "../harness/account.ts";
-import { inTab, startBrowser, type Tab } from "../harness/browser.ts";
+import { hasFocus, inTab, startBrowser, type Tab } from "../harness/browser.ts";
 import { signInBehindThePage } from "../harness/console.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { longestTaskMs } from "../harness/long_task.ts";
@@ -42,6 +42,13 @@ test("a thousand nodes are listed, searched and scrolled through without a jolt"
       await page.locator("[data-part=node-row]", { hasText: "node-0999" }).waitFor();
     });
     expect(await page.locator("[data-part=node-row]").count()).toBe(1);
+    await page.keyboard.press("Control+a");
+    await page.keyboard.press("Delete");
+    await page.getByText(en.rowsInView(1000)).waitFor();
+    await page.locator("h1").click();
+    expect(await hasFocus(page, "[data-filter]")).toBe(false);
+    await page.keyboard.press("Control+f");
+    expect(await hasFocus(page, "[data-filter]")).toBe(true);
     expect(longest).toBeLessThan(LIMIT_MS);
   }));
 

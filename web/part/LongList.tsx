@@ -19,10 +19,10 @@ interface Props<T> {
 }
 
 /** Up to this length all items are rendered, so that the browser's search finds them. */
-const FEW = 40;
+export const FEW_ITEMS = 40;
 
 export function LongList<T>(props: Props<T>) {
-  return props.items.length <= FEW ? <Whole {...props} /> : <Windowed {...props} />;
+  return props.items.length <= FEW_ITEMS ? <Whole {...props} /> : <Windowed {...props} />;
 }
 
 function Whole<T>({ label, isBordered, items, keyOf, children }: Props<T>) {

@@ -23,10 +23,10 @@ interface Props<T> {
 }
 
 /** Up to this length all rows are rendered, so that the browser's search finds them. */
-const FEW = 100;
+export const FEW_ROWS = 100;
 
 export function LongTable<T>(props: Props<T>) {
-  return props.items.length <= FEW ? <Whole {...props} /> : <Windowed {...props} />;
+  return props.items.length <= FEW_ROWS ? <Whole {...props} /> : <Windowed {...props} />;
 }
 
 function Whole<T>({ columns, hasTools = false, items, keyOf, children }: Props<T>) {

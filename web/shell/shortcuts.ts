@@ -14,7 +14,8 @@ const SEQUENCE_MS = 1500;
 
 /**
  * Ctrl/Cmd-K opens the palette, `g` and a page's letter opens that page, `/` moves the focus to the
- * page's filter (the element with `data-filter`), `?` lists the shortcuts. Single keys are ignored
+ * page's filter (the element with `data-filter`), and so does Ctrl/Cmd-F where the page has a
+ * `ListNote`; `?` lists the shortcuts. Single keys are ignored
  * while the user types in a field.
  */
 export function useShortcuts(actions: Actions): void {
@@ -25,6 +26,10 @@ export function useShortcuts(actions: Actions): void {
       if ((ctrlKey || metaKey) && key.toLowerCase() === "k") {
         event.preventDefault();
         return actions.openPalette();
+      }
+      // The browser's own search would miss the rows that are not drawn; pressed again, it comes.
+      if ((ctrlKey || metaKey) && key.toLowerCase() === "f" && isPartial()) {
+        return focusFilter(event);
       }
       if (ctrlKey || metaKey || altKey || isTaken(event)) return;
       const isSecond = event.timeStamp - leaderAtMs < SEQUENCE_MS;
@@ -44,6 +49,14 @@ function isTaken({ target }: KeyboardEvent): boolean {
   if (document.querySelector("dialog[open]")) return true;
   return target instanceof HTMLElement &&
     (target.isContentEditable || target.matches("input:not([type=radio]), textarea, select"));
+}
+
+/** Whether the page has a list that it does not hold as a whole, and the focus is elsewhere. */
+function isPartial(): boolean {
+  if (document.querySelector("dialog[open]") || !document.querySelector("[data-partial]")) {
+    return false;
+  }
+  return document.activeElement?.matches("[data-filter]") !== true;
 }
 
 function focusFilter(event: KeyboardEvent): void {

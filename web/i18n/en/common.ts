@@ -74,6 +74,12 @@ export const common = {
     `${failure.replace(/ Try again in a (moment|minute)\.$/, "")} Try again in ${wait(seconds)}.`,
   lost: (age: string) => `Connection to the gateway lost. What you see is from ${age}; retrying.`,
   otherVersion: "This page cannot be loaded: the gateway was updated, or cannot be reached.",
+  rowsInView: (rows: number) =>
+    `${
+      number.format(rows)
+    } rows, of which those in view are on the page: Ctrl F searches all of them.`,
+  loadedRows: (rows: number) =>
+    `${count(rows, "row", "rows")} loaded: search (Ctrl F) to find others.`,
   reload: "Reload",
   pageBroke:
     "Something went wrong on this page. Reload it; if it happens again, tell your administrator.",

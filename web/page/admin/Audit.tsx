@@ -5,7 +5,8 @@ import { api } from "../../api.ts";
 import { Failure } from "../../part/Notice.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
-import { LongTable } from "../../part/LongTable.tsx";
+import { ListNote } from "../../part/ListNote.tsx";
+import { FEW_ROWS, LongTable } from "../../part/LongTable.tsx";
 import { formatMoment } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import { useChoices } from "../../state/url.ts";
@@ -44,6 +45,7 @@ export function Audit() {
         </select>
       </div>
       <Failure error={pages.error} retry={pages.retry} />
+      {pages.items && <ListNote rows={pages.items.length} few={FEW_ROWS} hasMore={pages.hasMore} />}
       {pages.items ? <Entries entries={pages.items} /> : !pages.error && <Bones count={3} />}
       {pages.items?.length === 0 && <p class={pageStyle.none}>{t.noEntries}</p>}
       <MoreButton pages={pages} />

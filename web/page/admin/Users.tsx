@@ -7,7 +7,8 @@ import { Failure } from "../../part/Notice.tsx";
 import { Icon } from "../../part/Icon.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { Bones } from "../../part/Skeleton.tsx";
-import { LongTable, type RowProps } from "../../part/LongTable.tsx";
+import { ListNote } from "../../part/ListNote.tsx";
+import { FEW_ROWS, LongTable, type RowProps } from "../../part/LongTable.tsx";
 import { formatDay, formatList, formatNumber, formatShort, messages } from "../../state/locale.ts";
 import { useChanging } from "../../state/changing.ts";
 import { useChoices } from "../../state/url.ts";
@@ -67,6 +68,7 @@ export function Users() {
         </div>
       </div>
       <Failure error={pages.error} retry={pages.retry} />
+      {pages.items && <ListNote rows={pages.items.length} few={FEW_ROWS} hasMore={pages.hasMore} />}
       {pages.items
         ? <UserTable users={pages.items} onChange={pages.put} onDeleted={pages.drop} />
         : !pages.error && <Bones count={3} />}

@@ -8,7 +8,8 @@ import { Empty } from "../../part/Empty.tsx";
 import { Failure } from "../../part/Notice.tsx";
 import { FilterChips } from "../../part/FilterChips.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
-import { LongList } from "../../part/LongList.tsx";
+import { ListNote } from "../../part/ListNote.tsx";
+import { FEW_ITEMS, LongList } from "../../part/LongList.tsx";
 import { Page } from "../../part/Page.tsx";
 import type { Option } from "../../part/pick.ts";
 import { PickField } from "../../part/PickField.tsx";
@@ -75,6 +76,9 @@ function Book() {
             </a>
           )}
         </Empty>
+      )}
+      {calls && calls.length > 0 && (
+        <ListNote rows={calls.length} few={FEW_ITEMS} hasMore={!isWhole} />
       )}
       {calls && calls.length > 0 && (
         <div class={style.calls}>

@@ -11,7 +11,8 @@ import { Dialog } from "../../part/Dialog.tsx";
 import { Empty } from "../../part/Empty.tsx";
 import { Failure } from "../../part/Notice.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
-import { LongList } from "../../part/LongList.tsx";
+import { ListNote } from "../../part/ListNote.tsx";
+import { FEW_ITEMS, LongList } from "../../part/LongList.tsx";
 import { Page } from "../../part/Page.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
 import { SelectField } from "../../part/SelectField.tsx";
@@ -92,6 +93,7 @@ function Catalogue({ user }: { user: UserView }) {
             <span class={pageStyle.aside}>{t.count(shown.length)}</span>
           </div>
           {shown.length === 0 && <p class={pageStyle.none} role="status">{t.noneShown}</p>}
+          <ListNote rows={shown.length} few={FEW_ITEMS} />
           <LongList
             label={t.title}
             isBordered

@@ -7,7 +7,8 @@ import { Choices } from "../../part/Choice.tsx";
 import { Empty } from "../../part/Empty.tsx";
 import { Failure } from "../../part/Notice.tsx";
 import { Icon } from "../../part/Icon.tsx";
-import { LongList } from "../../part/LongList.tsx";
+import { ListNote } from "../../part/ListNote.tsx";
+import { FEW_ITEMS, LongList } from "../../part/LongList.tsx";
 import { Meter } from "../../part/Meter.tsx";
 import { Page } from "../../part/Page.tsx";
 import { SearchField } from "../../part/SearchField.tsx";
@@ -152,6 +153,7 @@ function Listed({ all, connected, isAdmin, onForget }: ListedProps) {
         />
       </div>
       {found.length === 0 && <p class={pageStyle.none} role="status">{t.noneShown}</p>}
+      <ListNote rows={found.length} few={FEW_ITEMS} />
       <div>
         {shown.length > 0 && <Head order={order} onArrange={arrange} />}
         <LongList
