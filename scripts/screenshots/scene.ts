@@ -199,6 +199,8 @@ export const scenes: readonly Scene[] = [
   },
   { name: "palette", path: "/nodes", isUser: true, act: openPalette, isCropped: true },
   { name: "account", path: "/nodes", isUser: true, act: openAccount, isCropped: true },
+  { name: "docs", path: "/docs" },
+  { name: "docs-page", path: "/docs/getting-started", isCropped: true },
   { name: "not-found", path: "/no/such/page" },
 ];
 
