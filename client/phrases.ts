@@ -4,7 +4,10 @@
 export const phrases: Readonly<Record<string, string>> = {
   "1 to 200 visible characters in Unicode's compatibility form (NFKC), single spaces only between them, Latin letters not mixed with Cyrillic, Greek or other lookalikes":
     "1 到 200 个可见字符（Unicode NFKC 形式），中间只能有单个空格，拉丁字母不能与西里尔字母、希腊字母或其他形似字符混用",
-  "TLS: the server's certificate has expired": "TLS：服务器证书已过期",
+  "TLS: the server's certificate has expired, or this machine's clock is ahead":
+    "TLS：服务器证书已过期，或本机时钟偏快",
+  "TLS: the server's certificate is not valid yet: this machine's clock is behind":
+    "TLS：服务器证书尚未生效：本机时钟偏慢",
   "TLS: the server's certificate is for another name": "TLS：服务器证书属于另一个域名",
   "TLS: the server's certificate is not trusted": "TLS：服务器证书不受信任",
   "TLS: the server's certificate is self-signed": "TLS：服务器证书是自签名的",

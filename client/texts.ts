@@ -92,7 +92,8 @@ export const chinese: Readonly<Record<string, string>> = {
   "version {0}; this node is {1}": "版本 {0}；此节点为 {1}",
   "the gateway does not say its time": "网关没有给出时间",
   "{0} s from the gateway's": "与网关相差 {0} 秒",
-  "set this machine's clock: certificates are checked by it": "请校准本机时钟：校验证书时要用到",
+  "set this machine's clock, or tell who runs the gateway if that one is wrong: certificates and sign-ins are checked by them":
+    "请校准本机时钟；若错的是网关的时钟，请告知网关的运营者：校验证书和登录时要用到",
   "the gateway does not answer the upgrade": "网关没有响应 WebSocket 升级请求",
   "a proxy before it may hold WebSockets up": "网关前面的代理可能拦截了 WebSocket",
   "join again: {0} join GATEWAY": "请重新接入：{0} join GATEWAY",
@@ -134,7 +135,8 @@ export const chinese: Readonly<Record<string, string>> = {
   "connection refused; is the gateway running at this port?": "连接被拒绝；网关是否在该端口运行？",
   "its certificate is self-signed; NODE_EXTRA_CA_CERTS=FILE names one to trust":
     "证书是自签名的；可用 NODE_EXTRA_CA_CERTS=FILE 指定信任的证书",
-  "its certificate has expired": "证书已过期",
+  "its certificate has expired, or this machine's clock is ahead": "证书已过期，或本机时钟偏快",
+  "its certificate is not valid yet: this machine's clock is behind": "证书尚未生效：本机时钟偏慢",
   "its certificate is for another name": "证书属于另一个域名",
   "it does not speak TLS there; try http://": "那里没有使用 TLS；请改用 http://",
   "its certificate is not trusted": "证书不受信任",
@@ -272,6 +274,8 @@ export const chinese: Readonly<Record<string, string>> = {
   "it is far too large": "文件过大",
   "Cannot unpack {0}: the archive has no such file. Nothing was changed":
     "无法解压 {0}：归档中没有该文件。没有做任何改动",
+  "Cannot write {0}: {1}. Nothing was changed; make room there (a program takes about 130 MB) and try again":
+    "无法写入 {0}：{1}。未作任何更改；请在那里腾出空间（程序约需 130 MB）后重试",
   "Cannot write {0}: {1}. Nothing was changed; update as the user who owns {2}":
     "无法写入 {0}：{1}。没有做任何改动；请以 {2} 的所有者身份升级",
   "The new program does not start on this machine. Nothing was changed":

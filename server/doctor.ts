@@ -27,6 +27,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 const ANSWER_WITHIN_MS = 10_000;
 const DIAL_WITHIN_MS = 2000;
+/** Sign-ins by a provider allow about as much. */
+const MAX_SKEW_MS = 60_000;
 
 export function doctorCommand(env: Env): CommandDef {
   return defineCommand({
@@ -71,6 +73,7 @@ function checksOf(config: Config): Check[] {
     { name: t`database`, run: () => database(config) },
     { name: "Redis", run: () => redis(config) },
     { name: t`sign-in provider`, run: () => signInProvider(config) },
+    { name: t`clock`, run: () => clock(config) },
     { name: t`gateway`, run: () => listening(config) },
     { name: t`public address`, run: () => publicAddress(config) },
     { name: "TLS", run: () => tls(config) },
@@ -144,6 +147,33 @@ async function signInProvider(config: Config): Promise<Finding> {
       t`check COLINK_OIDC_ISSUER, which its discovery document must repeat, and that this machine reaches it`,
     );
   }
+}
+
+/** Sessions, links and days of the ledger are dated by it, and a provider's answers are checked by it. */
+async function clock(
+  { oidcIssuer, domains, acmeDirectory }: Config,
+): Promise<Finding> {
+  const nowMs = Date.now();
+  const cure =
+    t`set this machine's clock, best by NTP: sign-ins, links and certificates are checked by it`;
+  const { committedAt } = buildFacts;
+  if (committedAt !== null && nowMs < Date.parse(committedAt)) {
+    return warning(t`${isoMinute(nowMs)}, which is before this program was made`, cure);
+  }
+  const other = oidcIssuer ?? (domains.length > 0 ? acmeDirectory : null);
+  if (other === null) return ok(t`${isoMinute(nowMs)}; there is no other to compare it with`);
+  const signal = AbortSignal.timeout(ANSWER_WITHIN_MS / 2);
+  const response = await fetch(other, { signal }).catch(() => null);
+  await response?.body?.cancel();
+  const date = Date.parse(response?.headers.get("date") ?? "");
+  if (Number.isNaN(date)) return skipped(t`${other} does not say its time`);
+  const skewMs = date - Date.now();
+  const text = t`${Math.round(Math.abs(skewMs) / 1000)} s from that of ${other}`;
+  return Math.abs(skewMs) <= MAX_SKEW_MS ? ok(text) : warning(text, cure);
+}
+
+function isoMinute(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
 async function redis({ redisUrl }: Config): Promise<Finding> {

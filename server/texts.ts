@@ -209,6 +209,13 @@ export const chinese: Readonly<Record<string, string>> = {
   "nothing answers at {0}": "{0} 没有应答",
   "The gateway of this machine is the service {0}: sudo {1} {2}":
     "本机的网关是服务 {0}：请运行 sudo {1} {2}",
+  "set this machine's clock, best by NTP: sign-ins, links and certificates are checked by it":
+    "请校准本机时钟，最好用 NTP：登录、链接和证书都按它检查",
+  "{0}, which is before this program was made": "{0}，早于本程序的构建时间",
+  "{0}; there is no other to compare it with": "{0}；没有其他时钟可比较",
+  "{0} does not say its time": "{0} 没有给出时间",
+  "{0} s from that of {1}": "与 {1} 相差 {0} 秒",
+  clock: "时钟",
   "start it: {0}, or {1} service install": "启动：{0}，或 {1} service install",
   "another program answers at {0}": "{0} 由另一个程序应答",
   "set PORT to a free one": "请把 PORT 设为空闲的端口",

@@ -77,7 +77,14 @@ const connectErrors: readonly [RegExp, string][] = [
     phrase`the server does not speak TLS; try ws:// or its port`,
   ],
   [/self.signed/i, phrase`TLS: the server's certificate is self-signed`],
-  [/CERT_HAS_EXPIRED|certificate.*expired/i, phrase`TLS: the server's certificate has expired`],
+  [
+    /CERT_HAS_EXPIRED|certificate.*expired/i,
+    phrase`TLS: the server's certificate has expired, or this machine's clock is ahead`,
+  ],
+  [
+    /CERT_NOT_YET_VALID|not yet valid|NotValidYet/i,
+    phrase`TLS: the server's certificate is not valid yet: this machine's clock is behind`,
+  ],
   [/ALTNAME|NotValidForName/i, phrase`TLS: the server's certificate is for another name`],
   [/TLS|SSL|certificate/i, phrase`TLS: the server's certificate is not trusted`],
   [/ENOTFOUND|dns error/i, phrase`the server's name is not known; check server_url`],

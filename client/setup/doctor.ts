@@ -303,9 +303,10 @@ async function clock(url: URL): Promise<Finding> {
   if (date === null) return skipped(t`the gateway does not say its time`);
   const skewMs = Date.parse(date) - Date.now();
   const text = t`${Math.round(Math.abs(skewMs) / 1000)} s from the gateway's`;
-  return Math.abs(skewMs) <= MAX_SKEW_MS
-    ? ok(text)
-    : warning(text, t`set this machine's clock: certificates are checked by it`);
+  return Math.abs(skewMs) <= MAX_SKEW_MS ? ok(text) : warning(
+    text,
+    t`set this machine's clock, or tell who runs the gateway if that one is wrong: certificates and sign-ins are checked by them`,
+  );
 }
 
 /** The upgrade alone: nothing is registered, so that a running node is not disturbed. */

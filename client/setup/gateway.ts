@@ -151,7 +151,11 @@ const causes: readonly [RegExp, string][] = [
     t`connection refused; is the gateway running at this port?`,
   ],
   [/self.signed/i, t`its certificate is self-signed; NODE_EXTRA_CA_CERTS=FILE names one to trust`],
-  [/expired/i, t`its certificate has expired`],
+  [/expired/i, t`its certificate has expired, or this machine's clock is ahead`],
+  [
+    /NOT_YET_VALID|not yet valid/i,
+    t`its certificate is not valid yet: this machine's clock is behind`,
+  ],
   [/ALTNAME|NotValidForName|hostname/i, t`its certificate is for another name`],
   [
     /WRONG_VERSION|UNKNOWN_PROTOCOL|EPROTO|handshake failed/i,

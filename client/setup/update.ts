@@ -121,10 +121,15 @@ async function swap(program: Uint8Array, instance: Instance, env: Env): Promise<
     chmodSync(fresh, 0o755);
   } catch (error) {
     rmSync(fresh, { force: true });
+    const why = shown(systemError(error));
+    // Another user finds the disk as full as this one.
+    const isFull = /^(ENOSPC|EDQUOT)$/.test((error as { code?: string }).code ?? "");
     throw new CommandError(
-      t`Cannot write ${fresh}: ${
-        shown(systemError(error))
-      }. Nothing was changed; update as the user who owns ${dirname(own)}`,
+      isFull
+        ? t`Cannot write ${fresh}: ${why}. Nothing was changed; make room there (a program takes about 130 MB) and try again`
+        : t`Cannot write ${fresh}: ${why}. Nothing was changed; update as the user who owns ${
+          dirname(own)
+        }`,
     );
   }
   const trial = Bun.spawnSync([fresh, "--version"], { stdout: "pipe", stderr: "pipe" });

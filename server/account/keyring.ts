@@ -43,7 +43,7 @@ interface Found {
   state: "good" | "revoked" | "blocked";
   /** UTC milliseconds; Infinity: no expiry. */
   expiresAt: number;
-  /** When the store was last asked. UTC milliseconds. */
+  /** When the store was last asked. Milliseconds of the monotonic clock. */
   confirmedAt: number;
 }
 
@@ -190,9 +190,11 @@ export class Keyring {
     const known = this.#found.get(digest);
     if (known !== undefined && this.#isFresh(known)) return known;
     const unknownAt = this.#unknown.get(digest);
-    if (unknownAt !== undefined && this.#clock.now() - unknownAt < UNKNOWN_FRESH_MS) return null;
+    if (unknownAt !== undefined && this.#clock.monotonic() - unknownAt < UNKNOWN_FRESH_MS) {
+      return null;
+    }
 
-    const isUsable = known !== undefined && this.#clock.now() - known.confirmedAt < STALE_MS;
+    const isUsable = known !== undefined && this.#clock.monotonic() - known.confirmedAt < STALE_MS;
     const answer = this.#lookup(digest);
     if (isUsable && this.#isStoreAway) {
       // The look-up goes on in the background: during an outage, cached keys cost no time.
@@ -220,7 +222,8 @@ export class Keyring {
   }
 
   async #query(digest: string, revokedIds: Set<string>): Promise<Found | null> {
-    const confirmedAt = this.#clock.now();
+    // Not the clock of the day: once set back, it would keep a revoked key fresh for as long.
+    const confirmedAt = this.#clock.monotonic();
     const answer = await this.#observed(this.#store.keys.byDigest(digest));
     if (answer === null) {
       this.#found.delete(digest);
@@ -256,7 +259,7 @@ export class Keyring {
   }
 
   #isFresh(found: Found): boolean {
-    return this.#clock.now() - found.confirmedAt < FRESH_MS;
+    return this.#clock.monotonic() - found.confirmedAt < FRESH_MS;
   }
 
   /** Records whether the store answers. */

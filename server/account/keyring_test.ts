@@ -12,19 +12,21 @@ import { newToken, TokenVault } from "./tokens.ts";
 const vault = new TokenVault("a secret of at least thirty-two bytes");
 
 let nowMs: number;
+let setBackMs: number;
 let store: FakeStore;
 let keyring: Keyring;
 let polls: (() => void)[];
 
 beforeEach(() => {
   nowMs = 1_700_000_000_000;
+  setBackMs = 0;
   store = new FakeStore();
   polls = [];
   keyring = new Keyring({
     store,
     vault,
     clock: {
-      now: () => nowMs,
+      now: () => nowMs - setBackMs,
       monotonic: () => nowMs,
       after(_, callback) {
         polls.push(callback);
@@ -167,6 +169,18 @@ test("a key is looked up once in five seconds, and cached in between", async () 
   expect(keyring.cached(token, "api")).toBeNull();
   await keyring.authenticate(token, "api");
   expect(store.asked).toHaveLength(2);
+});
+
+test("a clock that is set back by a day keeps no answer of the store any longer", async () => {
+  const [known, unknown] = [store.add("api"), newToken("api")];
+  await keyring.authenticate(known, "api");
+  await expect(keyring.authenticate(unknown, "api")).rejects.toThrow();
+  setBackMs = 24 * 3_600_000;
+  nowMs += 5000;
+  expect(keyring.cached(known, "api")).toBeNull();
+  await keyring.authenticate(known, "api");
+  await expect(keyring.authenticate(unknown, "api")).rejects.toThrow();
+  expect(store.asked).toHaveLength(4);
 });
 
 test("fifty concurrent requests with one token share a look-up", async () => {

@@ -90,7 +90,8 @@ export class SessionBook {
   async isFresh(sessionId: string): Promise<boolean> {
     const { store, clock } = this.options;
     const session = await store.sessions.find(sessionId);
-    return session !== null && clock.now() - session.createdAt < FRESH_MS;
+    // A clock that was set back does not keep it fresh: what begins far in the future began before that.
+    return session !== null && Math.abs(clock.now() - session.createdAt) < FRESH_MS;
   }
 
   /** The account's live sessions; `currentId` is the session that asks. */

@@ -11,18 +11,21 @@ let clock: FakeClock;
 let added: { userAgent: string | null; expiresAt: number }[];
 let seenAt: number[];
 let lastSeenAt: number;
+let begunAt: number;
 let book: SessionBook;
 let ended: (readonly string[])[];
 
 beforeEach(() => {
   clock = new FakeClock();
   [added, seenAt, ended, lastSeenAt] = [[], [], [], clock.now()];
+  begunAt = clock.now();
   const table = {
     add: (session: (typeof added)[number]) => Promise.resolve(added.push(session) > 0),
     find: (id: string) =>
       Promise.resolve({
         id,
         accountId: "acc",
+        createdAt: begunAt,
         lastSeenAt,
         account: { email: "e@x", role: "user" },
       }),
@@ -69,4 +72,13 @@ test("only sessions that were ended are reported", async () => {
 test("the session that asks is marked among its account's", async () => {
   const marks = (await book.list("acc", "this")).map(({ id, current }) => [id, current]);
   expect(marks).toEqual([["this", true], ["that", false]]);
+});
+
+test("a session is fresh for five minutes, and a clock that is set back makes no old one fresh", async () => {
+  await clock.pass(299_999);
+  expect(await book.isFresh("ses")).toBe(true);
+  await clock.pass(1);
+  expect(await book.isFresh("ses")).toBe(false);
+  clock.setBack(24 * 3_600_000);
+  expect(await book.isFresh("ses")).toBe(false);
 });

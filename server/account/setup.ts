@@ -37,9 +37,9 @@ export class Setup {
   /** Whether there has never been an administrator, as of two seconds ago at most. Throws `store_unavailable`. */
   async isOpen(): Promise<boolean> {
     const { store, clock } = this.#options;
-    if (this.#isDone || clock.now() - this.#askedAt < FRESH_MS) return !this.#isDone;
+    if (this.#isDone || clock.monotonic() - this.#askedAt < FRESH_MS) return !this.#isDone;
     this.#isDone = await store.isSetUp();
-    this.#askedAt = clock.now();
+    this.#askedAt = clock.monotonic();
     return !this.#isDone;
   }
 

@@ -8,7 +8,12 @@ const SECRET = "a secret of at least thirty-two bytes";
 const form = { email: "op@example.org", password: "correct horse battery" };
 
 let nowMs: number;
-const clock: Clock = { ...systemClock, now: () => nowMs };
+let setBackMs = 0;
+const clock: Clock = {
+  ...systemClock,
+  now: () => nowMs - setBackMs,
+  monotonic: () => nowMs,
+};
 let isSetUp: boolean;
 /** E-mails of the administrators that were made. */
 let made: string[];
@@ -90,4 +95,9 @@ test("a new gateway asks its database at most every two seconds", async () => {
   nowMs += 2000;
   await setup.isOpen();
   expect(asked).toBe(2);
+  setBackMs = 24 * 3_600_000;
+  nowMs += 2000;
+  await setup.isOpen();
+  expect(asked).toBe(3);
+  setBackMs = 0;
 });

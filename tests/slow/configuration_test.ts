@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { freePort } from "../../scripts/free_port.ts";
 import { createAccount, inviteCodeIn, register, rotateToken, signIn } from "../harness/account.ts";
 import { ask } from "../harness/api.ts";
+import { endAfterTests } from "../harness/cleanup.ts";
 import { createDatabase, query } from "../harness/database.ts";
 import { type Gateway, runGateway, startGateway, temporaryFolder } from "../harness/gateway.ts";
 
@@ -325,6 +326,13 @@ describe("server doctor", () => {
 
   test("names cause and cure of each part that fails, and looks at the others all the same", async () => {
     const port = freePort();
+    const date = () => new Date(Date.now() + 86_400_000).toUTCString();
+    const issuer = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: () => new Response(null, { status: 500, headers: { date: date() } }),
+    });
+    endAfterTests(() => issuer.stop(true));
     const env = {
       PORT: String(port),
       DATABASE_URL: `postgres://colink:canary@127.0.0.1:${port}/colink`,
@@ -332,13 +340,14 @@ describe("server doctor", () => {
       REDIS_URL: `redis-sentinel://:canary@127.0.0.1:${port}/group`,
       JWT_SECRET: "0123456789abcdef".repeat(4),
       COLINK_PUBLIC_URL: `http://127.0.0.1:${port}`,
-      COLINK_OIDC_ISSUER: `http://127.0.0.1:${port}`,
+      COLINK_OIDC_ISSUER: `http://127.0.0.1:${issuer.port}`,
       COLINK_OIDC_CLIENT_ID: "co-link",
       COLINK_OIDC_CLIENT_SECRET: "canary",
     };
     const { code, output } = await runGateway(["doctor"], { env });
     expect(code).toBe(1);
     expect(output).toMatch(/✗ sign-in provider: .*\n\s+→ check COLINK_OIDC_ISSUER/);
+    expect(output).toMatch(/! clock: 86\d\d\d s from that of .*\n\s+→ set this machine's clock/);
     expect(output).toMatch(/✗ database: .*\n\s+→ check DATABASE_URL/);
     expect(output).toMatch(/✗ Redis: .*connection refused.*\n\s+→ check REDIS_URL/);
     expect(output).toMatch(/✗ gateway: nothing answers at .*\n\s+→ start it/);

@@ -189,6 +189,7 @@ const connectFaults: ReadonlyMap<string, string> = new Map([
   ["ETIMEDOUT", "no answer in time; is it on, and does a firewall let the node through?"],
   ["ConnectionTimeout", "no answer in time"],
   ["CERT_HAS_EXPIRED", "its certificate has expired"],
+  ["CERT_NOT_YET_VALID", "its certificate is not valid yet; is the node's clock right?"],
   ["DEPTH_ZERO_SELF_SIGNED_CERT", "its certificate is self-signed"],
   ["SELF_SIGNED_CERT_IN_CHAIN", "its certificate is self-signed"],
   ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "its certificate is not trusted"],

@@ -389,7 +389,11 @@ export class ProviderSignIn {
       }
       if (error instanceof InvalidProof || error instanceof ProviderRefused) {
         log[level]({ cause: causeOf(error) }, "refused what was said to be the sign-in provider's");
-        throw refused("the provider's answer is not valid for it");
+        throw refused(
+          isAboutTime(error)
+            ? "by this gateway's clock the provider's answer is too old or of the future; who runs the gateway should check its clock"
+            : "the provider's answer is not valid for it",
+        );
       }
       throw error;
     }
@@ -399,6 +403,11 @@ export class ProviderSignIn {
 /** The name under which identities of the configured provider are stored. */
 export function issuerKey({ oidcIssuer }: Pick<Config, "oidcIssuer">): string {
   return (oidcIssuer ?? "").replace(/\/+$/, "");
+}
+
+/** Whether a token's times were what did not fit: mostly a clock is wrong then. */
+export function isAboutTime(error: unknown): boolean {
+  return /"(exp|iat|nbf)".*(timestamp|too far)/.test(causeOf(error));
 }
 
 /** For the log: never the answer itself, which may hold a token. */
