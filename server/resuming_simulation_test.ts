@@ -412,11 +412,21 @@ describe("of several gateways", () => {
     const { id } = await (await created).json() as { id: string };
 
     const running = post(one, "still-runs", true);
+    const waiting = post(one, "still-waits");
     await world.pass(10);
+    ran.get("still-runs")!.head({});
+    ran.get("still-runs")!.data(eventOf("a"));
+    await world.pass(10);
+    one.app.parts.calls.stopAll("shutting_down");
+    await world.pass(2_000);
+    const cut = await (await running).text();
+    expect(cut).toStartWith(`id: 1\n${eventOf("a")}data: {"error":`);
+    expect(cut).toContain(`"code":"shutting_down"`);
+    expect(await errorOf(waiting)).toMatchObject([503, "shutting_down", expect.anything()]);
     const before = runs;
     const handing = sharedAnswers.handOver(new AbortController().signal);
     for (let i = 0; i < 50; i++) await world.pass(10);
-    expect(await handing).toBeGreaterThanOrEqual(lefts.length + 1);
+    expect(await handing).toBeGreaterThanOrEqual(lefts.length + 2);
 
     // Whichever gateway is asked, the one that stops is asked for nothing any more.
     const { answers } = world.network.gateways[0]!.cluster;
@@ -435,6 +445,11 @@ describe("of several gateways", () => {
       const stream = post(gateway, "handed-stream", true);
       await world.pass(20);
       expect(await (await stream).text()).toBe(`id: 1\n${eventOf("a")}id: 2\ndata: [DONE]\n\n`);
+      const cutOff = post(gateway, "still-runs", true);
+      await world.pass(20);
+      const [status, code, message] = await errorOf(cutOff);
+      expect([status, code]).toEqual([410, "replay_gone"]);
+      expect(message).toContain("ended (interrupted) with");
       const other = post(gateway, "handed-whole", true);
       await world.pass(20);
       expect((await errorOf(other)).slice(0, 2)).toEqual([409, "idempotency_key_reused"]);
@@ -445,10 +460,15 @@ describe("of several gateways", () => {
       expect(await (await stored).json()).toMatchObject({ id, status: "completed" });
     }
     expect(runs).toBe(before);
-    answers.serve = serve;
-    ran.get("still-runs")!.finish();
+    const again = post(three, "still-waits");
     await world.pass(10);
-    (await running).body?.cancel().catch(() => {});
+    ran.get("still-waits")!.head({});
+    ran.get("still-waits")!.data('{"a":1}');
+    ran.get("still-waits")!.finish();
+    await world.pass(10);
+    expect(await (await again).text()).toBe('{"a":1}');
+    expect(runs).toBe(before + 1);
+    answers.serve = serve;
   });
 
   test("one that is gone is said to be, with what the ledger knows, and nothing runs again", async () => {

@@ -4,6 +4,7 @@ import { CloseCode } from "../protocol/mod.ts";
 import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config.ts";
 import type { Log } from "./base/log.ts";
+import { SETTLED_WITHIN_MS } from "./call/running_call.ts";
 import type { Listener } from "./listener.ts";
 import type { GatewayParts } from "./gateway_parts.ts";
 
@@ -16,6 +17,9 @@ const MOVE_MARGIN_MS = 1_000;
 
 /** How long a call goes on whose caller has left, and may come back at another gateway. */
 const LINGER_MS = 10_000;
+
+/** How long calls that are cut off may take until they are recorded. */
+const CUT_OFF_MS = SETTLED_WITHIN_MS + 500;
 
 /** How long kept answers may be given to other gateways. */
 const HAND_OVER_MS = 3_000;
@@ -62,7 +66,8 @@ export class Shutdown {
     links.goAway("it is restarting", redialMs);
     await this.#patiently(drainMs, this.#idle(parts));
     calls.stopAll("shutting_down");
-    await this.#within(LAST_STEP_MS, calls.idle());
+    // Only then is it known what callers who come back elsewhere are to be told of them.
+    await this.#within(CUT_OFF_MS, calls.idle());
     await this.#handOver(sharedAnswers);
     // Before the nodes leave: other gateways must see this gateway go, not each of its nodes.
     await cluster?.stop();

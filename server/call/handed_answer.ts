@@ -1,7 +1,13 @@
 /** What a gateway that leaves says of an answer to another one, which keeps it for the rest of its time. */
 
+import { errorKinds } from "../base/error.ts";
 import type { HandedAnswer } from "../base/handed_answer.ts";
-import type { AnswerName, AnswerState, SharedAnswer } from "./shared_answer.ts";
+import {
+  type AnswerName,
+  type AnswerState,
+  MAX_FAILURE_CHARS,
+  type SharedAnswer,
+} from "./shared_answer.ts";
 
 interface Rest {
   names: { name: AnswerName; digest: string | null }[];
@@ -13,10 +19,14 @@ const MAX_REST_CHARS = 256 * 1024;
 
 /** Null: it has not ended, is not kept, or takes more room than a message has. */
 export function handedOf(answer: SharedAnswer, names: Rest["names"]): HandedAnswer | null {
-  const state = answer.state();
-  if (state === null) return null;
+  const known = answer.state();
+  if (known === null) return null;
+  // By a key, nobody is given any of it.
+  const isUseless = answer.isLost && names.every(({ name }) => name.kind === "key");
+  const state = isUseless ? { ...known, ends: [] } : known;
   const rest = JSON.stringify({ names, state } satisfies Rest);
-  return rest.length > MAX_REST_CHARS ? null : { bytes: answer.log.from(0), rest };
+  if (rest.length > MAX_REST_CHARS) return null;
+  return { bytes: isUseless ? new Uint8Array() : answer.log.from(0), rest };
 }
 
 /** Throws where another version has written it. */
@@ -28,7 +38,15 @@ export function restOf({ rest }: HandedAnswer): Rest {
   }
   const texts = names.map(({ name: { kind, name } }) => `${kind} ${name}`);
   if (new Set(texts).size < names.length) throw new Error("a name twice");
-  const hasEnded = ["complete", "rejected"].includes(state.end.is) && state.endedForMs >= 0;
-  if (!hasEnded) throw new Error("an answer that has not ended");
+  if (!isEnd(state.end) || !(state.endedForMs >= 0)) {
+    throw new Error("an answer that has not ended");
+  }
   return { names, state };
+}
+
+function isEnd(end: AnswerState["end"]): boolean {
+  if (end.is !== "failed") return end.is === "complete" || end.is === "rejected";
+  const { code, message } = end;
+  const isText = typeof message === "string" && message.length <= MAX_FAILURE_CHARS;
+  return isText && Object.hasOwn(errorKinds, code);
 }

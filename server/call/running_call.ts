@@ -49,7 +49,7 @@ export interface RelayParts {
 }
 
 /** How long the ledger waits for a node to report what it produced of a call that was stopped. */
-const SETTLED_WITHIN_MS = 1_000;
+export const SETTLED_WITHIN_MS = 1_000;
 
 /** Most nodes report sooner. For the calls of the others, the ledger keeps a provisional entry in case of a crash. */
 const PROVISIONAL_AFTER_MS = 40;

@@ -6,7 +6,7 @@
 
 import { endpointSpecs } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
-import { ColinkError } from "../base/error.ts";
+import { ColinkError, type ErrorCode } from "../base/error.ts";
 import type { Node } from "../node/node.ts";
 import { type AnswerRoom, type Call, type CallRequest, stopError } from "../schedule/call.ts";
 import type { LedgerEntry, ReplaysEntry } from "../store/store.ts";
@@ -84,7 +84,7 @@ export interface AnswerState {
   callId: string;
   startedAt: number;
   request: SharedRequest;
-  end: Exclude<End, { is: "failed" }>;
+  end: Exclude<End, { is: "failed" }> | HandedFailure;
   /** How long ago it ended. */
   endedForMs: number;
   /** Of the bytes: where each event ends. */
@@ -94,6 +94,15 @@ export interface AnswerState {
   stored: StoredTerms | null;
   replays: ReplaysEntry | null;
   entry: LedgerEntry | null;
+}
+
+/** A failure as another gateway repeats it. */
+interface HandedFailure {
+  is: "failed";
+  code: ErrorCode;
+  message: string;
+  /** Whether it is the error of a call that was stopped. */
+  isStop: boolean;
 }
 
 type SharedRequest = Pick<CallRequest, "accountId" | "endpoint" | "keyId" | "model" | "stream">;
@@ -136,6 +145,8 @@ export class SharedAnswer implements AnswerWriter {
   /** Whether the beginning is not kept any more. */
   #isGone = false;
   #hasBegun = false;
+  /** Of one that was cut off: whether nothing of it is lost when the same request runs again. */
+  #isUnspent = false;
   #source: AnswerSource | null = null;
   #lingerMs = 0;
   #replays: ReplaysEntry | null = null;
@@ -180,7 +191,8 @@ export class SharedAnswer implements AnswerWriter {
     { keptAnswerBytesPerAccount: keptBytes }: { keptAnswerBytesPerAccount: number },
   ): SharedAnswer {
     const { callId: id, startedAt, request, node, headers, ends } = state;
-    const call = { id, startedAt, request, stop: NOTHING, stopped: null };
+    const { end, stopped } = restoredEnd(state.end);
+    const call = { id, startedAt, request, stop: NOTHING, stopped };
     const answer: SharedAnswer = new SharedAnswer(call, {
       clock,
       reserve: (bytes) => reserve(answer, bytes),
@@ -192,7 +204,7 @@ export class SharedAnswer implements AnswerWriter {
       throw new Error("events that overlap");
     }
     if (node !== null) answer.#head = { node: { who: { publicId: node } }, headers };
-    answer.#end = state.end;
+    answer.#end = end;
     try {
       answer.#fill(state, bytes);
     } catch (error) {
@@ -213,19 +225,17 @@ export class SharedAnswer implements AnswerWriter {
     if (end.is === "rejected" && !this.#reserve(JSON.stringify(end.rejection))) this.forget();
   }
 
-  /** Null: it has not ended as one that another gateway could give, or is not kept. */
+  /** Null: it has not ended, or is not kept. */
   state(): AnswerState | null {
     const end = this.#end;
-    if (end === null || end.is === "failed" || this.#isGone || this.call.stopped !== null) {
-      return null;
-    }
+    if (end === null || this.#isGone) return null;
     const { id: callId, startedAt } = this.call;
     const { accountId, endpoint, keyId, model, stream } = this.call.request;
     return {
       callId,
       startedAt,
       request: { accountId, endpoint, keyId, model, stream },
-      end,
+      end: end.is === "failed" ? handedFailure(end.error, this.call.stopped) : end,
       endedForMs: this.endedForMs,
       ends: this.#log.ends,
       node: this.#head?.node.who.publicId ?? null,
@@ -281,9 +291,19 @@ export class SharedAnswer implements AnswerWriter {
     return this.#log;
   }
 
+  /**
+   * Whether a part of the answer is lost with its call, which was cancelled without a caller or cut off
+   * by a gateway that stopped: whoever sends the request again is told what became of it.
+   */
+  get isLost(): boolean {
+    const code = this.failure?.code;
+    return code === "caller_gone" || code === "shutting_down" && !this.#isUnspent;
+  }
+
   /** Whether the same request may be tried again after this end, which is therefore forgotten. */
   get mayRetry(): boolean {
     const { failure, rejection } = this;
+    if (failure?.code === "shutting_down") return this.#isUnspent;
     // A revoked key's account may send the request again with another one.
     if (failure !== null) return failure.kind.retry !== "never" || failure.code === "key_revoked";
     if (rejection === null) return false;
@@ -416,6 +436,9 @@ export class SharedAnswer implements AnswerWriter {
   }
 
   fail(error: ColinkError): void {
+    // Who has nothing of the answer and is told of the end may send the same request again at once.
+    const isTold = this.#readers.size > 0 && this.deliveredBytes === 0;
+    this.#isUnspent = isTold || !this.hasHead;
     this.#finish({ is: "failed", error });
   }
 
@@ -598,6 +621,24 @@ export class SharedAnswer implements AnswerWriter {
     if (ms <= 0) return this.call.stop("caller_gone");
     if (ms < Infinity) this.#cancelLinger = clock.after(ms, () => this.call.stop("caller_gone"));
   }
+}
+
+/** What is repeated of a provider's words. In characters. */
+export const MAX_FAILURE_CHARS = 2_000;
+
+function handedFailure({ code, message }: ColinkError, stopped: ColinkError | null): HandedFailure {
+  return {
+    is: "failed",
+    code,
+    message: message.slice(0, MAX_FAILURE_CHARS),
+    isStop: stopped !== null,
+  };
+}
+
+function restoredEnd(end: AnswerState["end"]): { end: End; stopped: ColinkError | null } {
+  if (end.is !== "failed") return { end, stopped: null };
+  const error = new ColinkError(end.code, end.message);
+  return { end: { is: "failed", error }, stopped: end.isStop ? error : null };
 }
 
 /** Why a caller does not read any more. */

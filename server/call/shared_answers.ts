@@ -15,6 +15,7 @@ import {
   type Attachment,
   goneError,
   type LeaveCode,
+  replayGone,
   SharedAnswer,
 } from "./shared_answer.ts";
 import { handedOf, restOf } from "./handed_answer.ts";
@@ -253,6 +254,7 @@ export class SharedAnswers {
   ): (code: LeaveCode) => void {
     if (digest !== question.digest) throw keyReused();
     expectModel(question.models, answer!.call.request.model);
+    if (answer!.isLost) throw replayGone(answer!);
     const leave = answer!.attach(target, question);
     answer!.replayed(question.after);
     if (answer!.isEnded) this.#recordReplays(answer!);

@@ -3,10 +3,11 @@
 import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
 import { Budgets } from "../base/budgets.ts";
-import type { ColinkError } from "../base/error.ts";
+import { ColinkError } from "../base/error.ts";
 import type { HandedAnswer } from "../base/handed_answer.ts";
 import { FakeClock, settle } from "../base/testing/fake_clock.ts";
-import type { ReplaysEntry } from "../store/store.ts";
+import { type StopCode, stopError } from "../schedule/call.ts";
+import type { LedgerEntry, ReplaysEntry } from "../store/store.ts";
 import type { AnswerSource } from "./answer_writer.ts";
 import {
   type AnswerName,
@@ -15,6 +16,7 @@ import {
   SharedAnswer,
 } from "./shared_answer.ts";
 import { SharedAnswers } from "./shared_answers.ts";
+import { StoredResponses } from "./stored_responses.ts";
 
 interface HandedRest {
   names: { name: AnswerName; digest: string | null }[];
@@ -461,16 +463,22 @@ test("whatever 200 random seeds do, memory is counted, bounded and given back", 
 });
 
 describe("answers of a gateway that stops", () => {
+  const failure = (code: string, message: string | null) =>
+    ({ is: "failed", code, message, isStop: false }) as never;
+  const ledgerRow = (outcome: string) =>
+    ({ outcome, promptTokens: 7, completionTokens: 9 }) as LedgerEntry;
+
   /** A room whose answers go to others, which answer as `give` does. */
   function leaving(give: (gateway: string, handed: HandedAnswer) => boolean | null) {
     const room = new Room();
     const asked: string[] = [];
     const moved: [name: string, gateway: string][] = [];
+    const released: string[] = [];
     room.answers.others = {
       claim: () => Promise.resolve(null),
       find: () => Promise.resolve(null),
       renew: () => {},
-      release: () => {},
+      release: ({ name }) => void released.push(name),
       move: ({ name }, { gateway }) => Promise.resolve(void moved.push([name, gateway])),
       successors: () => ["b", "c"],
       give: (gateway, handed) => {
@@ -487,7 +495,7 @@ describe("answers of a gateway that stops", () => {
       room.answers.ended(answer);
       return answer;
     };
-    return { room, asked, moved, ended };
+    return { room, asked, moved, released, ended };
   }
 
   const unaborted = new AbortController().signal;
@@ -532,6 +540,106 @@ describe("answers of a gateway that stops", () => {
     expect(asked).toEqual([]);
   });
 
+  test("are given with a failure that the same request would meet again, in its own words", async () => {
+    const given: HandedAnswer[] = [];
+    const { room } = leaving((_, handed) => given.push(handed) > 0);
+    const said = { provider: "é".repeat(5_000), gateway: "Cannot give the answer: too large" };
+    for (const message of Object.values(said)) {
+      const answer = await room.call("alice");
+      answer.data(event(KIB), source);
+      answer.fail(new ColinkError("answer_too_large", message));
+      room.answers.ended(answer);
+    }
+    expect(await room.answers.handOver(unaborted)).toBe(2);
+    const other = new Room();
+    const heard = given.map((handed) => {
+      expect(other.answers.keep(handed)).toBe(true);
+      const { name } = (JSON.parse(handed.rest) as HandedRest).names[0]!;
+      const caller = new Caller();
+      other.answers.find(name)!.answer!.attach(caller, fromStart);
+      return [caller.text, caller.error!.code, caller.error!.message];
+    });
+    expect(heard).toEqual([
+      [`id: 1\n${event(KIB)}`, "answer_too_large", said.gateway],
+      [`id: 1\n${event(KIB)}`, "answer_too_large", said.provider.slice(0, 2_000)],
+    ]);
+  });
+
+  describe("of calls that were cut off", () => {
+    type Cut = { what: string; code: StopCode; begins: boolean; stream: boolean; reads: boolean };
+    const cuts: (Cut & { runsAgain: boolean })[] = [
+      ["had not begun", "shutting_down", false, true, true, true],
+      ["had not begun, and had no caller", "shutting_down", false, true, false, true],
+      ["had given its caller nothing, who is told", "shutting_down", true, false, true, true],
+      ["had given a part", "shutting_down", true, true, true, false],
+      ["had begun, and had no caller to tell", "shutting_down", true, false, false, false],
+      ["had lost its caller", "caller_gone", true, true, false, false],
+    ].map(([what, code, begins, stream, reads, runsAgain]) =>
+      ({ what, code, begins, stream, reads, runsAgain }) as Cut & { runsAgain: boolean }
+    );
+    for (const { what, code, begins, stream, reads, runsAgain } of cuts) {
+      test(`one that ${what} ${runsAgain ? "may run again" : "is kept as what the ledger has of it"}`, async () => {
+        const given: HandedAnswer[] = [];
+        const { room, released } = leaving((_, handed) => given.push(handed) > 0);
+        const answer = await room.call("alice", { stream });
+        const caller = new Caller();
+        const leave = answer.attach(caller, fromStart);
+        if (!reads) leave("caller_gone");
+        if (begins) answer.head({ who: { publicId: "n" } }, {});
+        if (begins && stream) answer.data(event(KIB), source);
+        answer.fail(stopError(code));
+        answer.entry = ledgerRow("interrupted");
+        room.answers.ended(answer);
+        if (reads) expect(caller.error).toMatchObject({ code });
+        const name = { accountId: "alice", kind: "key", name: answer.call.id } as const;
+        const expected = runsAgain ? [1, 0, false] : [0, 1, true];
+        const handed = await room.answers.handOver(unaborted);
+        expect([released.length, handed, room.answers.has(name)]).toEqual(expected as never);
+        if (runsAgain) return;
+        expect(given[0]!.bytes).toHaveLength(0);
+        const other = new Room();
+        expect(other.answers.keep(given[0]!)).toBe(true);
+        for (const { answers } of [room, other]) {
+          for (const after of [null, 1]) {
+            const question = { after, lingerMs: 0, digest: "digest", models: null };
+            expect(() => answers.attach(answers.find(name)!, question, new Caller())).toThrow(
+              "ended (interrupted) with 7 prompt and 9 completion tokens",
+            );
+          }
+        }
+      });
+    }
+
+    const stored: [code: StopCode, view: object][] = [
+      ["shutting_down", { status: "failed", error: { code: "shutting_down" } }],
+      ["call_cancelled", { status: "cancelled" }],
+    ];
+    test.each(stored)(
+      "one that is also stored under its id is seen elsewhere as here: %s",
+      async (code, view) => {
+        const given: HandedAnswer[] = [];
+        const { room } = leaving((_, handed) => given.push(handed) > 0);
+        const answer = await room.call("alice");
+        const name = { accountId: "alice", kind: "response", name: "resp_1" } as const;
+        room.answers.add(name, answer);
+        answer.store({ id: "resp_1", background: true, input: null, echo: null } as never);
+        const response = JSON.stringify({ response: { id: "resp_1", status: "in_progress" } });
+        answer.data(`data: ${response}\n\n`, source);
+        Object.assign(answer.call, { stopped: stopError(code) });
+        answer.fail(stopError(code));
+        room.answers.ended(answer);
+        expect(await room.answers.handOver(unaborted)).toBe(1);
+        const other = new Room();
+        expect(other.answers.keep(given[0]!)).toBe(true);
+        for (const { answers } of [room, other]) {
+          const caller = new Caller();
+          new StoredResponses(answers).serve(name, { verb: "retrieve", search: "" }, caller);
+          expect(JSON.parse(caller.text)).toMatchObject({ id: "resp_1", ...view });
+        }
+      },
+    );
+  });
+
   const lies: [what: string, change: (rest: HandedRest) => void][] = [
     ["a name twice", ({ names }) => names.push(names[0]!)],
     ["a name of another account", ({ names }) => names[0]!.name.accountId = "bob"],
@@ -543,6 +651,11 @@ describe("answers of a gateway that stops", () => {
     }],
     ["an end in the future", ({ state }) => state.endedForMs = -1e15],
     ["no end", ({ state }) => state.end = { is: "running" } as never],
+    ["an unknown failure", ({ state }) => state.end = failure("toString", "no")],
+    ["a failure without words", ({ state }) => state.end = failure("answer_too_large", null)],
+    ["a failure of many words", ({ state }) => {
+      state.end = failure("answer_too_large", "x".repeat(3_000));
+    }],
     ["a rejection that says nothing", ({ state }) => state.end = { is: "rejected" } as never],
     ["terms that say nothing", ({ state }) => state.stored = {} as never],
     ["events that overlap", ({ state }) => state.ends = [5, 2]],

@@ -91,7 +91,9 @@ const stopMessages: Record<StopCode, string> = {
     "Cannot give the answer: this account has too many bytes of answers that are not read yet (COLINK_ANSWER_BYTES_PER_ACCOUNT); read faster, or make fewer calls at a time",
   gateway_answers_full:
     "Cannot give the answer: the gateway has too many bytes of answers that are not read yet (COLINK_ANSWER_BYTES); try again soon",
-  shutting_down: "Cannot continue: this gateway is restarting; try again",
+  shutting_down:
+    "Cannot finish: this gateway is restarting and has waited for running calls as long as it may (COLINK_DRAIN_SECONDS); " +
+    "try again, with a new Idempotency-Key if you have sent one and a part of the answer has arrived",
 };
 
 /** How soon a stopped call may be tried again, where that is known: room comes when any answer has been taken. */
