@@ -46,6 +46,8 @@ const CHANGES = encodePack(Array.from({ length: 30_000 }, () => CHANGE))!;
 const UNKNOWN = new Uint8Array([99, 0, 0, 0, 0, 0, 0, 0]);
 const UNKNOWNS = encodePack(Array.from({ length: 80_000 }, () => UNKNOWN))!;
 
+const LIST_REQUEST = "GET /api/nodes HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 203.0.113.130\r\n\r\n";
+
 export const ATTACKS: readonly Attack[] = [
   {
     kind: "big-bodies",
@@ -135,7 +137,7 @@ export const ATTACKS: readonly Attack[] = [
         const { hostname, port } = new URL(attacker.url);
         const socket = connect(Number(port), hostname).on("error", () => {});
         socket.pause();
-        for (let k = 0; k < 5; k++) socket.write("GET /api/nodes HTTP/1.1\r\nhost: x\r\n\r\n");
+        for (let k = 0; k < 5; k++) socket.write(LIST_REQUEST);
         setTimeout(() => socket.destroy(), 5000);
       }
     },
@@ -231,7 +233,8 @@ export const ATTACKS: readonly Attack[] = [
     everyMs: 100,
     async round({ url, round }) {
       for (let i = 0; i < 10; i++) {
-        const answer = await fetch(`${url}/api/nodes?after=${round}-${i}`);
+        const headers = { "x-forwarded-for": "203.0.113.140" };
+        const answer = await fetch(`${url}/api/nodes?after=${round}-${i}`, { headers });
         await answer.arrayBuffer();
       }
     },
