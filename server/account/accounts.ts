@@ -11,6 +11,7 @@ import { checkedEmail, normalizedEmail } from "./email.ts";
 import type { HashOrder } from "./hash_queue.ts";
 import { inviteDigest } from "./invites.ts";
 import type { Keys } from "./keys.ts";
+import { KnownNetworks } from "./known_networks.ts";
 import { networkOf } from "./network.ts";
 import type { NetworkLimits } from "./network_limits.ts";
 import { Passwords } from "./passwords.ts";
@@ -58,6 +59,7 @@ export interface Credentials {
 export class Accounts {
   readonly #options: AccountsOptions;
   readonly #passwords: Passwords;
+  readonly #knownNetworks = new KnownNetworks();
 
   constructor(options: AccountsOptions) {
     this.#options = options;
@@ -143,13 +145,14 @@ export class Accounts {
    */
   async login({ email, password, address, userAgent = null }: Credentials): Promise<LoginAnswer> {
     await this.#options.networks.signIn(address);
-    const order = { network: networkOf(address) };
-    // Checked before the attempt is counted: under a flood, rejected attempts must not take memory.
-    this.#passwords.expectRoom(order);
+    const network = networkOf(address);
     const name = normalizedEmail(email);
     // Looked up before the attempt is counted: an unreachable database is no failed sign-in.
     const account = await this.#options.store.accountByEmail(name);
-    const clear = await this.#countTry(`${name}\0${order.network}`);
+    const order = this.#orderOf(account?.id, network);
+    // Checked before the attempt is counted: under a flood, rejected attempts must not take memory.
+    this.#passwords.expectRoom(order);
+    const clear = await this.#countTry(`${name}\0${network}`);
 
     const hash = account?.disabledAt === null ? account.passwordHash : null;
     const matches = await this.#passwords.verify(password, hash, order);
@@ -165,7 +168,14 @@ export class Accounts {
       );
     }
     await clear();
+    this.#knownNetworks.add(account.id, network);
     return { token, user: await this.#viewOf(account) };
+  }
+
+  /** An account that has signed in from the network before does not wait behind the network's others. */
+  #orderOf(accountId: string | undefined, network: string): HashOrder {
+    const isKnown = accountId !== undefined && this.#knownNetworks.has(accountId, network);
+    return { network, ...(isKnown && { knownAccount: accountId }) };
   }
 
   /** Counts a failure before the password is checked, so that concurrent attempts cannot exceed the limit. Returns how to clear the count after a success. */
@@ -221,10 +231,11 @@ export class Accounts {
     accountId: string,
     { password, param, address }: { password: string; param: string; address: string },
   ) {
-    const order = { network: networkOf(address) };
+    const network = networkOf(address);
+    const order = this.#orderOf(accountId, network);
     this.#passwords.expectRoom(order);
     const { email, passwordHash } = await this.#existing(accountId);
-    const clear = await this.#countTry(`${email}\0${order.network}`);
+    const clear = await this.#countTry(`${email}\0${network}`);
     if (!await this.#passwords.verify(password, passwordHash, order)) throw wrongPassword(param);
     await clear();
     return { passwordHash, order };

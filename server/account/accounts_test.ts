@@ -57,6 +57,23 @@ function someAccounts(options: Partial<AccountsOptions> = {}): Accounts {
   });
 }
 
+/** Keeps all places of four hashes at once taken, by ever new networks. */
+function besiege(passwords: Passwords): { end(): Promise<void> } {
+  let isOver = false;
+  const attackers = Array.from({ length: 4 + 64 }, async (_, i) => {
+    for (let round = 0; !isOver; round++) {
+      const order = { network: `network ${i}-${round}` };
+      await passwords.verify("a password", null, order).catch(() => new Promise(setImmediate));
+    }
+  });
+  return {
+    end: async () => {
+      isOver = true;
+      await Promise.all(attackers);
+    },
+  };
+}
+
 test("a registered account can sign in, and both its tokens work", async () => {
   await accounts.register(eve);
   const { token, user } = await accounts.login(eve);
@@ -187,15 +204,27 @@ describe("a failed sign-in", () => {
       clear: () => Promise.resolve(),
     };
     const besieged = someAccounts({ passwords, failures });
-    const others = Array.from(
-      { length: 4 + 64 },
-      (_, i) => passwords.verify("a password", null, { network: `network ${i}` }),
-    );
+    const siege = besiege(passwords);
     await expect(besieged.login(eve)).rejects.toMatchObject({ code: "login_throttled" });
     expect(counted).toEqual([]);
-    await Promise.all(others);
+    await siege.end();
     await expect(besieged.login(eve)).rejects.toMatchObject({ code: "invalid_credentials" });
     expect(counted).toHaveLength(1);
+  });
+
+  test("from a network that the account has signed in from before is checked however many others wait", async () => {
+    const passwords = new Passwords({ cost: 4, atOnce: 4 });
+    const besieged = someAccounts({ passwords });
+    await besieged.register(eve);
+    const mallory = { ...eve, email: "mallory@example.org" };
+    await besieged.register(mallory);
+    await besieged.login(eve);
+    const siege = besiege(passwords);
+    const neighbour = besieged.login(mallory);
+    const elsewhere = besieged.login({ ...eve, address: "203.0.113.1" });
+    const answers = await Promise.allSettled([besieged.login(eve), neighbour, elsewhere]);
+    expect(answers.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
+    await siege.end();
   });
 
   test("is forgotten after a success", async () => {

@@ -8,6 +8,11 @@ import { providerOf } from "./network.ts";
 export interface HashOrder {
   /** The network that asks; absent: an operator, who is not limited as a network is. */
   network?: string;
+  /**
+   * The account, where it has signed in from the network before. It waits as itself, not as one of the
+   * network, and ahead of networks that are new, a few times an hour.
+   */
+  knownAccount?: string;
   /** New accounts wait until no sign-in does. */
   isNewAccount?: boolean;
 }
@@ -30,12 +35,15 @@ interface Waiter {
   readonly displace: () => void;
 }
 
-/** By network, the one whose turn is next first. */
-type Lines = Map<string | undefined, Waiter[]>;
+/** By party, the one whose turn is next first. */
+type Lines = Map<Party, Waiter[]>;
+
+/** Who waits: a network, an account that is known there, or an operator. */
+type Party = string | undefined;
 
 interface Line {
   readonly lines: Lines;
-  readonly network: string | undefined;
+  readonly party: Party;
 }
 
 /**
@@ -43,7 +51,8 @@ interface Line {
  * the most, if that one has more than the order's own would have then. Where none has, it takes the
  * place of the network that was served most in the last hours, if its own was served less. So one
  * that newly arrives finds a place however many wait, unless all of them are as new as it is: and each
- * network, and each provider of networks, is new once.
+ * network, and each provider of networks, is new once. Attackers may have thousands of them; an account
+ * that has signed in from its network before finds a place even then.
  */
 export class HashQueue {
   readonly #signIns: Lines = new Map();
@@ -62,8 +71,8 @@ export class HashQueue {
   /** Why the order would find no place now; null: it would find one. */
   obstacle(order: HashOrder): NoPlace | null {
     const { limit, limitPerNetwork } = this.options;
-    const isLimited = order.network !== undefined;
-    if (isLimited && this.#countOf(order.network) >= limitPerNetwork) return "network";
+    const party = partyOf(order);
+    if (party !== undefined && this.#countOf(party) >= limitPerNetwork) return "network";
     return this.#size < limit || this.#displacedBy(order) !== null ? null : "full";
   }
 
@@ -72,8 +81,9 @@ export class HashQueue {
     const last = this.#size < this.options.limit ? null : this.#displacedBy(waiter.order);
     if (last !== null) this.#displace(last);
     const lines = this.#linesOf(waiter.order);
-    const line = lines.get(waiter.order.network) ?? [];
-    lines.set(waiter.order.network, line);
+    const party = partyOf(waiter.order);
+    const line = lines.get(party) ?? [];
+    lines.set(party, line);
     line.push(waiter);
     this.#size++;
   }
@@ -83,34 +93,36 @@ export class HashQueue {
     return this.#nextOf(this.#signIns) ?? this.#nextOf(this.#newAccounts);
   }
 
-  /** Of networks that were served alike, the one whose turn it is. */
+  /** Of parties that were served alike, the one whose turn it is. */
   #nextOf(lines: Lines): Waiter | undefined {
     if (lines.size === 0) return undefined;
-    const network = this.#extreme(lines, (one, least) => one < least);
-    const line = lines.get(network)!;
+    const party = this.#extreme(lines, (one, least) => one < least);
+    const line = lines.get(party)!;
     const waiter = line.shift();
-    lines.delete(network);
-    if (line.length > 0) lines.set(network, line);
+    lines.delete(party);
+    if (line.length > 0) lines.set(party, line);
     this.#size--;
-    this.#served.add(network);
+    this.#served.add(party);
     return waiter;
   }
 
-  /** The first network of those whose share of service no other's goes beyond. */
-  #extreme(lines: Lines, isBeyond: (one: number, other: number) => boolean): string | undefined {
+  /** The first party of those whose share of service no other's goes beyond. */
+  #extreme(lines: Lines, isBeyond: (one: number, other: number) => boolean): Party {
     const [first, ...others] = lines.keys();
-    let found = { network: first, share: this.#served.share(first) };
-    for (const network of others) {
-      const share = this.#served.share(network);
-      if (isBeyond(share, found.share)) found = { network, share };
+    let found = { party: first, share: this.#served.share(first) };
+    for (const party of others) {
+      const share = this.#served.share(party);
+      if (isBeyond(share, found.share)) found = { party, share };
     }
-    return found.network;
+    return found.party;
   }
 
   /** The line whose last place the order may have; null: there is none. */
   #displacedBy(order: HashOrder): Line | null {
     const longest = this.#longest([this.#signIns, this.#newAccounts]);
-    if (this.#countOf(longest) > this.#countOf(order.network) + 1) return this.#lastLineOf(longest);
+    if (this.#countOf(longest) > this.#countOf(partyOf(order)) + 1) {
+      return this.#lastLineOf(longest);
+    }
     // A sign-in goes before any new account.
     if (!order.isNewAccount && this.#newAccounts.size > 0) {
       return this.#lastLineOf(this.#longest([this.#newAccounts]));
@@ -118,37 +130,38 @@ export class HashQueue {
     return this.#mostServedBefore(order);
   }
 
-  /** Of the lines that the order could go ahead of; null: its own network was served as much. */
-  #mostServedBefore({ network, isNewAccount = false }: HashOrder): Line | null {
-    const lines = isNewAccount ? this.#newAccounts : this.#signIns;
+  /** Of the lines that the order could go ahead of; null: its own party was served as much. */
+  #mostServedBefore(order: HashOrder): Line | null {
+    const lines = this.#linesOf(order);
     if (lines.size === 0) return null;
     const most = this.#extreme(lines, (one, most) => one > most);
-    return this.#served.share(most) > this.#served.share(network) ? { lines, network: most } : null;
+    const isMore = this.#served.share(most) > this.#served.share(partyOf(order));
+    return isMore ? { lines, party: most } : null;
   }
 
-  #displace({ lines, network }: Line): void {
-    const line = lines.get(network);
+  #displace({ lines, party }: Line): void {
+    const line = lines.get(party);
     const waiter = line?.pop();
-    if (line?.length === 0) lines.delete(network);
+    if (line?.length === 0) lines.delete(party);
     this.#size--;
     waiter?.displace();
   }
 
-  /** The network that has the most places, of those in these lines. */
-  #longest(all: readonly Lines[]): string | undefined {
-    const networks = all.flatMap((lines) => [...lines.keys()]);
-    return networks.reduce((longest, network) =>
-      this.#countOf(network) > this.#countOf(longest) ? network : longest
+  /** The party that has the most places, of those in these lines. */
+  #longest(all: readonly Lines[]): Party {
+    const parties = all.flatMap((lines) => [...lines.keys()]);
+    return parties.reduce((longest, party) =>
+      this.#countOf(party) > this.#countOf(longest) ? party : longest
     );
   }
 
-  /** A network's new accounts give way before its sign-ins do. */
-  #lastLineOf(network: string | undefined): Line {
-    return { lines: this.#newAccounts.has(network) ? this.#newAccounts : this.#signIns, network };
+  /** A party's new accounts give way before its sign-ins do. */
+  #lastLineOf(party: Party): Line {
+    return { lines: this.#newAccounts.has(party) ? this.#newAccounts : this.#signIns, party };
   }
 
-  #countOf(network: string | undefined): number {
-    const counts = [this.#signIns, this.#newAccounts].map((lines) => lines.get(network)?.length);
+  #countOf(party: Party): number {
+    const counts = [this.#signIns, this.#newAccounts].map((lines) => lines.get(party)?.length);
     return counts.reduce<number>((sum, count = 0) => sum + count, 0);
   }
 
@@ -157,7 +170,18 @@ export class HashQueue {
   }
 }
 
-/** Networks, or providers of networks, of which it is remembered how much they were served. */
+/** Whose order it is, for taking turns. */
+function partyOf({ network, knownAccount }: HashOrder): Party {
+  return knownAccount === undefined ? network : KNOWN + knownAccount;
+}
+
+/** No network begins like this. */
+const KNOWN = "account ";
+
+/** A known account that was served this often in the last hour has the turn of a new network. */
+const KNOWN_TURNS = 3;
+
+/** Parties, or providers of networks, of which it is remembered how much they were served. */
 const MAX_REMEMBERED = 20_000;
 
 /** After so long, what was served counts half. */
@@ -169,24 +193,25 @@ interface Count {
   atMs: number;
 }
 
-/** How much each network, and each provider of networks, was served in the last hours. */
+/** How much each party, and each provider of networks, was served in the last hours. */
 class ServedNetworks {
-  readonly #networks = new LruCache<string, Count>(MAX_REMEMBERED);
+  readonly #parties = new LruCache<string, Count>(MAX_REMEMBERED);
   readonly #providers = new LruCache<string, Count>(MAX_REMEMBERED);
 
   constructor(private readonly clock: Pick<Clock, "monotonic">) {}
 
-  add(network: string | undefined): void {
-    if (network === undefined) return;
-    this.#count(this.#networks, network);
-    this.#count(this.#providers, providerOf(network));
+  add(party: Party): void {
+    if (party === undefined) return;
+    this.#count(this.#parties, party);
+    if (!party.startsWith(KNOWN)) this.#count(this.#providers, providerOf(party));
   }
 
-  /** 0: it is new. An operator always is. */
-  share(network: string | undefined): number {
-    if (network === undefined) return 0;
-    return this.#now(this.#networks.peek(network)) +
-      this.#now(this.#providers.peek(providerOf(network)));
+  /** 0: it is a new network. An operator always is as one. */
+  share(party: Party): number {
+    if (party === undefined) return 0;
+    const own = this.#now(this.#parties.peek(party));
+    if (party.startsWith(KNOWN)) return own - KNOWN_TURNS;
+    return own + this.#now(this.#providers.peek(providerOf(party)));
   }
 
   #count(counts: LruCache<string, Count>, name: string): void {

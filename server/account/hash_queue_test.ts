@@ -1,6 +1,6 @@
 /** Whose password is checked next, and who finds a place. */
 
-import { beforeEach, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { type HashOrder, HashQueue } from "./hash_queue.ts";
 
 const LIMIT = 64;
@@ -131,4 +131,35 @@ test("where as many networks wait as there are places, and all are new, no one l
   flood(64, 1);
   expect(enter("late", { network: "late" })).toBe(false);
   expect(displaced).toEqual([]);
+});
+
+describe("while more than a thousand new networks of as many new providers sign in", () => {
+  /** Of persons who sign in once each, one every three seconds, the part that is served. */
+  function servedPart(orderOf: (person: number) => HashOrder): number {
+    const persons = 20;
+    let asked = 0;
+    const networkAt = () => `${1 + asked % 199}.${asked % 251}.1.${asked++ % 101}`;
+    const attack = (ms: number) => attackFor(ms, { everyMs: 50, networkAt });
+    attack(10_000);
+    for (let person = 0; person < persons; person++) {
+      enter(`person ${person}`, orderOf(person));
+      attack(3_000);
+    }
+    return served.filter((name) => name.startsWith("person")).length / persons;
+  }
+
+  test("a person who is as new as they are finds a place as seldom as they do", () => {
+    expect(servedPart((person) => ({ network: `${200 + person}.1.1.1` }))).toBeLessThan(0.5);
+  });
+
+  const network = "198.51.100.7";
+
+  test("everyone of an office finds one who has signed in from there before", () => {
+    expect(servedPart((person) => ({ network, knownAccount: `acc_${person}` }))).toBe(1);
+  });
+
+  test("one account has a few places an hour, and takes away no other's", () => {
+    expect(servedPart(() => ({ network, knownAccount: "acc_attack" }))).toBeLessThan(0.25);
+    expect(enter("person", { network, knownAccount: "acc_person" })).toBe(true);
+  });
 });
