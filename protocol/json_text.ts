@@ -62,7 +62,7 @@ export function objectMembers(text: string, from = 0): MemberSpan[] {
     if (text.charCodeAt(colon) !== COLON) break;
     const start = skipSpace(text, colon + 1);
     const end = skipValue(text, start);
-    members.push({ key: JSON.parse(text.slice(keyStart, keyEnd)), keyStart, start, end });
+    members.push({ key: keyAt(text, keyStart, keyEnd), keyStart, start, end });
     i = skipSpace(text, end);
     if (text.charCodeAt(i) !== COMMA) break;
     i = skipSpace(text, i + 1);
@@ -109,19 +109,20 @@ export function withMember(text: string, key: string, json: string): string {
   return out + text.slice(from);
 }
 
-/** The object's text without one member and its comma. */
+/** The object's text without one member, wherever it occurs, and its comma. One pass: a text may repeat the member thousands of times. */
 export function withoutMember(text: string, key: string): string {
-  let out = text;
-  for (;;) {
-    const members = objectMembers(out);
-    const at = members.findIndex((member) => member.key === key);
-    const member = members[at];
-    if (member === undefined) return out;
-    const next = members[at + 1];
-    const previous = members[at - 1];
-    const from = next === undefined && previous ? previous.end : member.keyStart;
-    out = out.slice(0, from) + out.slice(next ? next.keyStart : member.end);
-  }
+  const members = objectMembers(text);
+  const kept = members.filter((member) => member.key !== key);
+  if (kept.length === members.length) return text;
+  let out = text.slice(0, members[0]!.keyStart);
+  members.forEach((member, at) => {
+    if (member.key === key) return;
+    const { keyStart, end } = member;
+    // A kept member takes along the comma after it, unless it becomes the last.
+    const next = member === kept.at(-1) ? undefined : members[at + 1];
+    out += text.slice(keyStart, next === undefined ? end : next.keyStart);
+  });
+  return out + text.slice(members.at(-1)!.end);
 }
 
 function prependMember(text: string, key: string, json: string): string {
@@ -137,6 +138,11 @@ function skipSpace(text: string, i: number): number {
     if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) break;
   }
   return i;
+}
+
+function keyAt(text: string, start: number, end: number): string {
+  const key = text.slice(start + 1, end - 1);
+  return key.includes("\\") ? JSON.parse(text.slice(start, end)) : key;
 }
 
 /** Returns the index after the closing quote. `indexOf` makes long strings cheap. */

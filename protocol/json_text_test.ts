@@ -53,6 +53,16 @@ describe("JSON text", () => {
     }));
   });
 
+  test("a member that occurs tens of thousands of times is removed in one pass", () => {
+    for (const others of [`"a":1`, ""]) {
+      const repeated = Array.from({ length: 40_000 }, () => `"usage":null`).join(",");
+      const text = `{${[others, repeated].filter((part) => part !== "").join(", ")} }`;
+      expect(withoutMember(text, "usage")).toBe(`{${others} }`);
+    }
+    expect(withoutMember(`{"u":1,"a":1 , "\\u0075":2,"u":3, "b":2,"u":4}`, "u"))
+      .toBe(`{"a":1 , "b":2}`);
+  });
+
   test("a 64-bit seed, key order and duplicate keys survive a change of model", () => {
     const text = `{"z":1,"model":"a","seed":9007199254740993,"z":2, "model" : "b"}`;
     expect(withMember(text, "model", `"local"`)).toBe(
