@@ -12,7 +12,7 @@ import {
   type RegisterData,
   type StreamData,
 } from "./frame.ts";
-import { lastMember, nestsDeeperThan, objectMembers } from "./json_text.ts";
+import { memberWithin, structureProblem } from "./json_text.ts";
 import { MAX_JSON_DEPTH } from "./limits.ts";
 import { registerProblem } from "./register.ts";
 
@@ -67,9 +67,10 @@ function encode(type: string, data: object): string {
   return `{"type":"${type}","data":${JSON.stringify(data)}}`;
 }
 
-/** Reads one text frame. Never throws. */
-export function decode(text: string): Decoded {
-  if (nestsDeeperThan(text, MAX_FRAME_DEPTH)) return malformed("nested too deeply");
+/** Reads one text frame. Never throws. `maxSteps`: see StructureLimits. */
+export function decode(text: string, maxSteps = Infinity): Decoded {
+  const problem = structureProblem(text, { maxDepth: MAX_FRAME_DEPTH, maxSteps });
+  if (problem !== null) return malformed(problem);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -123,8 +124,7 @@ const carriedMember: Record<string, string> = { CALL: "payload", STREAM: "chunk"
 function carriedText(text: string, type: string): string {
   const key = carriedMember[type];
   if (key === undefined) return "";
-  const data = lastMember(objectMembers(text), "data");
-  const body = data && lastMember(objectMembers(text, data.start), key);
+  const body = memberWithin(text, "data", key);
   return body ? text.slice(body.start, body.end) : "";
 }
 

@@ -19,7 +19,7 @@ import {
   type StreamState,
   type Welcome,
 } from "./frame_v2.ts";
-import { nestsDeeperThan } from "./json_text.ts";
+import { structureProblem } from "./json_text.ts";
 import { MAX_JSON_DEPTH } from "./limits.ts";
 import { machineProblem } from "./machine_facts.ts";
 import { capabilitiesProblem, registerProblem } from "./register.ts";
@@ -69,6 +69,8 @@ const LENGTH_BYTES = 4;
 const RESUME_BYTES = 17;
 const HAS_HEAD = 1;
 const IS_CANCELLED = 2;
+
+const CONTROL_LIMITS = { maxDepth: MAX_JSON_DEPTH };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -476,7 +478,8 @@ function parseObject(payload: Uint8Array): Fields | string {
   const text = textOf(payload);
   if (text === null) return "not JSON";
   try {
-    if (nestsDeeperThan(text, MAX_JSON_DEPTH)) return "nested too deeply";
+    const problem = structureProblem(text, CONTROL_LIMITS);
+    if (problem !== null) return problem;
     const value: unknown = JSON.parse(text);
     return isObject(value) ? value : "not an object";
   } catch {

@@ -23,28 +23,52 @@ const CLOSE_BRACKET = 0x5d;
 const COLON = 0x3a;
 const COMMA = 0x2c;
 
+/** What reading a text may cost. */
+export interface StructureLimits {
+  maxDepth: number;
+  /**
+   * Steps that a scan takes: characters outside strings, and inside them quotes, with the backslashes
+   * before them. Prose takes hardly any, a list of numbers one a character. Absent: any number.
+   */
+  maxSteps?: number;
+}
+
 /**
- * Whether the text nests deeper than `limit`. Counts brackets outside strings, so it is safe for text
- * that is not valid JSON, and far cheaper than parsing.
+ * Why the text should not be parsed; null: it may be. Looks at brackets outside strings, so it is safe
+ * for text that is not valid JSON, and far cheaper than parsing.
  */
-export function nestsDeeperThan(text: string, limit: number): boolean {
+export function structureProblem(
+  text: string,
+  { maxDepth, maxSteps = Infinity }: StructureLimits,
+): string | null {
   let depth = 0;
+  let steps = 0;
   for (let i = 0; i < text.length; i++) {
+    if (++steps > maxSteps) return TOO_MANY_VALUES;
     switch (text.charCodeAt(i)) {
       case QUOTE:
-        i = skipString(text, i) - 1;
+        i = text.indexOf('"', i + 1);
+        for (let escapes; i !== -1 && (escapes = backslashesBefore(text, i)) > 0;) {
+          steps += escapes;
+          if (steps > maxSteps) return TOO_MANY_VALUES;
+          if (escapes % 2 === 0) break;
+          i = text.indexOf('"', i + 1);
+        }
+        if (i === -1) return null;
         break;
       case OPEN_BRACE:
       case OPEN_BRACKET:
-        if (++depth > limit) return true;
+        if (++depth > maxDepth) return "nested too deeply";
         break;
       case CLOSE_BRACE:
       case CLOSE_BRACKET:
         depth--;
     }
   }
-  return false;
+  return null;
 }
+
+const TOO_MANY_VALUES = "too many values";
 
 /**
  * The members of the object that begins at `from`, in their order, with duplicates. The text must be
@@ -52,8 +76,29 @@ export function nestsDeeperThan(text: string, limit: number): boolean {
  */
 export function objectMembers(text: string, from = 0): MemberSpan[] {
   const members: MemberSpan[] = [];
+  readMembers(text, from, members);
+  return members;
+}
+
+/** The last member `inner` of the text's last member `outer`, which is an object. Looks at each character once. */
+export function memberWithin(text: string, outer: string, inner: string): MemberSpan | undefined {
+  const members: MemberSpan[] = [];
+  readMembers(text, 0, [], { key: outer, members });
+  return lastMember(members, inner);
+}
+
+/**
+ * Adds the object's members, and those of its last member `nested.key`, which is an object. Returns
+ * the index after the object, in valid JSON.
+ */
+function readMembers(
+  text: string,
+  from: number,
+  members: MemberSpan[],
+  nested?: { key: string; members: MemberSpan[] },
+): number {
   let i = skipSpace(text, from);
-  if (text.charCodeAt(i) !== OPEN_BRACE) return members;
+  if (text.charCodeAt(i) !== OPEN_BRACE) return i;
   i = skipSpace(text, i + 1);
   while (i < text.length && text.charCodeAt(i) === QUOTE) {
     const keyStart = i;
@@ -61,13 +106,18 @@ export function objectMembers(text: string, from = 0): MemberSpan[] {
     const colon = skipSpace(text, keyEnd);
     if (text.charCodeAt(colon) !== COLON) break;
     const start = skipSpace(text, colon + 1);
-    const end = skipValue(text, start);
-    members.push({ key: keyAt(text, keyStart, keyEnd), keyStart, start, end });
+    const key = keyAt(text, keyStart, keyEnd);
+    let end;
+    if (key === nested?.key && text.charCodeAt(start) === OPEN_BRACE) {
+      nested.members.length = 0;
+      end = readMembers(text, start, nested.members);
+    } else end = skipValue(text, start);
+    members.push({ key, keyStart, start, end });
     i = skipSpace(text, end);
     if (text.charCodeAt(i) !== COMMA) break;
     i = skipSpace(text, i + 1);
   }
-  return members;
+  return i + 1;
 }
 
 /**
@@ -149,12 +199,16 @@ function keyAt(text: string, start: number, end: number): string {
 function skipString(text: string, open: number): number {
   let close = text.indexOf('"', open + 1);
   while (close !== -1) {
-    let backslashes = 0;
-    while (text.charCodeAt(close - 1 - backslashes) === BACKSLASH) backslashes++;
-    if (backslashes % 2 === 0) return close + 1;
+    if (backslashesBefore(text, close) % 2 === 0) return close + 1;
     close = text.indexOf('"', close + 1);
   }
   return text.length;
+}
+
+function backslashesBefore(text: string, quote: number): number {
+  let count = 0;
+  while (text.charCodeAt(quote - 1 - count) === BACKSLASH) count++;
+  return count;
 }
 
 function skipValue(text: string, start: number): number {

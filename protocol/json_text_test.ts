@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {
   arrayItems,
-  nestsDeeperThan,
+  memberWithin,
   objectMembers,
+  structureProblem,
   withMember,
   withoutMember,
 } from "./json_text.ts";
@@ -75,15 +76,50 @@ describe("JSON text", () => {
   });
 
   test("depth counts brackets outside strings only", () => {
+    const nestsDeeperThan = (text: string, maxDepth: number) =>
+      structureProblem(text, { maxDepth }) === "nested too deeply";
     expect(nestsDeeperThan(`{"a":"[[[[{{{{\\"[[["}`, 1)).toBe(false);
     expect(nestsDeeperThan("[[[]]]", 3)).toBe(false);
     expect(nestsDeeperThan("[[[]]]", 2)).toBe(true);
     expect(nestsDeeperThan("[".repeat(10_000), 64)).toBe(true);
   });
 
+  test("steps are what stands outside strings, and the quotes inside them", () => {
+    const isTooMuch = (text: string, maxSteps: number) =>
+      structureProblem(text, { maxDepth: 9, maxSteps }) === "too many values";
+    const steps: [text: string, steps: number][] = [
+      [`[0,0,0]`, 7],
+      [`["${"a".repeat(1000)}"]`, 3],
+      [`["${"\\n\\\\ ".repeat(1000)}"]`, 3],
+      [`["${'\\"'.repeat(10)}"]`, 13],
+      [`["${"\\\\".repeat(10)}"]`, 23],
+      [`["`, 2],
+    ];
+    for (const [text, count] of steps) {
+      expect([text, isTooMuch(text, count)]).toEqual([text, false]);
+      expect([text, isTooMuch(text, count - 1)]).toEqual([text, true]);
+    }
+  });
+
+  test("a member within a member is the last of that name in the last of that name", () => {
+    const text = `{"d":{"x":1}, "e":{"x":2},"\\u0064" : {"x":{"d":3},"y":4, "x" : [5] } ,"x":6}`;
+    const span = memberWithin(text, "d", "x")!;
+    expect(text.slice(span.start, span.end)).toBe("[5]");
+    expect(memberWithin(text, "d", "z")).toBeUndefined();
+    expect(memberWithin(text, "z", "x")).toBeUndefined();
+    expect(memberWithin(`{"d":{},"d":{ } }`, "d", "x")).toBeUndefined();
+    fc.assert(fc.property(objects, objects, spacing, (other, data, space) => {
+      const text = JSON.stringify({ ...other, data }, null, space);
+      for (const key of Object.keys(data)) {
+        const { start, end } = memberWithin(text, "data", key)!;
+        expect(JSON.parse(text.slice(start, end))).toEqual(JSON.parse(text).data[key]);
+      }
+    }));
+  });
+
   test("text that is not JSON is looked at without harm", () => {
     fc.assert(fc.property(fc.string(), (text) => {
-      nestsDeeperThan(text, 64);
+      structureProblem(text, { maxDepth: 64, maxSteps: 10 });
     }));
   });
 });

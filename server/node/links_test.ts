@@ -124,6 +124,25 @@ describe("a node's link in wire v1", () => {
     expect(received.data).toEqual([`data: {"choices":[{"index":0}]}\n\n`]);
   });
 
+  test("a frame of millions of values is refused unread, and a long one of text is not", () => {
+    const { harness, socket } = connected();
+    const register = { max_parallel: 2, models: ["m"], later: new Array(99_000).fill(0) };
+    harness.register(socket, register);
+    expect(socket.sent).toEqual([]);
+    harness.register(socket, { ...register, later: new Array(101_000).fill(0) } as never);
+    expect(socket.sent.at(-1)!.data.message).toBe("Cannot read frame: too many values");
+    const { received } = call(harness, { stream: true });
+    const frame = (chunk: string) =>
+      `{"type":"STREAM","data":{"request_id":"req-1","chunk":{"x":${chunk},"choices":[]}}}`;
+    harness.text(socket, frame(`[${"[],".repeat(700_000)}0]`));
+    expect(received.data).toEqual([]);
+    expect(socket.sent.at(-1)!.data.message).toBe("Cannot read frame: too many values");
+    harness.text(socket, frame(`"${'text, with a \\"quote\\" '.repeat(200_000)}"`));
+    expect(received.data).toHaveLength(1);
+    harness.text(socket, frame(`[${"0.25,".repeat(300_000)}0]`));
+    expect(received.data).toHaveLength(2);
+  });
+
   test("a caller who asked for usage sees it", () => {
     const { harness, socket } = connected();
     const { received } = call(harness, { stream: true, wantsUsage: true });
