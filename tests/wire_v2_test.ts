@@ -283,6 +283,18 @@ describe("a node that was written from the page about wire v2", () => {
     expect(node.frames.filter(({ type }) => type === "call")).toHaveLength(2);
   });
 
+  test("has no call fail twice on what it has withdrawn, and is not penalised, however soon it said so", async () => {
+    const { node, model } = await joinOwn();
+    const answer = call(model);
+    const { stream: id } = await node.nextCall();
+    node.status({ models: [model, "more"] });
+    node.status({ models: ["more"] });
+    node.fail(id, { code: 404, message: "gone", kind: "offer_withdrawn" });
+    expect((await answer).json.error.code).toBe("offer_withdrawn");
+    expect((await call(model)).json.error.code).toBe("no_node_online");
+    expect(await node.view()).toMatchObject({ penalized: false, supported_models: ["more"] });
+  });
+
   test("answers busy: the call goes to another node, and no node is penalised", async () => {
     const { node, model } = await joinOwn();
     const answer = call(model);

@@ -222,6 +222,37 @@ describe("a failure that is the node's at once", () => {
       expect(world.circuit({ node })).toBe(stillOffers ? "penalized" : "clear");
     }
   });
+
+  test("is a withdrawn offer of another gateway's node once that gateway has had the time to publish it", async () => {
+    const world = new World();
+    const far = world.node("far", 1, ["m"], { gateway: "gw-2" });
+    const fail = async () => {
+      const answer = new KeptAnswer();
+      const done = world.relay.run(world.call(), answer);
+      await settle();
+      const error = { code: 404, message: "gone", kind: "offer_withdrawn" } as const;
+      far.received.at(-1)!.sink.fail({ kind: "refused", error });
+      await done;
+      expect(answer.error).toMatchObject({ code: "offer_withdrawn" });
+      return world.circuit(far);
+    };
+    expect(await fail()).toBe("clear");
+    await world.clock.pass(999);
+    expect(await fail()).toBe("clear");
+    await world.clock.pass(1);
+    expect(await fail()).toBe("penalized");
+  });
+
+  test("is no offer of another gateway's node that is withdrawn again, after it was made anew", async () => {
+    const world = new World();
+    const far = world.node("far", 1, ["m"], { gateway: "gw-2" });
+    for (let times = 0; times < 3; times++) {
+      const lease = await world.lease();
+      world.fails(lease, "offer withdrawn");
+      expect(world.circuit(far)).toBe("clear");
+      await world.clock.pass(60_001);
+    }
+  });
 });
 
 test("a provider's 429 lets the model rest at the node for exactly as long as it asks, every time", async () => {

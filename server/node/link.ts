@@ -79,6 +79,8 @@ export interface LinkOwner {
   resume?(link: Link, node: ReturningNode): boolean;
   /** The node changes what it offers, or whether it takes calls. */
   changed(link: Link, status: Status): void;
+  /** The node answers a call that it no longer offers what was asked for. */
+  offerWithdrawn?(link: Link): void;
   /** Something worth a line in the log. */
   noticed(link: Link, event: string, detail: Record<string, unknown>): void;
   /** Handling a message threw an error, which is a bug of this gateway. */
@@ -248,6 +250,8 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   protected fail(id: Id, failure: AttemptFailure): void {
     const attempt = this.open.get(id);
     this.end(id);
+    // Must be first: the failure is judged by what the node offers.
+    if (isOfferWithdrawn(failure)) this.owner.offerWithdrawn?.(this);
     attempt?.sink.fail(failure);
   }
 
@@ -344,4 +348,8 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   protected reported(code: number, message: string): void {
     this.owner.noticed(this, "node reports an error", { code, detail: message.slice(0, 200) });
   }
+}
+
+function isOfferWithdrawn(failure: AttemptFailure): boolean {
+  return failure.kind === "refused" && failure.error.kind === "offer_withdrawn";
 }

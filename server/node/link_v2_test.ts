@@ -953,6 +953,35 @@ describe("STATUS", () => {
     expect(node.harness.observed).toHaveLength(3);
   });
 
+  test("that waits is in force before a call fails because the node has withdrawn what it asks for", async () => {
+    const node = new V2Node();
+    const service = { model: "m", endpoint: "/v1/chat/completions" } as const;
+    const { received } = node.call();
+    const servedAtFailure: boolean[] = [];
+    received.failures.push = () => servedAtFailure.push(node.inHub.serves(service));
+    const change = (...models: string[]) => node.send(encodeJson("status", 0, { models }));
+    change("m", "n");
+    change("n");
+    node.error(1, { code: 404, message: "gone", kind: "offer_withdrawn" });
+    expect([servedAtFailure, node.inHub.offer.models]).toEqual([[false], ["n"]]);
+    // What comes next waits its whole time.
+    await node.harness.clock.pass(50);
+    change("m");
+    await node.harness.clock.pass(49);
+    expect(node.inHub.offer.models).toEqual(["n"]);
+    await node.harness.clock.pass(1);
+    expect(node.inHub.offer.models).toEqual(["m"]);
+  });
+
+  test("that waits goes on waiting where a call fails for another reason", () => {
+    const node = new V2Node();
+    node.call();
+    node.send(encodeJson("status", 0, { max_parallel: 3 }));
+    node.send(encodeJson("status", 0, { max_parallel: 4 }));
+    node.error(1, { code: 500, message: "failed" });
+    expect(node.inHub.offer.maxParallel).toBe(3);
+  });
+
   test("that waits ends with its connection", async () => {
     const node = new V2Node();
     node.send(encodeJson("status", 0, { max_parallel: 3 }));

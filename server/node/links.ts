@@ -130,6 +130,12 @@ const CARRIED_LOOK_MS = 1_000;
 const MAX_CARRIED_MS = 5 * 60_000;
 const CARRIED_MOVE_WITHIN_MS = 2_000;
 
+/** A change of what a node offers. */
+interface Change {
+  offer: NodeOffer | null;
+  status: Status;
+}
+
 interface Peer {
   ws: NodeSocket;
   dialer: Dialer;
@@ -153,7 +159,8 @@ interface Peer {
   /** When the session was resumed within the last minute, in monotonic milliseconds. */
   resumedMs: number[];
   /** What the node has sent since its offer was changed last, and when that may be next. */
-  pending: { offer: NodeOffer | null; status: Status } | null;
+  pending: Change | null;
+  cancelPending: () => void;
   mayChangeMs: number;
   /** When it may next report what it gave, in monotonic milliseconds. */
   mayReportMs: number;
@@ -464,7 +471,7 @@ export class Links implements LinkOwner {
   }
 
   /** Applies a change now, or together with others when the node may change its offer again. */
-  #change(link: Link, peer: Peer, change: NonNullable<Peer["pending"]>): void {
+  #change(link: Link, peer: Peer, change: Change): void {
     const { clock } = this.parts;
     const isTimed = peer.pending !== null;
     peer.pending = change;
@@ -473,12 +480,20 @@ export class Links implements LinkOwner {
     const isMoved = peer.isMoving && change.status.state === "draining";
     const waitMs = Math.max(peer.mayChangeMs - clock.monotonic(), isMoved ? MOVED_WITHIN_MS : 0);
     if (waitMs <= 0) this.#applyPending(link, peer);
-    else clock.after(waitMs, () => this.#applyPending(link, peer));
+    else peer.cancelPending = clock.after(waitMs, () => this.#applyPending(link, peer));
+  }
+
+  /** What the node has announced before it answered so is in force from now on. */
+  offerWithdrawn(link: Link): void {
+    const peer = this.#peers.get(link);
+    if (peer?.pending) this.#applyPending(link, peer);
   }
 
   #applyPending(link: Link, peer: Peer): void {
     const { node, pending, log } = peer;
     peer.pending = null;
+    peer.cancelPending();
+    peer.cancelPending = nothing;
     peer.mayChangeMs = this.#monotonic() + CHANGE_EVERY_MS;
     if (node === null || pending === null || this.parts.hub.find(node.who.nodeKey) !== node) return;
     const { status } = pending;
@@ -632,6 +647,7 @@ export class Links implements LinkOwner {
       lostMs: -Infinity,
       resumedMs: [],
       pending: null,
+      cancelPending: nothing,
       mayChangeMs: -Infinity,
       mayReportMs: -Infinity,
       cancelRegisterLimit,

@@ -2,6 +2,7 @@
 
 import { Emitter } from "../base/emitter.ts";
 import type { ColinkError } from "../base/error.ts";
+import { LruCache } from "../base/lru.ts";
 import { mayUse } from "../node/audience.ts";
 import type { Failure } from "../node/failure.ts";
 import type { Node } from "../node/node.ts";
@@ -64,6 +65,13 @@ const RETRY_WHEN_OFFLINE_MS = 10_000;
  */
 const SOON_MS = 50;
 
+/** A change of a node's offer is known to all gateways within this time. */
+const PUBLISHED_WITHIN_MS = 1_000;
+/** A node does not offer again what it has withdrawn before this time. */
+const WITHDRAWN_FOR_MS = 60_000;
+/** So many services of other gateways' nodes are remembered that were said to be withdrawn. */
+const MAX_WITHDRAWN = 1_000;
+
 const NONE: ReadonlySet<string> = new Set();
 const NO_SERVICES: readonly Service[] = [];
 
@@ -76,6 +84,8 @@ export class Scheduler {
   readonly #openFailures: OpenFailures;
   readonly #stranded: StrandedWaiters;
   readonly #fasterWaits: FasterWaits;
+  /** When another gateway's node first said that it no longer offers a service, in monotonic milliseconds. */
+  readonly #withdrawnMs = new LruCache<string, number>(MAX_WITHDRAWN);
   /** A call has entered or left the service's queue. */
   readonly onQueueChange = new Emitter<[service: Service]>();
   /** A slot of the node was taken or given back. */
@@ -179,8 +189,7 @@ export class Scheduler {
     if (failure.error.code === "node_busy") this.#slots.bounced(lease);
     switch (failure.blame.blamed) {
       case "none":
-        // A node that says so and offers the model all the same would fail the next call, too.
-        return failure.error.code === "offer_withdrawn" && lease.node.serves(lease.service)
+        return failure.error.code === "offer_withdrawn" && this.#offersAllTheSame(lease)
           ? this.penalize(lease, failure)
           : null;
       case "open":
@@ -188,6 +197,20 @@ export class Scheduler {
       default:
         return this.penalize(lease, failure);
     }
+  }
+
+  /**
+   * A node that says it no longer offers a service and does so all the same would fail the next call,
+   * too. What another gateway's node has withdrawn is published; a call's failure may arrive before.
+   */
+  #offersAllTheSame({ node, service }: Lease): boolean {
+    if (!node.serves(service)) return false;
+    if (node.gateway === null) return true;
+    const nowMs = this.parts.clock.monotonic();
+    const key = `${node.who.nodeKey} ${service.endpoint} ${service.model}`;
+    const forMs = nowMs - (this.#withdrawnMs.get(key) ?? -Infinity);
+    if (forMs > WITHDRAWN_FOR_MS) this.#withdrawnMs.set(key, nowMs);
+    return forMs >= PUBLISHED_WITHIN_MS && forMs <= WITHDRAWN_FOR_MS;
   }
 
   /** Penalises the lease's node for the failure, or lets the model rest there. */

@@ -25,8 +25,6 @@ export interface NodeOptions {
   maxParallel?: number;
   /** What the gateway lists it as; default: the machine's name. */
   name?: string;
-  /** Whether it describes its machine, whenever its probes are through. Default: yes. */
-  reportsMachine?: boolean;
   env?: Record<string, string>;
   /** The words that stand before its own: what starts it in a network of its own. */
   launcher?: readonly string[];
@@ -112,7 +110,6 @@ function writeConfig(folder: string, options: NodeOptions): string {
     ...(options.serverUrls === undefined ? {} : { server_urls: options.serverUrls }),
     max_parallel: options.maxParallel ?? 3,
     ...(options.name === undefined ? {} : { name: options.name }),
-    ...(options.reportsMachine === undefined ? {} : { report_machine: options.reportsMachine }),
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     providers: options.providers,
   };

@@ -51,8 +51,6 @@ function join(name: string, model: string, ...upstreams: Pick<Upstream, "url">[]
     name,
     maxParallel: 4,
     providers,
-    // A change that follows another one within a tenth of a second waits for the rest of it.
-    reportsMachine: false,
   });
 }
 
