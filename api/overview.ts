@@ -20,6 +20,7 @@ export const AttentionKind = z.enum([
   "node_version",
   "backup",
   "kept_administrator",
+  "budgets",
 ]).describe(
   "What needs attention. `store`, `ledger`, `limits`: the database, the record of calls, Redis. " +
     "`gateways`: some cannot be reached. `disk`: little room in the data folder. `certificate`: it " +
@@ -27,7 +28,8 @@ export const AttentionKind = z.enum([
     "`penalized`: nodes get no calls for another failure. `unapproved`: nodes wait for approval. " +
     "`lost`: nodes that vanished within a day. `plain_http`: the public address is not encrypted. " +
     "`gateway_version`, `node_version`: other versions than this gateway's. `backup`: none within a week. " +
-    "`kept_administrator`: the sign-in provider would take the last administrator's rights away.",
+    "`kept_administrator`: the sign-in provider would take the last administrator's rights away. " +
+    "`budgets`: accounts (of the first 1,000 that have one) and groups that have used 90 % of a day's or a month's.",
 );
 export type AttentionKind = z.infer<typeof AttentionKind>;
 
@@ -73,7 +75,7 @@ export type TroubleCause = z.infer<typeof TroubleCause>;
 export const Attention = z.object({
   kind: AttentionKind,
   severity: z.enum(["bad", "warning"]).describe("`bad`: calls fail, or will soon."),
-  count: z.number().describe("How many nodes or gateways; else 1."),
+  count: z.number().describe("How many nodes, gateways or budgets; else 1."),
   code: z.string().nullable().describe("Of `penalized`: the most frequent failure's code."),
   cause: TroubleCause.nullable()
     .describe("Of `store`, `ledger`, `limits` and `certificate`: the kind of what `detail` says."),

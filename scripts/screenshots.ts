@@ -170,6 +170,9 @@ async function checkAll(
             console.log(`${scene.name} ${width} ${theme} ${language}: ${fault}`);
           }
         }
+      }).catch((error: Error) => {
+        count++;
+        console.log(`${scene.name} ${first!.theme} ${first!.language}: ${error.message}`);
       });
     }
   }

@@ -258,6 +258,7 @@ export function troubles(nowMs: number): Attention[] {
       nodes: [node("node-with-a-name-that-somebody-made-far-too-long-for-any-table")],
     }),
     found("plain_http", "warning"),
+    found("budgets", "warning", { count: 2, detail: "mira@example.org, Physics" }),
     found("backup", "warning"),
   ];
 }

@@ -11,10 +11,12 @@ import type { Node } from "../node/node.ts";
 import type { Penalty } from "../node/penalty.ts";
 import { ColinkError } from "../base/error.ts";
 import type { AppParts } from "./parts.ts";
+import type { TightBudgets } from "./tight_budgets.ts";
 
 const BACKUP_WITHIN_MS = 7 * DAY_MS;
 const CERTIFICATE_WITHIN_MS = 14 * DAY_MS;
 const MAX_NODES = 5;
+const MAX_NAMES = 5;
 /** How this project's node program begins the name that it reports, before its version. */
 const AGENT = "co-link/";
 
@@ -31,13 +33,17 @@ const NOTHING_MORE = {
 } satisfies Partial<Attention>;
 
 /** Reads the database; while that is away, findings that need it are left out, and `store` is one. */
-export async function attention(parts: AppParts): Promise<Attention[]> {
+export async function attention(
+  parts: AppParts,
+  budgets: Pick<TightBudgets, "names">,
+): Promise<Attention[]> {
   const found = [
     ...ofServices(parts),
     ...await ofDisk(parts),
     ...ofCertificate(parts),
     ...ofNodes(parts),
     ...await ofStored(parts).catch(nothingWhileAway),
+    ...await ofBudgets(budgets).catch(nothingWhileAway),
   ];
   return found
     .map((finding) => ({ ...NOTHING_MORE, ...finding }))
@@ -168,6 +174,14 @@ async function ofStored({ store, clock }: AppParts): Promise<Finding[]> {
       ? []
       : [{ kind: "kept_administrator", severity: "warning", detail: kept } as const]),
   ];
+}
+
+async function ofBudgets(budgets: Pick<TightBudgets, "names">): Promise<Finding[]> {
+  const names = await budgets.names();
+  if (names.length === 0) return [];
+  const shown = names.slice(0, MAX_NAMES).join(", ");
+  const detail = names.length > MAX_NAMES ? `${shown}, …` : shown;
+  return [{ kind: "budgets", severity: "warning", count: names.length, detail }];
 }
 
 /** PostgreSQL has tools of its own: there, only a habit that has ended is worth a word. */

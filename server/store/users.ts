@@ -80,6 +80,8 @@ const columns = accounts.pick(
   "totalProvidedCalls",
 );
 
+const budgetColumns = accounts.pick("id", "email", "budget");
+
 type Row = Pick<Schema["accounts"], typeof columns.names[number]> & { keys: number | null };
 
 export class UserTable {
@@ -119,6 +121,16 @@ export class UserTable {
       return query.orderBy(column, direction).orderBy("id", direction).limit(limit).execute();
     });
     return rows.map(fromRow);
+  }
+
+  /** At most `limit` accounts that have a budget and may sign in, the oldest first. */
+  async withBudget(limit: number) {
+    const rows = await this.database.read((db) =>
+      db.selectFrom("accounts").select(budgetColumns.names).where("budget", "is not", null)
+        .where("disabled_at", "is", null).where("deleted_at", "is", null)
+        .orderBy("created_at").limit(limit).execute()
+    );
+    return rows.map((row) => budgetColumns.fromRow(row));
   }
 
   async find(id: string): Promise<UserRow | null> {

@@ -5,6 +5,7 @@ import { type ModelQueue, OverviewFilter, OverviewView } from "../../../api/mod.
 import { attention } from "../attention.ts";
 import type { AppEnv } from "../env.ts";
 import type { AppParts } from "../parts.ts";
+import { TightBudgets } from "../tight_budgets.ts";
 import { answers, session } from "./schema.ts";
 import { administrator } from "./visitor.ts";
 
@@ -22,6 +23,7 @@ const route = createRoute({
 });
 
 export function overviewRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
+  const budgets = new TightBudgets(parts);
   const { hub, calls, scheduler, cluster, clock, version, store } = parts;
 
   api.openapi(route, async (c) => {
@@ -30,7 +32,7 @@ export function overviewRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void 
     const usage = await parts.usage.everyone(c.req.valid("query"));
     const [causes, found] = await Promise.all([
       store.calls.causes(usage.from, usage.to, MAX_CAUSES),
-      attention(parts),
+      attention(parts, budgets),
     ]);
     return c.json({
       at: clock.now(),

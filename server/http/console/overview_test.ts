@@ -14,6 +14,8 @@ let admin: TestAccount;
 let user: TestAccount;
 let script: Script;
 
+const budgets = { names: () => Promise.resolve([]) };
+
 const answerOk: Script = (sink) => {
   sink.head({});
   sink.data("{}");
@@ -166,22 +168,37 @@ test("a database that is away leaves findings out, and a fault of another kind i
   const oldestAt = spyOn(users, "oldestAt");
   try {
     oldestAt.mockRejectedValueOnce(storeUnavailable("no answer"));
-    expect(await attention(app.parts)).toBeArray();
+    expect(await attention(app.parts, budgets)).toBeArray();
     oldestAt.mockRejectedValueOnce(new Error("no such column"));
-    await expect(attention(app.parts)).rejects.toThrow("no such column");
+    await expect(attention(app.parts, budgets)).rejects.toThrow("no such column");
   } finally {
     oldestAt.mockRestore();
   }
 });
 
 test("a finding names the kind of its cause, beside what was reported", async () => {
-  const found = await attention({
+  const parts = {
     ...app.parts,
     limiter: { ...app.parts.limiter, trouble: "it refuses writes: OOM" },
     certificates: { trouble: "DNS problem: NXDOMAIN looking up A", validUntilMs: null },
-  });
+  };
+  const found = await attention(parts, budgets);
   expect(found.map(({ kind, cause, detail }) => [kind, cause, detail])).toEqual([
     ["limits", "out_of_memory", "it refuses writes: OOM"],
     ["certificate", "domain_unknown", "DNS problem: NXDOMAIN looking up A"],
   ]);
+});
+
+test("budgets that are nearly used up are named, the tightest first, until they are raised", async () => {
+  const budgeted = (id: string, budget: object) =>
+    app.ask(`PATCH /api/admin/users/${id}`, { token: admin.session, body: { budget } });
+  await budgeted(user.id, { tokens_per_day: 100, calls_at_once: 1 });
+  await budgeted(admin.id, { tokens_per_month: 3 });
+  await call("m", admin);
+  expect((await overview()).attention).toMatchObject([
+    { kind: "budgets", severity: "warning", count: 1, detail: "admin@example.org" },
+  ]);
+  await budgeted(admin.id, { tokens_per_month: 1000 });
+  app.clock.pass(60_000);
+  expect(await kinds()).not.toContain("budgets");
 });

@@ -125,6 +125,13 @@ export const overview = {
       next: "Run colink-server backup FILE, best every night.",
       action: "",
     },
+    budgets: {
+      title: ({ count: n, detail }) =>
+        `${count(n, "budget is", "budgets are")} used up, or nearly so: ${detail}`,
+      next:
+        "Calls beyond a budget are refused until its day or month ends. Raise it where the use is right.",
+      action: "See the users",
+    },
     kept_administrator: {
       title: ({ detail }) =>
         `The sign-in provider no longer makes ${detail} an administrator, but there is no other`,

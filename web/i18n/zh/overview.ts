@@ -99,6 +99,11 @@ export const overview: Filled<typeof english> = {
       next: "请运行 colink-server backup FILE，最好每晚一次。",
       action: "",
     },
+    budgets: {
+      title: ({ count, detail }) => `有 ${number.format(count)} 份额度已用完或即将用完：${detail}`,
+      next: "超出额度的调用会被拒绝，直到当日或当月结束。用量合理的，可以提高额度。",
+      action: "查看用户",
+    },
     kept_administrator: {
       title: ({ detail }) => `登录服务不再将 ${detail} 列为管理员，但没有其他管理员`,
       next: "在有其他管理员之前，该账号仍是管理员：请另设一位管理员，或在登录服务中修正分组。",

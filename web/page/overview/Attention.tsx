@@ -16,6 +16,7 @@ const targets: Partial<Record<AttentionKind, string>> = {
   penalized: `${paths.nodes}?view=attention`,
   unapproved: `${paths.admin}?tab=nodes`,
   kept_administrator: `${paths.admin}?tab=users`,
+  budgets: `${paths.admin}?tab=users`,
   lost: `${paths.nodes}?view=attention`,
   node_version: `${paths.nodes}?sort=version`,
 };
