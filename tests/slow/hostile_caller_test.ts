@@ -296,6 +296,17 @@ test("readers of the list of nodes who never read hold a page each", async () =>
   expect(seen.grownMiB).toBeLessThan(64);
 }, 60_000);
 
+test("a hundred reports of usage at once have a turn of the event loop each", async () => {
+  const statuses: number[] = [];
+  const seen = await whileWatched(gateway, bystander, async () => {
+    await Promise.all(Array.from({ length: 110 }, async () => {
+      statuses.push((await ask(`${gateway.url}/api/usage`, { token: attacker.jwt })).status);
+    }));
+  });
+  expect(counted(statuses)).toEqual({ 200: 110 });
+  expectServed(seen);
+}, 60_000);
+
 test(
   "thousands of requests in one packet, whose answers no one reads, hold up no others",
   async () => {

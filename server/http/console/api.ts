@@ -21,6 +21,7 @@ import { signInRoutes } from "./sign_in.ts";
 import { usageRoutes } from "./usage.ts";
 import { overviewRoutes } from "./overview.ts";
 import { signedIn } from "./visitor.ts";
+import { LoopTurns } from "../../base/loop_turns.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -33,9 +34,12 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
       throw new FormError(what, result.error);
     },
   });
+  const turns = new LoopTurns();
   api.use(async (c, next) => {
     // Before the body is read: it costs a stranger nothing to send one.
     await admit(api, c, parts);
+    // A report over SQLite takes milliseconds, and waits for nothing.
+    await turns.take();
     await next();
   });
   api.use(async (c, next) => {
