@@ -310,6 +310,7 @@ function readPack(
     const start = next + LENGTH_BYTES;
     next = start <= end ? start + readU32(message, start - LENGTH_BYTES) : Infinity;
     if (next > end) return malformed("pack that is cut off");
+    if (next - start < HEADER_BYTES) return malformed("pack of a frame shorter than a header");
     // Nested packs would allow unlimited recursion.
     if (start < next && message[start] === FrameTypeV2.pack) return malformed("pack within a pack");
     frames.push({ start, end: next });

@@ -35,8 +35,8 @@ export const MIN_PIECE_BYTES = 32;
 /** What a v1 frame may carry around a piece of an answer; more of it belongs to no call. */
 export const MAX_ENVELOPE_BYTES = 1024;
 
-/** A frame of an unknown type counts as at least so many bytes: reading it costs, however short it is. */
-export const MIN_IGNORED_BYTES = 256;
+/** Each of them counts as at least so many: reading a frame costs, however short it is. */
+export const MIN_IGNORED_BYTES = 1024;
 
 /**
  * A node may send so many pings, and pongs that it was not asked for, within a minute before its link

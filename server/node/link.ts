@@ -93,6 +93,9 @@ export const MAX_SEND_BUFFER_BYTES = 8 * 1024 * 1024;
 /** Late frames of attempts that ended are ignored. Between this number and twice as many attempts are remembered. */
 const REMEMBERED_ENDED_ATTEMPTS = 1024;
 
+/** A frame that is logged counts as at least so many bytes that belong to no call: a line costs many times what reading does. */
+const NOTICED_BYTES = 8 * 1024;
+
 /** Frames for calls that were never sent to this node, before the connection ends. */
 const MAX_FOREIGN_FRAMES = 10;
 
@@ -293,7 +296,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
    */
   protected takesBeside(bytes: number): boolean {
     this.#beginMinute();
-    this.#bytesBesideCalls += bytes;
+    this.#bytesBesideCalls += Math.max(bytes, MIN_IGNORED_BYTES);
     if (this.#bytesBesideCalls <= MAX_BYTES_BESIDE_CALLS) return true;
     this.close(CloseCode.protocol, "Too many bytes that belong to no call within a minute");
     return false;
@@ -301,7 +304,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
 
   /** Counts a frame of an unknown type, which a later version may define: a few are expected. */
   protected takeUnknown(bytes: number): void {
-    this.takesBeside(Math.max(bytes, MIN_IGNORED_BYTES));
+    this.takesBeside(bytes);
   }
 
   /** Counts a change of the node's offer. False: there were too many of them, and the connection ends. */
@@ -335,7 +338,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
 
   /** Reports an unreadable message to the peer; several in a row end the connection, as many bytes do. */
   protected malformed(reason: string, bytes: number): void {
-    if (!this.takesBeside(bytes)) return;
+    if (!this.takesBeside(Math.max(bytes, NOTICED_BYTES))) return;
     this.#malformedInARow++;
     this.owner.noticed(this, "node sent a malformed frame", { reason });
     this.reject(`Cannot read frame: ${reason}`);
@@ -346,6 +349,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
 
   /** Logs an error that the node reports about its connection. */
   protected reported(code: number, message: string): void {
+    if (!this.takesBeside(NOTICED_BYTES)) return;
     this.owner.noticed(this, "node reports an error", { code, detail: message.slice(0, 200) });
   }
 }

@@ -672,25 +672,22 @@ describe("frames in a PACK", () => {
     expect(received).toMatchObject({ data: ["hi"], finished: 1, failures: [] });
   });
 
-  test("of too many changes of the offer, or too many unknown ones, end the link", () => {
-    const frames = {
-      "Too many changes of the offer within a minute": encodeJson("status", 0, { max_parallel: 1 }),
-      "Too many bytes that belong to no call within a minute": Uint8Array.of(
-        99,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        1,
-      ),
-    };
-    for (const [reason, frame] of Object.entries(frames)) {
+  test("of too many changes of the offer, or too many unknown ones or reports, end the link", () => {
+    const tooManyBytes = "Too many bytes that belong to no call within a minute";
+    const frames: [frame: Uint8Array, packs: number, reason: string][] = [
+      [
+        encodeJson("status", 0, { max_parallel: 1 }),
+        2,
+        "Too many changes of the offer within a minute",
+      ],
+      [Uint8Array.of(99, 0, 0, 0, 0, 0, 0, 1), 8, tooManyBytes],
+      [encodeJson("error", 0, { code: 500, message: "m" }), 1, tooManyBytes],
+    ];
+    for (const [frame, packs, reason] of frames) {
       const node = new V2Node();
-      node.send(encodePack(Array.from({ length: 1900 }, () => frame))!);
+      node.send(encodePack(Array.from({ length: 1500 }, () => frame))!);
       expect(node.socket.closed).toBeNull();
-      for (let i = 0; i < 40; i++) {
+      for (let i = 0; i < packs; i++) {
         node.send(encodePack(Array.from({ length: 1900 }, () => frame))!);
       }
       expect(node.socket.closed).toMatchObject({ code: 4003, reason });
@@ -720,7 +717,7 @@ describe("frames in a PACK", () => {
         for (let i = 0; i < times; i++) node.send(...frames);
       };
       for (let minute = 0; minute < 2; minute++) {
-        send(66);
+        send(64);
         expect(node.socket.closed).toBeNull();
         await node.harness.clock.pass(60_000);
       }
@@ -745,6 +742,12 @@ describe("frames in a PACK", () => {
       if (failures === 1) expect(received.data.join("").length).toBe(5_000);
     }
     expect(node.socket.closed).toBeNull();
+  });
+
+  test("shorter than a header make the PACK malformed as a whole", () => {
+    const node = new V2Node();
+    node.send(encodePack([encodeJson("status", 0, {}), new Uint8Array(7)])!);
+    expect(node.harness.log.filter((line) => line.includes("malformed"))).toHaveLength(1);
   });
 
   test("of changes are counted by the minute", async () => {
