@@ -33,6 +33,8 @@ const RESUME_OPEN_WITHIN_MS = 5_000;
 const RESTARTING_AT_A_TIME = 2;
 /** Links to gateways that leave: more of them than any network has gateways that restart at a time. */
 const MAX_LEAVING = 32;
+/** So many of them that were lost are dialled at a time, or one for each address: one address may lead to several gateways. */
+const MIN_RETURNING = 4;
 /** A gateway that leaves and asks for no wait is dialled again within this time where no other one has taken the node. */
 const MIN_REDIAL_WITHIN_MS = 1_000;
 
@@ -267,6 +269,7 @@ export class Session {
     const { world, runner } = this.options;
     const giveUp = new AbortController();
     if (this.#stopping.signal.aborted) return runner.cancelAll(session);
+    this.#makeRoomToReturn();
     this.#returning.add(giveUp);
     const cancel = world.after(session.resumeMs, () => giveUp.abort());
     const link = await dialLastLink(session, {
@@ -281,6 +284,14 @@ export class Session {
     if (link === null) return runner.cancelAll(session);
     this.#keepLeaving(link);
     if (this.#state === "connected") void link.retire();
+  }
+
+  /** The session that was lost longest ago is given up where there are more than a network has gateways that leave. */
+  #makeRoomToReturn(): void {
+    const [oldest] = this.#returning;
+    if (this.#returning.size < Math.max(MIN_RETURNING, this.#target.urls.length)) return;
+    oldest!.abort();
+    this.#returning.delete(oldest!);
   }
 
   #dropReturning(): void {

@@ -262,6 +262,28 @@ describe("a gateway that leaves", () => {
     expect(dialled().length).toBeLessThan(5);
   });
 
+  const eight = Array.from({ length: 8 }, (_, i) => `ws://${i}.example/ws`);
+  for (const [what, urls, most] of [["one address", [A], 4], ["eight", eight, 8]] as const) {
+    test(`of which there are ever more is dialled for the last ${most} sessions that were lost: ${what}`, async () => {
+      const { world, runner, socket, dialled } = start({ urls: [...urls] });
+      const left: FakeSocket[] = [];
+      for (let i = 0; i < 9; i++) {
+        const link = world.sockets.at(-1)!;
+        link.openV2(resumable).receive(callFrame(i + 1));
+        link.goAway(0);
+        left.push(link);
+        while (world.sockets.at(-1) === link) await world.pass(1_000);
+      }
+      world.sockets.at(-1)!.openV2();
+      const before = dialled().length;
+      for (const link of left) await lose(link);
+      expect(runner.active).toBe(most);
+      await world.pass(400);
+      expect(dialled().length - before).toBe(most);
+      expect(socket(before - 1).closed).toBeNull();
+    });
+  }
+
   test("and does not say that it resumes sessions then is not dialled for them", async () => {
     const { world, runner, socket, dialled } = start();
     const { after_goaway: _, ...older } = resumable;
