@@ -26,9 +26,9 @@ export class AnswerOwners {
     return standing.gateway === this.id ? null : standing;
   }
 
-  /** Says that this gateway's name belongs to another one from now on. Rejects while Redis is away. */
+  /** Says that this gateway's name belongs to another one from now on; another gateway's stays its own. Rejects while Redis is away. */
   move(name: OwnedName, owner: AnswerOwner, keepMs: number): Promise<void> {
-    return this.bus.moveAnswer(placeOf(name), owner, Math.ceil(keepMs));
+    return this.bus.moveAnswer(this.id, placeOf(name), owner, Math.ceil(keepMs));
   }
 
   /** Null: no gateway has it, or this one. */
@@ -38,11 +38,11 @@ export class AnswerOwners {
   }
 
   renew(name: OwnedName, keepMs: number): void {
-    this.bus.renewAnswer(placeOf(name), Math.ceil(keepMs)).catch(ignoreError);
+    this.bus.renewAnswer(this.id, placeOf(name), Math.ceil(keepMs)).catch(ignoreError);
   }
 
   release(name: OwnedName): void {
-    this.bus.eraseAnswer(placeOf(name)).catch(ignoreError);
+    this.bus.eraseAnswer(this.id, placeOf(name)).catch(ignoreError);
   }
 }
 

@@ -98,11 +98,13 @@ export interface Bus {
   readPenalties(nowMs: number): Promise<PenaltyNotice[]>;
   /** Writes whose an answer is, unless that is written: resolves with the record that stands. It expires after `keepMs`. */
   claimAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<AnswerOwner>;
-  /** Gives this gateway's own record to another one. */
-  moveAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<void>;
+  /** Gives a record of the gateway, or one that has expired, to another one. Changes no other gateway's. */
+  moveAnswer(from: string, place: string, owner: AnswerOwner, keepMs: number): Promise<void>;
   readAnswer(place: string): Promise<AnswerOwner | null>;
-  renewAnswer(place: string, keepMs: number): Promise<void>;
-  eraseAnswer(place: string): Promise<void>;
+  /** Changes no record but the gateway's. */
+  renewAnswer(gateway: string, place: string, keepMs: number): Promise<void>;
+  /** Erases no record but the gateway's. */
+  eraseAnswer(gateway: string, place: string): Promise<void>;
   /** Sends a message to all gateways that listen, this one included. */
   publish(message: Message): Promise<void>;
   close(): void;

@@ -17,7 +17,7 @@ import type {
   WriteOptions,
 } from "./bus.ts";
 import type { NodeRecord } from "./node_record.ts";
-import { BEAT, WRITE } from "./scripts.ts";
+import { BEAT, SWAP, WRITE } from "./scripts.ts";
 import { NewestStamps, SignedRecords, type Stamped } from "./signed_records.ts";
 
 /**
@@ -65,6 +65,7 @@ const ECHO_WITHIN_MS = 500;
 interface Scripts {
   colinkBeat(...args: (string | number)[]): Promise<[string, string, string[]]>;
   colinkWrite(...args: (string | number)[]): Promise<number>;
+  colinkSwap(...args: (string | number)[]): Promise<number>;
 }
 
 export class RedisBus implements Bus {
@@ -96,6 +97,7 @@ export class RedisBus implements Bus {
     const redis = openRedis(url, { commandTimeoutMs: COMMAND_TIMEOUT_MS });
     redis.defineCommand("colinkBeat", BEAT);
     redis.defineCommand("colinkWrite", WRITE);
+    redis.defineCommand("colinkSwap", SWAP);
     this.#redis = redis as RedisClient & Scripts;
     this.#subscriber = this.#openSubscriber();
     this.#opened = Promise.race([
@@ -197,35 +199,49 @@ export class RedisBus implements Bus {
   async claimAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<AnswerOwner> {
     const key = this.#answerKey(place);
     const signed = this.#records.sign(key, owner);
-    // Twice, because a record may expire between the two commands.
-    for (let tries = 0; tries < 2; tries++) {
+    // Again, because a record may expire, or change its owner, between two commands.
+    for (let tries = 0; tries < 3; tries++) {
       if (await this.#redis.set(key, signed, "PX", keepMs, "NX") === "OK") return owner;
-      const standing = await this.readAnswer(place);
+      const { text, owner: standing } = await this.#answerAt(key);
       if (standing !== null && standing.gateway !== owner.gateway) return standing;
-      if (standing !== null) break;
+      // This gateway's own of before, or one that no gateway has signed.
+      if (text !== "" && await this.#swap(key, text, signed, keepMs)) return owner;
     }
-    // This gateway's own of before, or one that no gateway has signed.
-    await this.#redis.set(key, signed, "PX", keepMs);
-    return owner;
+    throw new Error("Cannot claim an answer: its record in Redis changes again and again");
   }
 
-  async moveAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<void> {
+  async moveAnswer(from: string, place: string, owner: AnswerOwner, keepMs: number) {
     const key = this.#answerKey(place);
-    await this.#redis.set(key, this.#records.sign(key, owner), "PX", keepMs);
+    const { text, owner: standing } = await this.#answerAt(key);
+    if (standing !== null && standing.gateway !== from) return;
+    await this.#swap(key, text, this.#records.sign(key, owner), keepMs);
   }
 
   async readAnswer(place: string): Promise<AnswerOwner | null> {
+    return (await this.#answerAt(this.#answerKey(place))).owner;
+  }
+
+  async renewAnswer(gateway: string, place: string, keepMs: number): Promise<void> {
     const key = this.#answerKey(place);
-    const text = await this.#redis.get(key);
-    return text === null ? null : this.#read<AnswerOwner>(key, text);
+    const { text, owner } = await this.#answerAt(key);
+    if (owner?.gateway === gateway) await this.#swap(key, text, text, keepMs);
   }
 
-  async renewAnswer(place: string, keepMs: number): Promise<void> {
-    await this.#redis.pexpire(this.#answerKey(place), keepMs);
+  async eraseAnswer(gateway: string, place: string): Promise<void> {
+    const key = this.#answerKey(place);
+    const { text, owner } = await this.#answerAt(key);
+    if (owner?.gateway === gateway) await this.#swap(key, text, "", 0);
   }
 
-  async eraseAnswer(place: string): Promise<void> {
-    await this.#redis.del(this.#answerKey(place));
+  /** The record as it stands, for a swap; an empty text: there is none. The owner is null where no gateway has signed it. */
+  async #answerAt(key: string): Promise<{ text: string; owner: AnswerOwner | null }> {
+    const text = await this.#redis.get(key) ?? "";
+    return { text, owner: text === "" ? null : this.#read<AnswerOwner>(key, text) };
+  }
+
+  /** False: the record has changed since its text was read. */
+  async #swap(key: string, text: string, next: string, keepMs: number): Promise<boolean> {
+    return await this.#redis.colinkSwap(key, text, next, keepMs) === 1;
   }
 
   /** Nothing that a caller has sent can be read in Redis, or on its disk. */

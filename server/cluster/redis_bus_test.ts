@@ -216,11 +216,34 @@ for (const [name, start] of Object.entries(forms)) {
       const winner = claims[0]!;
       expect(await one.claimAnswer(place, winner, 60_000)).toEqual(winner);
       expect(await two.readAnswer(place)).toEqual(winner);
-      await one.eraseAnswer(place);
+      await one.eraseAnswer(winner.gateway, place);
       expect(await two.readAnswer(place)).toBeNull();
       await two.claimAnswer(place, owners[1]!, 60_000);
-      await two.renewAnswer(place, 1);
+      await two.renewAnswer("gw-1", place, 1);
       while (await one.readAnswer(place) !== null) await Bun.sleep(1);
+    });
+
+    test("an answer is moved, renewed and erased only by the gateway that its record names", async () => {
+      const [one, two] = await Promise.all([opened(), opened()]);
+      const place = `acc key ${crypto.randomUUID()}`;
+      const [own, next] = ["gw-1", "gw-2"].map((gateway) => ({ gateway, callId: "req" }));
+      await one.claimAnswer(place, own!, 60_000);
+      await two.moveAnswer("gw-3", place, next!, 60_000);
+      await two.renewAnswer("gw-3", place, 1);
+      await two.eraseAnswer("gw-3", place);
+      // Longer than the millisecond for which a stranger renewed it.
+      await Bun.sleep(5);
+      expect(await one.readAnswer(place)).toEqual(own!);
+      await one.moveAnswer("gw-1", place, next!, 60_000);
+      // The gateway that gave it away ends its copy.
+      await one.eraseAnswer("gw-1", place);
+      await one.moveAnswer("gw-1", place, own!, 60_000);
+      expect(await two.readAnswer(place)).toEqual(next!);
+      expect(await one.claimAnswer(place, own!, 60_000)).toEqual(next!);
+      await two.eraseAnswer("gw-2", place);
+      // A record that has expired is written anew.
+      await one.moveAnswer("gw-1", place, next!, 60_000);
+      expect(await one.readAnswer(place)).toEqual(next!);
     });
 
     test("a gateway's record of a node with a few models takes less than a KiB", () => {

@@ -49,3 +49,20 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 `,
 };
+
+/**
+ * KEYS: one record. ARGV: its text as it was read, the text in its place, expiry in ms. With an empty
+ * text there is none, before or from now on. Returns 0 where another text stands meanwhile.
+ */
+export const SWAP = {
+  numberOfKeys: 1,
+  lua: `
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then
+  redis.call('DEL', KEYS[1])
+else
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+end
+return 1
+`,
+};

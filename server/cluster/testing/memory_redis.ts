@@ -150,7 +150,8 @@ export class MemoryRedis {
     return owner;
   }
 
-  moveAnswer(place: string, owner: AnswerOwner, keepMs: number): void {
+  moveAnswer(from: string, place: string, owner: AnswerOwner, keepMs: number): void {
+    if ((this.readAnswer(place)?.gateway ?? from) !== from) return;
     this.answers.set(place, { owner, untilMs: this.clock.now() + keepMs });
   }
 
@@ -159,9 +160,13 @@ export class MemoryRedis {
     return record !== undefined && record.untilMs > this.clock.now() ? record.owner : null;
   }
 
-  renewAnswer(place: string, keepMs: number): void {
+  renewAnswer(gateway: string, place: string, keepMs: number): void {
     const record = this.answers.get(place);
-    if (record !== undefined) record.untilMs = this.clock.now() + keepMs;
+    if (record?.owner.gateway === gateway) record.untilMs = this.clock.now() + keepMs;
+  }
+
+  eraseAnswer(gateway: string, place: string): void {
+    if (this.answers.get(place)?.owner.gateway === gateway) this.answers.delete(place);
   }
 
   #list(id: string): StoredList | undefined {
@@ -225,20 +230,20 @@ export class MemoryBus implements Bus {
     return this.redis.run(this, () => this.redis.claimAnswer(place, owner, keepMs));
   }
 
-  moveAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<void> {
-    return this.redis.run(this, () => this.redis.moveAnswer(place, owner, keepMs));
+  moveAnswer(from: string, place: string, owner: AnswerOwner, keepMs: number): Promise<void> {
+    return this.redis.run(this, () => this.redis.moveAnswer(from, place, owner, keepMs));
   }
 
   readAnswer(place: string): Promise<AnswerOwner | null> {
     return this.redis.run(this, () => this.redis.readAnswer(place));
   }
 
-  renewAnswer(place: string, keepMs: number): Promise<void> {
-    return this.redis.run(this, () => this.redis.renewAnswer(place, keepMs));
+  renewAnswer(gateway: string, place: string, keepMs: number): Promise<void> {
+    return this.redis.run(this, () => this.redis.renewAnswer(gateway, place, keepMs));
   }
 
-  eraseAnswer(place: string): Promise<void> {
-    return this.redis.run(this, () => void this.redis.answers.delete(place));
+  eraseAnswer(gateway: string, place: string): Promise<void> {
+    return this.redis.run(this, () => this.redis.eraseAnswer(gateway, place));
   }
 
   publish(message: Message): Promise<void> {
