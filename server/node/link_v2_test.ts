@@ -967,13 +967,29 @@ describe("STATUS", () => {
     change("n");
     node.error(1, { code: 404, message: "gone", kind: "offer_withdrawn" });
     expect([servedAtFailure, node.inHub.offer.models]).toEqual([[false], ["n"]]);
-    // What comes next waits its whole time.
+    // What comes next waits the time of both.
     await node.harness.clock.pass(50);
     change("m");
-    await node.harness.clock.pass(49);
+    await node.harness.clock.pass(149);
     expect(node.inHub.offer.models).toEqual(["n"]);
     await node.harness.clock.pass(1);
     expect(node.inHub.offer.models).toEqual(["m"]);
+  });
+
+  test("that waits is in force early only about ten times in a row, whatever the node's answers say", async () => {
+    const node = new V2Node();
+    const changeAndFail = (stream: number) => {
+      node.call({ stream: true, attemptId: `req-${stream}` });
+      node.send(encodeJson("status", 0, { max_parallel: 100 + stream }));
+      node.error(stream, { code: 404, message: "gone", kind: "offer_withdrawn" });
+    };
+    for (let stream = 1; stream <= 100; stream++) changeAndFail(stream);
+    const changes = () => node.harness.observed.filter((what) => what.startsWith("changed")).length;
+    expect(changes()).toBe(11);
+    await node.harness.clock.pass(1_099);
+    expect(changes()).toBe(11);
+    await node.harness.clock.pass(1);
+    expect([changes(), node.inHub.offer.maxParallel]).toEqual([12, 200]);
   });
 
   test("that waits goes on waiting where a call fails for another reason", () => {

@@ -87,6 +87,9 @@ export interface NodeObserver {
  */
 const CHANGE_EVERY_MS = 100;
 
+/** Changes that are applied early are ahead of their time by so much at most. */
+const MAX_EARLY_MS = 1_000;
+
 /** A node reports once a minute what it gave. */
 const REPORT_EVERY_MS = 10_000;
 
@@ -486,7 +489,8 @@ export class Links implements LinkOwner {
   /** What the node has announced before it answered so is in force from now on. */
   offerWithdrawn(link: Link): void {
     const peer = this.#peers.get(link);
-    if (peer?.pending) this.#applyPending(link, peer);
+    if (!peer?.pending || peer.mayChangeMs - this.#monotonic() > MAX_EARLY_MS) return;
+    this.#applyPending(link, peer);
   }
 
   #applyPending(link: Link, peer: Peer): void {
@@ -494,7 +498,8 @@ export class Links implements LinkOwner {
     peer.pending = null;
     peer.cancelPending();
     peer.cancelPending = nothing;
-    peer.mayChangeMs = this.#monotonic() + CHANGE_EVERY_MS;
+    // A change that was applied early takes the time of a later one.
+    peer.mayChangeMs = Math.max(this.#monotonic(), peer.mayChangeMs) + CHANGE_EVERY_MS;
     if (node === null || pending === null || this.parts.hub.find(node.who.nodeKey) !== node) return;
     const { status } = pending;
     const base = pending.offer ?? node.offer;
