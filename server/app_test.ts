@@ -73,11 +73,20 @@ test("a call below the base path is taken like one above it", async () => {
   }
 });
 
-test("a part of OpenAI's API that is not offered is named as such, and a misspelt path is not", async () => {
+test("a part of an SDK's API that is not offered is named as such, and a misspelt path is not", async () => {
   const messageOf = async (path: string) =>
     (await (await ask("POST", path)).json() as { error: { message: string } }).error.message;
-  for (const path of ["/v1/images/generations", "/v1/audio/speech", "/v1/files"]) {
-    expect(await messageOf(path)).toContain("Co-Link does not offer this part of OpenAI's API");
+  for (
+    const path of [
+      "/v1/images/generations",
+      "/v1/audio/speech",
+      "/v1/files",
+      "/v1/messages/batches",
+      "/v1/messages/batches/x/results",
+      "/v1/responses/input_tokens",
+    ]
+  ) {
+    expect(await messageOf(path)).toContain("Co-Link does not offer this part of the API");
   }
   expect(await messageOf("/v1/filesystem")).toEndWith("no such path");
 });

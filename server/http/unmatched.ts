@@ -14,9 +14,9 @@ const endings = [...endpoints.map(({ path }) => path), MODELS]
   .map((path) => path.slice(API.length))
   .toSorted((a, b) => b.length - a.length);
 
-/** Parts of OpenAI's API that SDKs have methods for, and that no node serves. */
+/** Parts of both APIs that SDKs have methods for, and that no node serves. */
 const NOT_OFFERED =
-  /^(\/v1)+\/(assistants|audio|batches|conversations|containers|evals|files|fine_tuning|images|realtime|threads|uploads|vector_stores|videos)(\/|$)/;
+  /^(\/v1)+\/(agents|assistants|audio|batches|complete|conversations|containers|environments|evals|files|fine_tuning|images|messages\/batches|organizations|realtime|responses\/(compact|input_tokens)|sessions|skills|threads|uploads|vector_stores|videos)(\/|$)/;
 
 /** The error for such a request: `method_not_supported`, with the header `allow`, or `not_found`. */
 export function unmatched(c: AppContext): ColinkError {
@@ -27,7 +27,7 @@ export function unmatched(c: AppContext): ColinkError {
     return new ColinkError("method_not_supported", `Cannot ${method} ${path}: use ${allowed}`);
   }
   const why = NOT_OFFERED.test(path)
-    ? "Co-Link does not offer this part of OpenAI's API; /docs/api lists what there is"
+    ? "Co-Link does not offer this part of the API; /docs/api lists what there is"
     : `no such path${nearPathHint(path)}`;
   return new ColinkError("not_found", `Cannot ${method} ${path}: ${why}`);
 }

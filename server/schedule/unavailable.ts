@@ -26,7 +26,8 @@ export function endpointNotOffered(
 /** The stored response that a call continues is unknown to the gateway. */
 export function responseNotFound(): ColinkError {
   return withoutPreviousResponse(
-    "this gateway does not know it, or no longer; send the whole conversation as input",
+    "this gateway does not know it, or no longer; send the whole conversation as input, or make each " +
+      "response with store: true, which is not the default here",
   );
 }
 
