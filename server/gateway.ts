@@ -21,6 +21,8 @@ export interface GatewayWorld {
   consoleDir?: string | null;
   /** One of several processes at one port; other gateways reach it at a port of its own. */
   isWorker?: boolean;
+  /** Called where it listens and waits for its first certificate, which can take hours. */
+  onWaiting?: () => void;
 }
 
 export interface Gateway {
@@ -52,7 +54,7 @@ export async function createGateway(config: Config, world: GatewayWorld = {}): P
   });
   joinParts(parts);
   await startParts(parts);
-  const listener = await listen(config, parts, isWorker);
+  const listener = await listen(config, parts, isWorker, world.onWaiting);
   await parts.cluster?.start();
   const { accounts, setup } = parts;
   const { url } = listener;

@@ -28,13 +28,16 @@ export async function listen(
   config: Config,
   parts: GatewayParts,
   isWorker: boolean,
+  onWaiting = () => {},
 ): Promise<Listener> {
   const { host, port } = config;
   const app = createApp(parts);
   const serveApp = (over: { port: number; reusePort: boolean; tls?: KeyPair }) =>
     serve(config, parts, app, over);
   const { certificates } = parts;
-  if (certificates !== null) return await listenSecurely(config, parts, certificates, isWorker);
+  if (certificates !== null) {
+    return await listenSecurely(config, parts, certificates, isWorker, onWaiting);
+  }
   const server = serveApp({ port, reusePort: isWorker });
   const peerServer = isWorker ? serveApp({ port: 0, reusePort: false }) : server;
   return {
@@ -57,6 +60,7 @@ async function listenSecurely(
   parts: GatewayParts,
   certificates: Certificates,
   isWorker: boolean,
+  onWaiting: () => void,
 ): Promise<Listener> {
   const { host, port, httpPort, advertiseUrl } = config;
   const app = createApp(parts);
@@ -75,7 +79,7 @@ async function listenSecurely(
     ? serve(config, parts, plainApp, { port: 0, reusePort: false })
     : plain;
   if (!isWorker) refuseTakenPort(config);
-  const first = await certificates.start((tls) => {
+  const starting = certificates.start((tls) => {
     if (current === null) return;
     const before = current;
     const retire = () =>
@@ -85,6 +89,8 @@ async function listenSecurely(
     current = secureServer(tls, atPort);
     if (CAN_SHARE_PORT) retire();
   });
+  onWaiting();
+  const first = await starting;
   current = secureServer(first, port);
   const isPeerSecure = peers === null || advertiseUrl?.startsWith("https:") === true && !isWorker;
   return {

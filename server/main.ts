@@ -15,7 +15,7 @@ import { createLog } from "../log/create_log.ts";
 import type { Log } from "./base/log.ts";
 import { setupLink } from "./urls.ts";
 import { watchTerminal } from "../log/terminal.ts";
-import { notifyServiceManager, ServiceError } from "../service/mod.ts";
+import { notifyServiceManager, ServiceError, type ServiceManager } from "../service/mod.ts";
 import { NewerSchemaError } from "./store/migrate.ts";
 import { buildFacts, licenses } from "../release/mod.ts";
 import { reportAlive, startWorkers, WORKER_FLAG, workerCount } from "./workers.ts";
@@ -69,8 +69,16 @@ async function runServe(isWorker = false): Promise<void> {
   const isTerminal = process.stdout.isTTY === true;
   if (isWorker) reportAlive();
   const log = createLog(config.logLevel, isTerminal);
-  const gateway = await createGateway(config, { log, consoleDir: builtConsole(), isWorker });
-  const manager = isWorker ? null : notifyServiceManager(process.env);
+  let manager: ServiceManager | null = null;
+  const noteReady = () => manager ??= isWorker ? null : notifyServiceManager(process.env);
+  const gateway = await createGateway(config, {
+    log,
+    consoleDir: builtConsole(),
+    isWorker,
+    // A service manager would end a start that takes minutes, and each new one orders a certificate.
+    onWaiting: () => noteReady()?.status("Waits for its certificate; the log says what for"),
+  });
+  noteReady()?.status("");
   stopOnSignals(() => {
     manager?.stopping();
     return gateway.stop();
