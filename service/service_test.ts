@@ -86,6 +86,19 @@ test("systemd: the unit is written, enabled and started, and an edited one is ne
   expect(existsSync(`${path}.d/10-co-link.conf`)).toBe(false);
 });
 
+test("systemd: lingering that root has granted before counts, where the user may not ask for it", async () => {
+  for (const [granted, expected] of [["yes", "It also runs"], ["no", "It ends when you log out"]]) {
+    const { said, world } = aWorld("linux", {
+      run: (command) => {
+        const isRefused = command[1] === "enable-linger";
+        return Promise.resolve({ code: isRefused ? 1 : 0, output: `Linger=${granted}\n` });
+      },
+    });
+    await serviceOf(spec, "install", env(), world);
+    expect(said.at(-1)).toStartWith(expected!);
+  }
+});
+
 test.skipIf(Bun.which("systemd-analyze") === null)(
   "systemd itself finds nothing wrong with the units (skipped without systemd-analyze)",
   async () => {

@@ -16,7 +16,7 @@ export class Systemd implements Manager {
   constructor(private readonly world: ServiceWorld) {}
 
   async install(spec: ServiceSpec): Promise<void> {
-    const { say, run } = this.world;
+    const { say } = this.world;
     // Asked before anything is made: without an answer, no unit stays behind that nothing has loaded.
     await this.#systemctl(spec, "daemon-reload");
     if (spec.isSystem) await this.#makeUser(spec);
@@ -28,12 +28,19 @@ export class Systemd implements Manager {
     await this.#systemctl(spec, "restart", `${spec.name}.service`);
     say(t`${spec.name} runs, and starts ${spec.isSystem ? t`at boot` : t`when you log in`}`);
     if (spec.isSystem) return;
-    const lingering = await run(["loginctl", "enable-linger"]);
     say(
-      lingering?.code === 0
+      await this.#lingers()
         ? t`It also runs while you are logged out, and starts at boot.`
         : t`It ends when you log out. To keep it running: sudo loginctl enable-linger "$USER"`,
     );
+  }
+
+  /** Whether the user's services run while the user is logged out: asked for here, or granted by root before. */
+  async #lingers(): Promise<boolean> {
+    const { run, uid } = this.world;
+    if ((await run(["loginctl", "enable-linger"]))?.code === 0) return true;
+    const user = await run(["loginctl", "show-user", "--property=Linger", String(uid)]);
+    return user?.output.includes("Linger=yes") === true;
   }
 
   async uninstall(spec: ServiceSpec): Promise<void> {
