@@ -74,6 +74,7 @@ export function inPlaceOf(
     ...environment === "" ? [] : [`--property=Environment=${environment}`],
     ...locale,
     ...passwords,
-    ...command,
+    // systemd replaces variables in a command line.
+    ...command.map((word) => word.replaceAll("$", "$$$$")),
   ];
 }

@@ -24,7 +24,7 @@ EnvironmentFiles=/etc/more (1).env (ignore_errors=no)
     units,
   );
   const env = { LANG: "zh_CN.UTF-8", PGPASSWORD: "secret", HOME: "/root" };
-  const line = inPlaceOf(service!, ["/bin/server", "admin", "setup"], env, "/root");
+  const line = inPlaceOf(service!, ["/bin/server", "admin", "set$up"], env, "/root");
   expect(line).toEqual([
     ..."systemd-run --quiet --collect --wait --pty --pipe --uid=colink".split(" "),
     "--property=WorkingDirectory=-/root",
@@ -35,7 +35,7 @@ EnvironmentFiles=/etc/more (1).env (ignore_errors=no)
     "--setenv=PGPASSWORD",
     "/bin/server",
     "admin",
-    "setup",
+    "set$$up",
   ]);
 });
 
