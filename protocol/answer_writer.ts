@@ -177,8 +177,8 @@ export class AnswerWriter {
   }
 
   /**
-   * The link was lost and is back: sends what has not arrived, which `state` tells. False: no answer
-   * of this writer can have come so far, so that nothing was sent.
+   * The link was lost and is back: sends what has not arrived according to `state`. False, and nothing
+   * was sent: `state` contradicts what this writer has sent.
    */
   resume({ receivedBytes, grantedBytes, hasHead }: StreamState): boolean {
     const isPossible = receivedBytes <= this.#sentBytes && receivedBytes >= this.#keptFromBytes &&

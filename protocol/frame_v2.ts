@@ -7,8 +7,8 @@
  *     +------+-------+------------+--------------------------+-----------
  *
  * Stream 0 is the connection itself. The gateway numbers streams from 1 and never uses a number
- * twice in one session. Flags are 0, and receivers ignore unknown ones. Payloads are UTF-8 JSON objects unless stated otherwise; unknown
- * members are ignored.
+ * twice in one session. Flags are 0, and receivers ignore unknown ones. Payloads are UTF-8 JSON
+ * objects unless stated otherwise; unknown members are ignored.
  */
 
 import type { FailureKind, RegisterData, UpstreamErrorData } from "./frame.ts";
@@ -23,7 +23,7 @@ export const HEADER_BYTES = 8;
 
 /** The largest frame, header included. A larger payload is split into several frames. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
-/** No gateway may ask for smaller ones: each costs its sender more memory than what is in it. */
+/** The smallest limit that a gateway may ask for: a smaller frame costs its sender more memory than its payload. */
 export const MIN_FRAME_BYTES = 1024;
 
 /** The largest frame other than BODY and STREAM, not counting the first part of the body in CALL. */
@@ -185,7 +185,7 @@ export interface LentReport {
   closed_s: Record<string, number>;
   /** Calls that it refused because of its owner's terms. */
   refused: number;
-  /** What its graphics processors used while calls ran, in joules. Absent: they do not tell. */
+  /** What its graphics processors used while calls ran, in joules. Absent: unknown. */
   energy_j?: number;
 }
 

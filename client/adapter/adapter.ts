@@ -35,15 +35,15 @@ export interface AdapterCall {
  * A part of an answer, in the endpoint's dialect. A string is one JSON text:
  *
  * - of a stream, the `data:` of one event. Where a dialect names its events (responses, messages),
- *   the name is the text's `type`. `[DONE]` is left out. Usage may be included even if it `hidesUsage`.
+ *   the name is the text's `type`. `[DONE]` is left out. Usage may be included even if the call `hidesUsage`.
  * - otherwise the whole answer, exactly one.
  */
 export type Piece = string | PlainBytes;
 
 /**
- * Bytes that need no further processing. Of a stream, events that need no further processing, as the bytes that the caller receives: whole events, each
+ * Bytes that need no further processing. Of a stream: whole events as the caller receives them, each
  * framed as `data: JSON` and an empty line, with an `event:` line before it where the dialect has
- * one. They hold no usage, no finish reason and nothing that the caller must not see. Otherwise a part
+ * one. They hold no usage, no finish reason and nothing that the caller must not see. Otherwise: a part
  * of a whole answer that is too large for one piece, of an endpoint whose answers never stream.
  */
 export interface PlainBytes {

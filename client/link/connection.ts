@@ -22,7 +22,7 @@ const OPEN_WITHIN_MS = 20_000;
 const HELLO_WITHIN_MS = 1_500;
 /**
  * How long HELLO, and then the answer to REGISTER, may take where a lost session is to go on: its
- * gateway speaks v2, and the link may be lost again before a word has come.
+ * gateway speaks v2, and the link may be lost again before a message has come.
  */
 const RESUME_WITHIN_MS = 5_000;
 /** Calls that a gateway has sent before it reads that the node has moved arrive within this time. */
@@ -94,7 +94,7 @@ export class Connection implements FrameSink {
   #malformedInARow = 0;
   /** Calls that have come since the gateway has stopped reading. */
   #unreadCalls = 0;
-  /** Whether the gateway has asked to be left: only some resume a session then. */
+  /** Whether the gateway has sent GOAWAY: not every gateway resumes a session after that. */
   #isLeft = false;
   /** Whether the gateway has taken the node in. */
   #isTakenIn = false;
@@ -127,12 +127,12 @@ export class Connection implements FrameSink {
     this.#listen();
   }
 
-  /** What speaks on the link, and on those before it where it goes on for them. */
+  /** The session on the link, which may have begun on an earlier link that was lost. */
   get session(): WireSession {
     return this.#session;
   }
 
-  /** Of the last probe that was answered; null: none was, or the runtime cannot tell. */
+  /** Of the last probe that was answered; null: none was, or the runtime cannot measure it. */
   get roundTripMs(): number | null {
     return this.#roundTripMs;
   }
@@ -177,7 +177,7 @@ export class Connection implements FrameSink {
     this.close(CloseCode.normal, reason);
   }
 
-  /** Resolves when the gateway has all ends, or does not get them over this link. */
+  /** Resolves when the gateway has acknowledged the ends of all answers, or this link cannot carry them any more. */
   async #delivered(): Promise<void> {
     const isDue = () => this.#stage === "registered" && resumable(this.#session, true)?.isBusy;
     while (isDue()) {
@@ -263,7 +263,7 @@ export class Connection implements FrameSink {
     this.#session.register(this.#offer());
     // In v1, no answer comes.
     if (this.#session instanceof WireSessionV1) this.#takenIn();
-    // Its answer shows at once how far away the gateway is.
+    // Measures the round trip to the gateway at once.
     if (this.#socket.ping) this.#probe();
   }
 
@@ -318,7 +318,7 @@ export class Connection implements FrameSink {
     }
   }
 
-  /** A gateway that says so again and again is reported once. */
+  /** Repeated confirmations of the gateway count once. */
   #takenIn(): void {
     if (this.#isTakenIn) return;
     this.#isTakenIn = true;

@@ -40,7 +40,7 @@ const MIN_REDIAL_WITHIN_MS = 1_000;
 
 export type SessionState = "idle" | "connecting" | "connected" | "waiting" | "draining" | "stopped";
 
-/** Where a node dials, and as whom. */
+/** The gateways that a node dials, and the token that it shows them. */
 export interface SessionTarget {
   /** Gateways of one network: the next is dialled when one fails or leaves. */
   urls: readonly URL[];
@@ -158,7 +158,7 @@ export class Session {
     this.#connection?.announceStatus({ lent });
   }
 
-  /** Dials another target, or as another: at once, or as soon as the running calls have ended. */
+  /** Dials another target, or with another token: at once, or as soon as the running calls have ended. */
   move(target: SessionTarget): void {
     this.#target = target;
     this.#urlIndex = 0;
@@ -237,7 +237,7 @@ export class Session {
       ...this.#target,
       url: this.#url,
       asksForV2,
-      // One that was asked to leave meanwhile serves nothing new, and has no part in what is lost later.
+      // A link that was asked to leave meanwhile serves no new calls, and resumes no session that is lost later.
       lostSession: () => link === this.#connection ? this.#lost?.session ?? null : null,
       openWithinMs: this.#lost === null ? undefined : RESUME_OPEN_WITHIN_MS,
       onRegistered: () => link === this.#connection && this.#registered(),
@@ -317,7 +317,7 @@ export class Session {
     if (this.#connection?.session !== lost.session) this.options.runner.cancelAll(lost.session);
   }
 
-  /** The gateway goes on with the session, or has none of it: the next loss is another one. */
+  /** The gateway has resumed the lost session or refused it: the next loss concerns another session. */
   #forgetLost(): void {
     this.#lost?.cancel();
     this.#lost = null;
@@ -386,7 +386,7 @@ export class Session {
   }
 }
 
-/** As exact as it matters: a wait of a few milliseconds is none. */
+/** The delay in words, rounded; less than half a second is none. */
 function inTime(delayMs: number): string {
   if (delayMs < 500) return "at once";
   return delayMs < 10_000

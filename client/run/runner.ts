@@ -23,7 +23,7 @@ export interface Call {
   stream: boolean;
   /** Whether the gateway requested usage that the caller did not. */
   hidesUsage: boolean;
-  /** What of the node's `share_with` the gateway says that it comes under. */
+  /** The entry of the node's `share_with` that admits the call, as the gateway says. */
   audience?: string | undefined;
 }
 
@@ -44,11 +44,11 @@ export interface Reply {
 export interface RunningCall {
   model: string;
   endpoint: Endpoint;
-  /** Since it came. */
+  /** Since the call came. */
   seconds: number;
   /** So far, about one for each event of its stream. */
   tokens: number;
-  /** Since its first token; null: none has come. */
+  /** Counted since the call's first token; null: none has come. */
   tokensPerSecond: number | null;
 }
 
@@ -296,7 +296,7 @@ export class Runner {
     return { failure: failure ?? notServed(call, offers), provider };
   }
 
-  /** The failure, with the kind that says whether the provider has not got what the offer promises, or the request is at fault. */
+  /** The failure, with the kind that says whether the provider lacks what the offer promises, or the request is at fault. */
   async #confirmed(failure: UpstreamFailure, offer: Offer, run: Run): Promise<UpstreamFailure> {
     const { call: { endpoint }, controller: { signal } } = run;
     const isMissing = await this.options.catalogue.confirmMissing(offer, endpoint);
@@ -372,7 +372,7 @@ function notServed({ model, endpoint }: Call, offers: readonly Offer[]): Upstrea
   });
 }
 
-/** What none expected fails in our own code: before an upstream's answer over the request, which is not the upstream's fault. */
+/** An unexpected error comes from the node's own code: before the upstream has accepted, it is not the upstream's fault. */
 function failureOf(error: unknown, { isAccepted, controller: { signal } }: Run): UpstreamFailure {
   if (signal.aborted) return signal.reason as UpstreamFailure;
   if (error instanceof UpstreamFailure) return error;

@@ -84,7 +84,7 @@ export class Keyring {
   readonly #clock: Clock;
   readonly #poll: ChangePoll<KeyEnd>;
   readonly #found = new LruCache<string, Found>(MAX_KEYS);
-  /** When the store did not know a digest. A cache of its own, so that a flood of guesses evicts no key. */
+  /** By digest: when the store did not know it. A cache of its own, so that many guesses evict no key. */
   readonly #unknown = new LruCache<string, number>(MAX_UNKNOWN);
   /** By digest. */
   readonly #lookups = new Map<string, Lookup>();

@@ -57,7 +57,7 @@ export class Names extends Polled {
   readonly #options: NamesOptions;
   #aliases = new AliasSet([]);
   #models: ReadonlyMap<string, ModelSettings> = new Map();
-  /** Of what is in force; undefined: nothing was read yet. */
+  /** The stored version of the names that are in force; undefined: nothing was read yet. */
   #stored: string | null | undefined;
   #hasGroups = false;
   #revision = 0;
@@ -173,7 +173,7 @@ export class Names extends Polled {
     return this.mayUse(model, groups) && this.#models.get(model)?.hidden !== true;
   }
 
-  /** For whom lists name the model: changes with every change of that. */
+  /** A text that changes whenever lists name the model to other callers. */
   listingOf(model: string): string {
     const { hidden, groups } = this.#models.get(model) ?? {};
     return hidden === true ? "hidden" : groups?.join() ?? "";

@@ -1,7 +1,7 @@
 /**
  * What the gateway keeps of nodes beyond their connections: name and offer, the slots that they have
- * earned, decisions of owners and administrators, and a timeline. Written in the background, in batches; a decision made on one
- * gateway reaches the others within seconds.
+ * earned, decisions of owners and administrators, and a timeline. Written in the background, in
+ * batches; a decision made on one gateway reaches the others within seconds.
  */
 
 import type { NodeEventKind, NodeGone } from "../../api/mod.ts";
@@ -52,7 +52,7 @@ export interface TimelineEvent {
 
 export interface NodeRegisterOptions {
   store: Pick<Store, "nodes">;
-  /** How many nodes of one account are written down within an hour. */
+  /** Nodes of one account that may be stored within an hour. */
   rememberedNodes: number;
   budget: Budget;
   /** Whether nodes wait for approval now. */
@@ -65,7 +65,7 @@ export interface NodeRegisterOptions {
 const MAX_DECISIONS = 100_000;
 
 const WRITE_DELAY_MS = 250;
-/** Between two batches, so that other work on the database is not held up. */
+/** The pause between two batches, for other work on the database. */
 const PAUSE_MS = 20;
 const RETRY_DELAY_MS = 2000;
 /** Batches stay small: when thousands of nodes reconnect together, calls go on. */
@@ -81,7 +81,7 @@ const TRIM_EVERY = 50;
 /** The longest time that a timer of the runtime takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Of nodes that have earned slots, or lost some. */
+/** Nodes whose earned slots are held in memory. */
 const MAX_EARNED = 50_000;
 
 const MAX_REMEMBERED = 10_000;
@@ -103,9 +103,9 @@ export class NodeRegister {
   /** By node id: what cancels the end of its pause. */
   readonly #ends = new Map<string, () => void>();
   readonly #gone = new LruCache<string, NodeGone>(MAX_REMEMBERED);
-  /** By account: the nodes that were written down in this hour. */
+  /** By account: the nodes that may be stored in this hour. */
   readonly #remembered = new LruCache<string, Remembered>(MAX_ACCOUNTS);
-  /** Nodes beyond their account's number. */
+  /** Nodes that are not stored, because their account has reached its number. */
   readonly #unremembered = new LruCache<string, true>(MAX_REMEMBERED);
   /** By node id: the slots that are stored, or wait to be. */
   readonly #earned = new LruCache<string, { slots: number; lastSeenAt: number }>(MAX_EARNED);
@@ -163,7 +163,7 @@ export class NodeRegister {
     for (const cancel of this.#ends.values()) cancel();
     await this.#poll.close();
     await this.#lastWrite;
-    // A batch that fails is put back: stop once nothing gets fewer.
+    // A batch that fails is put back: stop once a write has stored nothing.
     let before = Infinity;
     while (this.#waiting > 0 && this.#waiting < before) {
       before = this.#waiting;
@@ -198,7 +198,7 @@ export class NodeRegister {
     this.#note(sighting.id, { sighting: { ...sighting, at }, departure: null });
   }
 
-  /** The slots that the node had earned when it was last there, and how long ago that was; null: it never earned or lost one. */
+  /** The slots that the node had earned when it was last connected, and how long ago that was; null: it never earned or lost one. */
   earnedSlots(id: string): { slots: number; awayMs: number } | null {
     const earned = this.#earned.peek(id);
     if (earned === undefined) return null;

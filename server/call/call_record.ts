@@ -27,9 +27,9 @@ export interface Delivered {
 const NONE: ReadonlySet<string> = new Set();
 
 export class CallRecord {
-  /** Without those that the node bounced. */
+  /** Attempts, without those that a node answered with BUSY. */
   attempts = 0;
-  busyBounces = 0;
+  busyAnswers = 0;
   /** Whether the call was running on a node whose program was restarted. */
   hasMetRestart = false;
   queuedMs = 0;
@@ -69,9 +69,9 @@ export class CallRecord {
   }
 
   /** The last attempt's node answered BUSY: the attempt does not count. */
-  bounced(): void {
+  answeredBusy(): void {
     this.attempts--;
-    this.busyBounces++;
+    this.busyAnswers++;
   }
 
   /** Public ids of the nodes that failed the call. */

@@ -122,9 +122,9 @@ export class RunningCall implements AttemptOwner {
   }
 
   #lease(): Lease | Promise<Lease> {
-    const { tried, attempts, busyBounces } = this.#record;
+    const { tried, attempts, busyAnswers } = this.#record;
     const onPosition = this.call.request.wantsPosition ? this.#reportPosition() : undefined;
-    const isRetry = attempts + busyBounces > 0;
+    const isRetry = attempts + busyAnswers > 0;
     const leaseRequest = { tried, isRetry, onPosition };
     return this.#targets === null
       ? this.parts.scheduler.lease(this.call, leaseRequest)
@@ -236,7 +236,7 @@ export class RunningCall implements AttemptOwner {
   /** Another node has answered, so that the one that failed before was at fault; or the request was. */
   #settleBlame({ lease, failure }: { lease: Lease; failure: Failure }, isNodes: boolean): void {
     const { scheduler } = this.parts;
-    if (!isNodes) return scheduler.absolve(lease, this.call);
+    if (!isNodes) return scheduler.withdrawFailure(lease, this.call);
     this.#reportPenalty(lease, failure, scheduler.penalize(lease, failure));
   }
 
@@ -262,8 +262,8 @@ export class RunningCall implements AttemptOwner {
     const mayHelp = retry === "elsewhere" || retry === "only elsewhere";
     if (this.#hasBegun || !mayHelp || this.#isRepeated(failure)) return false;
     const record = this.#record;
-    if (code === "node_busy" && record.busyBounces < MAX_BUSY_BOUNCES) {
-      record.bounced();
+    if (code === "node_busy" && record.busyAnswers < MAX_BUSY_BOUNCES) {
+      record.answeredBusy();
       return true;
     }
     // The program that runs there now has not failed the call: unless that makes each one end.

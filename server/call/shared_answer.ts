@@ -1,7 +1,7 @@
 /**
- * The answer of one call that several callers may read: the one who asked, and the same one again
- * after its connection was lost. All of it is kept up to a bound; each reader goes on from its own
- * place. Beyond the bound only those who are attached then get the rest.
+ * The answer of one call, which its caller may read again after a lost connection, also over several
+ * connections at once. All of it is kept up to a bound, and each reader continues from its own
+ * position. Beyond the bound, only the readers that are attached at that moment get the rest.
  */
 
 import { endpointSpecs } from "../../protocol/mod.ts";
@@ -20,17 +20,17 @@ export type AnswerReader =
   & Pick<AnswerWriter, "queued" | "data" | "whole" | "end" | "reject" | "fail">
   & {
     head(node: AnsweringNode, headers: Readonly<Record<string, string>>): void;
-    /** The answer has outgrown what is kept: who loses it from now on cannot go on with it. */
+    /** The answer has outgrown what is kept: a caller that loses its connection from now on cannot continue. */
     outgrown(): void;
   };
 
 export type AnsweringNode = { readonly who: Pick<Node["who"], "publicId"> };
 
-/** Where a caller wants to go on, and how long the call goes on without it. */
+/** From where a caller wants to read, and how long the call runs on without it. */
 export interface Attachment {
-  /** The number of the last event that it has; null: it wants the whole answer. */
+  /** The number of the last event that the caller has; null: it wants the whole answer. */
   after: number | null;
-  /** Null: for as long as was said before. */
+  /** In milliseconds; null: as the call's previous attachment said. */
   lingerMs: number | null;
 }
 
@@ -72,7 +72,7 @@ export interface StoredTerms {
   echo: string | null;
 }
 
-/** Where a name of an account is known. Names are of two kinds, which never meet. */
+/** The name of an answer within its account. Names of different kinds are independent of each other. */
 export interface AnswerName {
   accountId: string;
   kind: "key" | "response";
@@ -113,13 +113,13 @@ type End =
   | { is: "rejected"; rejection: UpstreamRejection }
   | { is: "failed"; error: ColinkError };
 
-/** More callers than this do not read one answer at a time; who came first goes first. */
+/** Callers that read one answer at a time; beyond it, the one that attached first is detached. */
 const MAX_READERS = 8;
 
 /** The id of a response is in one of its first events. */
 export const IDENTIFYING_EVENTS = 8;
 
-/** So many of the callers who came back are described. */
+/** The latest returns of callers that are recorded one by one; all are counted. */
 const MAX_REPLAYS = 10;
 
 const BYTES_PER_CHARACTER = 2;
@@ -161,7 +161,7 @@ export class SharedAnswer implements AnswerWriter {
   #furthest = 0;
   /** What the ledger has of the call; null: it is not recorded yet. */
   entry: LedgerEntry | null = null;
-  /** What is counted beside the log. */
+  /** Bytes counted for texts that are kept beside the log. */
   #besideBytes = 0;
   #isIdentified = false;
   #stored: StoredTerms | null = null;
@@ -322,7 +322,7 @@ export class SharedAnswer implements AnswerWriter {
     if (after !== null && after > events) throw beyondLast(after, events);
     const isStream = this.call.request.stream;
     const reader = new Reader(target, isStream ? this.#log.endOf(after ?? 0) : 0, this);
-    // The newest word counts, in whatever order callers leave.
+    // The latest request's value holds, in whatever order callers leave.
     this.#lingerMs = this.stored?.background ? Infinity : lingerMs ?? this.#lingerMs;
     this.#cancelLinger();
     this.#readers.add(reader);

@@ -43,8 +43,8 @@ interface DirectController {
   end(): void;
 }
 
-/** How long the last words of an answer that is cut off may take to the reader, who may lose them otherwise. */
-const LAST_WORDS_MS = 100;
+/** The time that an answer's last bytes have to leave before its connection is cut, which would drop them. */
+const LAST_BYTES_MS = 100;
 
 const NOTHING = (): void => {};
 
@@ -256,7 +256,7 @@ export abstract class AnswerBody {
 
   /** Bun resets the connection of a stream whose source fails. It logs every reason but null. */
   #cutConnection(): void {
-    this.clock.after(LAST_WORDS_MS, () => this.#pull?.reject(null));
+    this.clock.after(LAST_BYTES_MS, () => this.#pull?.reject(null));
   }
 }
 

@@ -46,7 +46,7 @@ export interface PenaltyTimes {
 
 interface Entry {
   readonly penalty: Omit<Penalty, "until" | "isOver">;
-  /** In the book's own time. */
+  /** In the book's time. */
   readonly untilMs: number;
   isOver: boolean;
   /** Whether it takes no call now although its penalty is over: see `pace`. */
@@ -58,7 +58,7 @@ interface Entry {
 }
 
 /** The penalties of one node, by model; under null the one for all models. */
-type Sheet = Map<string | null, Entry>;
+type NodePenalties = Map<string | null, Entry>;
 
 /** Pauses that a provider asks for are kept within these: one call then probes it. */
 const MIN_RETRY_AFTER_MS = 1_000;
@@ -76,7 +76,7 @@ const MAX_PENALTIES = 50_000;
  * record until a call succeeds: a fault before that makes the next one twice as long.
  */
 export class PenaltyBook {
-  readonly #sheets = new Map<string, Sheet>();
+  readonly #byNode = new Map<string, NodePenalties>();
   #size = 0;
 
   /** A node with this key may have become able to take a call. */
@@ -95,7 +95,7 @@ export class PenaltyBook {
     this.#startedMs = clock.monotonic();
   }
 
-  /** The book's own time: milliseconds since it was made, by a clock that never jumps. */
+  /** Milliseconds since the book was made, by a clock that never jumps: the book's time. */
   get nowMs(): number {
     return this.clock.monotonic() - this.#startedMs;
   }
@@ -104,7 +104,7 @@ export class PenaltyBook {
   penalize(nodeKey: string, fault: Fault): Penalty | null {
     if (this.times.penaltyMs === 0) return null;
     const { model, code, reason } = fault;
-    const before = this.#sheets.get(nodeKey)?.get(model);
+    const before = this.#byNode.get(nodeKey)?.get(model);
     // Calls that were running when the first fault came fail, too: they count as one fault.
     const faults = before === undefined || before.pauses > 0
       ? 1
@@ -129,7 +129,7 @@ export class PenaltyBook {
    */
   pace(nodeKey: string, { model, code, reason }: Fault): void {
     if (this.times.penaltyMs === 0) return;
-    const before = this.#sheets.get(nodeKey)?.get(model);
+    const before = this.#byNode.get(nodeKey)?.get(model);
     // Calls that ran side by side fail together.
     if (before !== undefined && (before.isPausing || !before.isOver)) return;
     const pauses = (before?.pauses ?? 0) + 1;
@@ -141,7 +141,7 @@ export class PenaltyBook {
 
   /** Whether the node has one call of the model at a time because it is the last one: see `pace`. */
   isPaced(nodeKey: string, model: string): boolean {
-    return (this.#sheets.get(nodeKey)?.get(model)?.pauses ?? 0) > 0;
+    return (this.#byNode.get(nodeKey)?.get(model)?.pauses ?? 0) > 0;
   }
 
   /** Takes over a penalty from another gateway for the time that is left of it, unless a longer one is known. */
@@ -150,7 +150,7 @@ export class PenaltyBook {
     const { penaltyMs, penaltyMaxMs } = this.times;
     const longestMs = Math.max(penaltyMs, penaltyMaxMs, MAX_RETRY_AFTER_MS);
     const untilMs = this.nowMs + Math.min(remainingMs, longestMs);
-    const before = this.#sheets.get(nodeKey)?.get(penalty.model);
+    const before = this.#byNode.get(nodeKey)?.get(penalty.model);
     if (before !== undefined && before.untilMs >= untilMs) return;
     this.#write(nodeKey, { penalty, untilMs, isOver: false, isPausing: false, pauses: 0 });
     if (isNewFault(before)) this.onFault.emit(nodeKey, penalty.code);
@@ -158,7 +158,7 @@ export class PenaltyBook {
 
   /** A call of another gateway has succeeded on the node: ends its probation. */
   clearRemote(nodeKey: string, model: string | null): void {
-    if (!this.#sheets.get(nodeKey)?.get(model)?.isOver) return;
+    if (!this.#byNode.get(nodeKey)?.get(model)?.isOver) return;
     this.#erase(nodeKey, model);
     this.onRelief.emit(nodeKey);
   }
@@ -167,7 +167,7 @@ export class PenaltyBook {
   clear(nodeKey: string, model: string): boolean {
     let hasEnded = false;
     for (const scope of [null, model]) {
-      if (!this.#sheets.get(nodeKey)?.get(scope)?.isOver) continue;
+      if (!this.#byNode.get(nodeKey)?.get(scope)?.isOver) continue;
       this.#erase(nodeKey, scope);
       this.onClear.emit(nodeKey, scope);
       hasEnded = true;
@@ -176,17 +176,17 @@ export class PenaltyBook {
   }
 
   circuit(nodeKey: string, model: string): Circuit {
-    if (this.#sheets.size === 0) return "clear";
-    const sheet = this.#sheets.get(nodeKey);
-    if (sheet === undefined) return "clear";
-    const [all, one] = [circuitOf(sheet.get(null)), circuitOf(sheet.get(model))];
+    if (this.#byNode.size === 0) return "clear";
+    const byModel = this.#byNode.get(nodeKey);
+    if (byModel === undefined) return "clear";
+    const [all, one] = [circuitOf(byModel.get(null)), circuitOf(byModel.get(model))];
     return severity[all] > severity[one] ? all : one;
   }
 
   /** Begins the one call that probes a node on probation. Returns what ends the probe. */
   beginProbe(nodeKey: string, model: string): () => void {
-    const sheet = this.#sheets.get(nodeKey);
-    const probed = [sheet?.get(null), sheet?.get(model)].filter((entry) => entry !== undefined);
+    const byModel = this.#byNode.get(nodeKey);
+    const probed = [byModel?.get(null), byModel?.get(model)].filter((entry) => entry !== undefined);
     for (const entry of probed) entry.isProbing = true;
     return () => {
       for (const entry of probed) entry.isProbing = false;
@@ -195,8 +195,8 @@ export class PenaltyBook {
 
   /** When the node takes calls of the model again, in the book's own time; 0: it takes them now. */
   opensAtMs(nodeKey: string, model: string): number {
-    const sheet = this.#sheets.get(nodeKey);
-    const ends = [sheet?.get(null), sheet?.get(model)].map((entry) =>
+    const byModel = this.#byNode.get(nodeKey);
+    const ends = [byModel?.get(null), byModel?.get(model)].map((entry) =>
       entry === undefined || entry.isOver ? 0 : entry.untilMs
     );
     return Math.max(...ends);
@@ -210,7 +210,7 @@ export class PenaltyBook {
 
   /** All penalties of the node, including those that are over and wait for a success. */
   of(nodeKey: string): readonly Penalty[] {
-    return [...this.#sheets.get(nodeKey)?.values() ?? []].map((entry) => this.#shown(entry));
+    return [...this.#byNode.get(nodeKey)?.values() ?? []].map((entry) => this.#shown(entry));
   }
 
   #lengthMs({ retryAfterMs, isRest }: Fault, faults: number): number {
@@ -235,9 +235,9 @@ export class PenaltyBook {
     const { penalty: { model }, untilMs } = state;
     this.#erase(nodeKey, model);
     // The map is in the order of the last penalty, so that the oldest is found at its front.
-    const sheet: Sheet = this.#sheets.get(nodeKey) ?? new Map();
-    this.#sheets.delete(nodeKey);
-    this.#sheets.set(nodeKey, sheet);
+    const byModel: NodePenalties = this.#byNode.get(nodeKey) ?? new Map();
+    this.#byNode.delete(nodeKey);
+    this.#byNode.set(nodeKey, byModel);
     // The timer alone ends a penalty: comparing times would miss a timer that fires a little early.
     const cancelEnd = this.clock.after(untilMs - this.nowMs, () => {
       entry.isOver = true;
@@ -245,27 +245,27 @@ export class PenaltyBook {
       this.onRelief.emit(nodeKey);
     });
     const entry: Entry = { ...state, isProbing: false, cancelEnd };
-    sheet.set(model, entry);
+    byModel.set(model, entry);
     this.#size++;
     if (this.#size > MAX_PENALTIES) this.#forgetOldest();
     if (!state.isOver) this.onBar.emit(nodeKey, model);
   }
 
   #erase(nodeKey: string, model: string | null): void {
-    const sheet = this.#sheets.get(nodeKey);
-    const entry = sheet?.get(model);
-    if (sheet === undefined || entry === undefined) return;
+    const byModel = this.#byNode.get(nodeKey);
+    const entry = byModel?.get(model);
+    if (byModel === undefined || entry === undefined) return;
     entry.cancelEnd();
-    sheet.delete(model);
+    byModel.delete(model);
     this.#size--;
-    if (sheet.size === 0) this.#sheets.delete(nodeKey);
+    if (byModel.size === 0) this.#byNode.delete(nodeKey);
   }
 
   #forgetOldest(): void {
-    const [oldest] = this.#sheets;
+    const [oldest] = this.#byNode;
     if (oldest === undefined) return;
-    const [nodeKey, sheet] = oldest;
-    for (const model of [...sheet.keys()]) this.#erase(nodeKey, model);
+    const [nodeKey, byModel] = oldest;
+    for (const model of [...byModel.keys()]) this.#erase(nodeKey, model);
     this.onRelief.emit(nodeKey);
   }
 }

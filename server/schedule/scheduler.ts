@@ -186,7 +186,7 @@ export class Scheduler {
    * next call does not meet the same failure.
    */
   failed(lease: Lease, call: Call, failure: Failure): Penalty | null {
-    if (failure.error.code === "node_busy") this.#slots.bounced(lease);
+    if (failure.error.code === "node_busy") this.#slots.answeredBusy(lease);
     switch (failure.blame.blamed) {
       case "none":
         return failure.error.code === "offer_withdrawn" && this.#offersAllTheSame(lease)
@@ -213,13 +213,13 @@ export class Scheduler {
     return forMs >= PUBLISHED_WITHIN_MS && forMs <= WITHDRAWN_FOR_MS;
   }
 
-  /** Penalises the lease's node for the failure, or lets the model rest there. */
+  /** Penalises the lease's node for the failure; after a provider's limit, pauses the model at that node. */
   penalize({ node, service }: Lease, failure: Failure): Penalty | null {
     return this.parts.penalties.penalize(node.who.nodeKey, faultOf(failure, service));
   }
 
-  /** The call's open failure was the request's: it says nothing of the lease's node. */
-  absolve({ node, service: { model } }: Lease, call: Call): void {
+  /** The request caused the call's open failure, which therefore no longer counts against the lease's node. */
+  withdrawFailure({ node, service: { model } }: Lease, call: Call): void {
     this.#openFailures.withdraw(node.who.nodeKey, model, requestOf(call));
   }
 
@@ -243,18 +243,18 @@ export class Scheduler {
     return true;
   }
 
-  /** What the nodes that serve the model, and that the account may use, state of it together; null: none serves it. */
+  /** Facts about the model, merged over the nodes that serve it and that the account may use; null: no node serves it. */
   factsOf(wanted: Wanted): ModelFacts | null {
     return this.parts.hub.factsOf(wanted.model, this.#slots.viewerOf(wanted));
   }
 
-  /** How long a call of the service lasts, its wait left out: as the policy has measured, else as it was lately; null: unknown. */
+  /** How long a call of the service lasts without its wait: as the policy has measured, else as recent calls did; null: unknown. */
   callMs(service: Service): number | null {
     return this.parts.policies(service.model).typicalMs?.(service) ??
       this.#waitEstimate.callMs(service);
   }
 
-  /** Why the call got its node last; null: unknown. */
+  /** Why the call got its latest node; null: unknown. */
   choiceOf(request: CallRequest): Choice | null {
     return this.parts.policies(request.model).choiceOf?.(request) ?? null;
   }
@@ -457,7 +457,7 @@ export class Scheduler {
     return candidates;
   }
 
-  /** `only`: of this account. */
+  /** The next call that waits for the service and may use the node; `only`: one of this account. */
   #nextFor(
     node: Node,
     service: Service,

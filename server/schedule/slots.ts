@@ -149,7 +149,7 @@ export class Slots implements HubWatcher {
     tried: ReadonlySet<string>,
   ): Node | null {
     const policy = this.parts.policies(request.model);
-    // The only node gets the call, whatever is expected of it.
+    // Where one node alone serves the model, there is nothing to compare.
     if (pools instanceof NodePool && pools.size === 1) return this.#cheapest(pools, tried);
     if (policy.pick !== undefined) {
       const candidates: Candidate[] = [];
@@ -273,7 +273,7 @@ export class Slots implements HubWatcher {
   }
 
   /** The node answered BUSY to the lease's call: it counts as full for a moment. */
-  bounced(lease: Lease): void {
+  answeredBusy(lease: Lease): void {
     const { node } = lease;
     lease.isBounced = true;
     this.#busy.get(node)?.();
@@ -340,7 +340,7 @@ export class Slots implements HubWatcher {
     const { model } = service;
     const circuit = penalties.circuit(node.who.nodeKey, model);
     if (circuit === "penalized") return FULL + penalties.opensAtMs(node.who.nodeKey, model);
-    // A node whose connection is lost has no room until it is back, which is soon.
+    // A node whose connection is lost has no room until it has reconnected.
     const isFull = node.active >= node.offer.maxParallel || this.#busy.has(node) ||
       node.reconnectsUntil !== null;
     if (isFull || circuit === "probing") return FULL;
@@ -387,7 +387,7 @@ export class Slots implements HubWatcher {
   #opened(node: Node, isOpen: boolean, concerns: (model: string) => boolean = EVERY_MODEL): void {
     const { policies, penalties } = this.parts;
     const { nodeKey } = node.who;
-    // Policies ask for the sake of its running calls.
+    // Policies need this of nodes with running calls only.
     if (node.active === 0 || (isOpen && (node.isOut || node.reconnectsUntil !== null))) return;
     const isServed = isOpen && penalties.of(nodeKey).length > 0
       ? (model: string) => concerns(model) && penalties.circuit(nodeKey, model) !== "penalized"

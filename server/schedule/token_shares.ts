@@ -86,7 +86,7 @@ interface Model {
   readonly name: string;
   /** Calls that run on this gateway's nodes, unordered. */
   readonly running: Charge[];
-  /** What the account had received that was served last, by whom the node is for: what newcomers begin with. */
+  /** By whom the node is for: what the account had received that was served last. Newcomers begin with that. */
   readonly levels: Map<string, number>;
   /** The same of groups. */
   groupLevel: number;
@@ -186,7 +186,7 @@ export class TokenShares {
     if (requiredNode === null && (route === "any" || level !== EVERYONE)) {
       const { levels } = model;
       const before = levels.get(level);
-      if (before === undefined && levels.size >= MAX_LEVELS) forgetOne(levels);
+      if (before === undefined && levels.size >= MAX_LEVELS) evictLevel(levels);
       if (before === undefined || before < share.received) levels.set(level, share.received);
     }
     const { weight, group } = this.#partOf(accountId);
@@ -214,7 +214,7 @@ export class TokenShares {
     return group && { ...group, share: this.#groupShare(this.#modelOf(model), group.id) };
   }
 
-  /** What the group had received that was served last: where accounts without a group stand among them. */
+  /** What the group had received that was served last: accounts without a group are ordered by it. */
   groupLevel({ model }: Wanted): number {
     return this.#models.peek(model)?.groupLevel ?? 0;
   }
@@ -243,7 +243,7 @@ export class TokenShares {
     };
   }
 
-  /** What an account begins with that comes or was idle; 0 for one that was not. */
+  /** What a new or idle account begins with; 0 for an account that was not idle. */
   #levelFor(
     share: Share,
     wanted: Wanted,
@@ -318,7 +318,7 @@ interface Price {
   readonly mostAnswerTokens: number;
 }
 
-/** Whose share a call counts in, for so many accounts. */
+/** A share that a call is charged to, and the weight that its tokens are divided by. */
 interface Payer {
   readonly share: Share;
   readonly weight: number;
@@ -424,8 +424,8 @@ export class Charge {
   }
 }
 
-/** Not what was received on nodes for everyone, which concerns all. */
-function forgetOne(levels: Map<string, number>): void {
+/** Drops the oldest level, but never that of nodes for everyone, which concerns all accounts. */
+function evictLevel(levels: Map<string, number>): void {
   for (const level of levels.keys()) {
     if (level === EVERYONE) continue;
     levels.delete(level);
@@ -441,7 +441,7 @@ function presenceOf(share: Share, { route = "any", requiredNode = null }: Wanted
   return route === "any" && requiredNode === null ? share.any : share.near;
 }
 
-/** For whom the node is, as far as it concerns the account. */
+/** The level that the account has at the node: that of everyone, of its group, or its own. */
 function levelOf(
   { audience: { isForEveryone, groups } }: Node,
   accountId: string,

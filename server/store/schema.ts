@@ -31,7 +31,7 @@ export const accounts = new Table({
   role: oneOf<Role>(),
   createdAt: integer,
   disabledAt: nullable(integer),
-  /** Null: it is there. A deleted account is disabled, too, and has no address and no keys. */
+  /** Null: the account exists. A deleted account is disabled, too, and has no address and no keys. */
   deletedAt: nullable(integer),
   /** Calls per minute of all its keys together; null: the gateway's default; 0: none. */
   rpm: nullable(integer),
@@ -39,7 +39,7 @@ export const accounts = new Table({
   models: nullable(json<string[]>()),
   /** What all its keys together may use; null: no budget. */
   budget: nullable(json<Budget>()),
-  /** Its part of what is scarce, in hundredths; null: as its groups say. */
+  /** Its weight where slots are scarce, in hundredths; null: as its groups say. */
   weight: nullable(integer),
   totalApiCalls: integer,
   totalProvidedCalls: integer,
@@ -142,7 +142,7 @@ export const identities = new Table({
   createdAt: integer,
   /** What the account has through the provider alone, which may take it away again. */
   given: json<GivenByProvider>(),
-  /** With what the provider can be asked again, encrypted; empty: with nothing. */
+  /** The grant with which the provider can be asked again, encrypted; empty: there is none. */
   sealedGrant: text,
   /** When the provider is asked next; null: not before the next sign-in. */
   dueAt: nullable(integer),

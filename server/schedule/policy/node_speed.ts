@@ -27,7 +27,7 @@ const RIDGE = 0.01;
  */
 const STEEPEST = 4;
 
-/** One first token in ten is to be below the least: so rises and falls balance. */
+/** Rises of `#leastMs`, nine first tokens in ten, and its falls, one in ten, balance. */
 const LEAST_RISE = 1.2 ** 0.1;
 const LEAST_FALL = 1.2 ** -0.9;
 
@@ -83,7 +83,7 @@ export interface SpeedRecord {
   ms_per_token: number;
   /** By level of concurrency; null: not measured there. */
   slowdowns: (number | null)[];
-  /** The same of reading. */
+  /** The same for reading the prompt. */
   read_slowdowns?: (number | null)[];
   /** What first tokens that were far too late add on average. */
   late_ms?: number;
@@ -99,7 +99,7 @@ export interface SpeedRecord {
 }
 
 export class NodeSpeed {
-  /** Of a call that runs alone. */
+  /** What one token takes while a single call runs. */
   #msPerToken = 0;
   /** How many times as long a token takes at each level of concurrency. */
   readonly #slowdowns: number[] = [];
@@ -112,12 +112,12 @@ export class NodeSpeed {
   lateMs = 0;
   /** First tokens in a row that were far off: negative, sooner; positive, later. */
   #farOff = 0;
-  /** From which the time to the first token is fitted to the length of what is read. */
+  /** Averages to which a line is fitted: the time to the first token by the length of what is read. */
   #fit: Fit | null = null;
   /** The fitted line. */
   #slope = 0;
   #baseMs = 0;
-  /** A tenth of the first tokens came sooner than this would come alone. */
+  /** The tenth percentile of the times to the first token, for a call that runs alone. */
   #leastMs = 0;
   /** How long the model takes to load; 0: not measured. */
   loadMs = 0;
@@ -129,7 +129,7 @@ export class NodeSpeed {
   answers = 0;
   /** In monotonic milliseconds. */
   measuredMs = 0;
-  /** Whether another gateway has measured it, and this one not since. */
+  /** Whether the values are another gateway's, and nothing was measured here since. */
   isAdopted = false;
   /** Average logarithm of the answers' lengths, by the node's own count. */
   logTokens = 0;
@@ -149,12 +149,12 @@ export class NodeSpeed {
     return { firstMs, endMs: firstMs + this.lateMs + tokens * this.msPerToken(running) };
   }
 
-  /** Until the end of the answer to a typical call that runs alone. */
+  /** How long a typical call takes that runs alone, in milliseconds. */
   get typicalMs(): number {
     return this.expected({ chars: PROMPT_CHARS, tokens: ANSWER_TOKENS, running: 1 }).endMs;
   }
 
-  /** Until the first token of an answer to so much that must be read, with so many calls running. */
+  /** The time to the first token with so many characters to read and so many calls running. */
   readMs(chars: number, running = 1): number {
     const aloneMs = Math.max(this.#leastMs, this.#baseMs + this.#slope * chars);
     return aloneMs * this.#readSlowdown(levelOf(running));
@@ -240,7 +240,7 @@ export class NodeSpeed {
     this.isAdopted = false;
     const isFirst = this.answers++ === 0;
     this.#steps = [];
-    // An answer without tokens is read alone; one in one piece does not show when its first token was there.
+    // All the time of an answer without tokens is reading; an answer in one piece does not show when its first token came.
     const readMs = tokens === 0 ? durationMs : firstMs;
     if (readMs !== null) this.#learnReading(chars, readMs, levelOf(reading));
     if (tokens > 0) {
@@ -255,8 +255,8 @@ export class NodeSpeed {
   }
 
   /**
-   * Least squares with exponential decay, of what relative to the expected time is noise: an
-   * overhead, and a time per character. A single time that is far off counts as if it were at the edge of that.
+   * Fits an overhead and a time per character by least squares with exponential decay. A single time
+   * that is far off counts as one that is off by the factor `FAR_OFF`.
    */
   #learnReading(chars: number, ms: number, level: number): void {
     const fit = this.#fit;
@@ -307,7 +307,7 @@ export class NodeSpeed {
     this.#msPerToken = isFirst || before === 0 ? alone : before + NEWEST_WEIGHT * (alone - before);
     if (level === 0 || before === 0) return;
     const measured = Math.max(1, msPerToken / before);
-    // A node that has slowed down as a whole says nothing of its calls among each other.
+    // A change of the whole node's speed is no effect of calls that run at the same time.
     if (measured > 2 * slowdown || slowdown > 2 * measured) return;
     this.#slowdowns[level] = slowdown + SLOW_WEIGHT * (measured - slowdown);
   }
@@ -343,7 +343,7 @@ function exactLevelOf(running: number): number {
   return running < 1.5 ? 0 : Math.min(LEVELS - 1, Math.round(Math.log2(running)));
 }
 
-/** Of the fitted line, towards the assumed slope as far as the lengths are alike; never above that of a line through the origin. */
+/** The fitted line's slope, drawn towards the assumed one where lengths are alike; bounded by `STEEPEST`. */
 function slopeOf({ x, y, xx, xy }: Fit, assumed: number): number {
   if (x <= 0) return 0;
   const proportional = y / x;
@@ -358,7 +358,7 @@ function sampleOf(chars: number, ms: number): Fit {
   return { x: chars, y: ms, xx: chars * chars, xy: chars * ms };
 }
 
-/** Reading is not faster among other calls. */
+/** At least 1: reading is not faster while other calls run. */
 function slowdownAfter(before: number, ratio: number): number {
   return Math.max(1, before * ratio ** SLOW_WEIGHT);
 }
