@@ -41,6 +41,10 @@ export const LoginAnswer = z.object({
 }).meta({ id: "Login" });
 export type LoginAnswer = z.infer<typeof LoginAnswer>;
 
+export const RegistrationAnswer = LoginAnswer.extend({ message: z.string() })
+  .meta({ id: "Registered" });
+export type RegistrationAnswer = z.infer<typeof RegistrationAnswer>;
+
 export const FirstAdmin = Credentials.extend({
   code: z.string().describe(
     "`setup-…`, from the gateway's terminal or `colink-server admin setup`; valid for half an hour.",

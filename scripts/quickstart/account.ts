@@ -19,10 +19,8 @@ export async function ensureAccount(
   if (known.ok) return { ...credentials, user: (await known.json() as LoginAnswer).user };
   // Refused: this gateway does not know the account yet.
   if (known.status !== 401) throw await refusal("sign in", known, dataDir);
-  const registered = await post(`${url}/api/auth/register`, credentials);
-  if (!registered.ok) throw await refusal("make an account", registered, dataDir);
-  const answer = await post(`${url}/api/auth/login`, credentials);
-  if (!answer.ok) throw await refusal("sign in", answer, dataDir);
+  const answer = await post(`${url}/api/auth/register`, credentials);
+  if (!answer.ok) throw await refusal("make an account", answer, dataDir);
   return { ...credentials, user: (await answer.json() as LoginAnswer).user };
 }
 

@@ -67,16 +67,21 @@ export class Accounts {
   }
 
   /**
-   * Creates an account with its two tokens. Throws `registration_closed`, `invite_required`,
+   * Creates an account with its two tokens and signs in, without checking the password that it has just
+   * hashed. Throws `registration_closed`, `invite_required`,
    * `invalid_request`, `weak_password`, `email_taken`, or `login_throttled` for a network that has
    * tried too often.
    */
-  async register(input: Credentials & { invite?: string }): Promise<{ id: string; email: string }> {
+  async register(input: Credentials & { invite?: string }): Promise<LoginAnswer> {
     const invite = this.inviteNeeded(input.invite);
     const digest = invite === undefined ? undefined : inviteDigest(invite);
     await this.#options.networks.newAccount(input.address);
     const order = { network: networkOf(input.address), isNewAccount: true };
-    return await this.#add(input, "user", { digest, order });
+    const { account, keys } = await this.#fresh(input, "user", order);
+    await this.#options.store.addAccount(account, keys, digest);
+    const answer = await this.#begin(account, input);
+    if (answer === null) throw gone();
+    return answer;
   }
 
   /**
@@ -125,8 +130,10 @@ export class Accounts {
   }
 
   /** Creates an administrator in any registration mode. Throws `invalid_request`, `weak_password`, `email_taken` or `login_throttled`. */
-  createAdmin(email: string, password: string): Promise<{ id: string; email: string }> {
-    return this.#add({ email, password }, "admin");
+  async createAdmin(email: string, password: string): Promise<{ id: string; email: string }> {
+    const { account, keys } = await this.#fresh({ email, password }, "admin");
+    await this.#options.store.addAccount(account, keys);
+    return { id: account.id, email: account.email };
   }
 
   /** Like `createAdmin`, but only while the gateway has never had an administrator; null: it has, and nothing was created. */
@@ -156,11 +163,10 @@ export class Accounts {
 
     const hash = account?.disabledAt === null ? account.passwordHash : null;
     const matches = await this.#passwords.verify(password, hash, order);
-    const origin = { address, userAgent };
-    const token = account !== null && matches
-      ? await this.#options.sessions.begin(account, origin)
+    const answer = account !== null && matches
+      ? await this.#begin(account, { address, userAgent })
       : null;
-    if (account === null || token === null) {
+    if (answer === null) {
       if (account !== null) this.#options.onRefused?.(account.email, address);
       throw new ColinkError(
         "invalid_credentials",
@@ -168,7 +174,17 @@ export class Accounts {
       );
     }
     await clear();
-    this.#knownNetworks.add(account.id, network);
+    return answer;
+  }
+
+  /** Begins a session of an account whose password is known to be right. Null: it was changed since. */
+  async #begin(
+    account: AccountRow,
+    { address, userAgent = null }: Pick<Credentials, "address" | "userAgent">,
+  ): Promise<LoginAnswer | null> {
+    const token = await this.#options.sessions.begin(account, { address, userAgent });
+    if (token === null) return null;
+    this.#knownNetworks.add(account.id, networkOf(address));
     return { token, user: await this.#viewOf(account) };
   }
 
@@ -319,16 +335,6 @@ export class Accounts {
     throw new ColinkError("not_found", `Cannot find an account with the e-mail ${email}`, {
       problem: { code: "unknown_account", names: [email] },
     });
-  }
-
-  async #add(
-    form: Pick<Credentials, "email" | "password">,
-    role: Role,
-    { digest, order }: { digest?: string | undefined; order?: HashOrder } = {},
-  ) {
-    const { account, keys } = await this.#fresh(form, role, order);
-    await this.#options.store.addAccount(account, keys, digest);
-    return { id: account.id, email: account.email };
   }
 
   /** A new account with its two default keys, not yet stored. */

@@ -21,7 +21,7 @@ export function register(
   email: string,
   password: string,
   more: Record<string, unknown> = {},
-): Promise<Answer<ErrorView>> {
+): Promise<Answer<LoginAnswer & ErrorView>> {
   return ask(`${gateway.url}/api/auth/register`, asJson({ email, password, ...more }));
 }
 
@@ -69,8 +69,7 @@ export async function createAccount(
   email = `${crypto.randomUUID().slice(0, 8)}@example.com`,
   password = "correct horse battery",
 ): Promise<Account> {
-  done(await register(gateway, email, password));
-  return await signIn(gateway, email, password);
+  return signedIn(gateway, email, password, done(await register(gateway, email, password)).json);
 }
 
 export async function signIn(
@@ -78,7 +77,15 @@ export async function signIn(
   email: string,
   password: string,
 ): Promise<Account> {
-  const { json: { token, user } } = done(await login(gateway, email, password));
+  return signedIn(gateway, email, password, done(await login(gateway, email, password)).json);
+}
+
+function signedIn(
+  gateway: { url: string },
+  email: string,
+  password: string,
+  { token, user }: LoginAnswer,
+): Account {
   sessions.set(gateway.url, token);
   return { email, password, jwt: token, ...tokensOf(user), user };
 }

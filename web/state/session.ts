@@ -55,6 +55,10 @@ function leave(): void {
 
 export async function signIn(email: string, password: string): Promise<void> {
   const { user } = await api.login(email, password);
+  signedIn(user);
+}
+
+function signedIn(user: UserView): void {
   // The gateway's cookies are for HTTPS only where its public address is; browsers drop them here.
   if (!isMarked() && location.protocol === "http:") {
     throw new ApiError(0, "needs_https", "Cannot sign in: this address needs https");
@@ -70,8 +74,8 @@ export async function setUp(form: FirstAdmin): Promise<void> {
 
 /** Creates the account and signs in. */
 export async function signUp(form: Registration): Promise<void> {
-  await api.register(form);
-  await signIn(form.email, form.password);
+  const { user } = await api.register(form);
+  signedIn(user);
 }
 
 /** The account has another address. */

@@ -15,8 +15,7 @@ afterAll(() => app.stop());
 
 test("signing up, in and out is written to the audit log, and the cookies follow", async () => {
   const body = { email: "new@example.org", password: "correct horse battery" };
-  expect((await app.ask("POST /api/auth/register", { body })).status).toBe(200);
-  const login = await app.ask<LoginAnswer>("POST /api/auth/login", { body });
+  const login = await app.ask<LoginAnswer>("POST /api/auth/register", { body });
   expect(login.json.user.email).toBe(body.email);
   const cookies = login.headers.getSetCookie();
   expect(cookies).toEqual([
@@ -24,6 +23,7 @@ test("signing up, in and out is written to the audit log, and the cookies follow
     "colink_signed_in=1; Max-Age=86400; Path=/; SameSite=Strict",
   ]);
   const { token } = login.json;
+  expect((await app.ask("GET /api/user/me", { token })).status).toBe(200);
   const logout = await app.ask("POST /api/auth/logout", { token });
   expect(logout.headers.getSetCookie().join()).toMatch(/colink_session=;.*colink_signed_in=;/);
   expect((await app.ask("GET /api/user/me", { token })).status).toBe(401);

@@ -5,10 +5,10 @@ import {
   Credentials,
   FirstAdmin,
   LoginAnswer,
-  MessageView,
   PasswordReset,
   PasswordResetDone,
   Registration,
+  RegistrationAnswer,
   SignOutAnswer,
 } from "../../../api/mod.ts";
 import { defined } from "../../base/defined.ts";
@@ -32,9 +32,10 @@ const routes = {
   register: createRoute({
     method: "post",
     path: "/auth/register",
-    description: "`{email, password, invite?}`: creates an account",
+    description:
+      "`{email, password, invite?}` → `{token, user}` and the cookie: creates an account and signs in",
     request: body(Registration),
-    responses: answers(MessageView),
+    responses: answers(RegistrationAnswer),
   }),
   login: createRoute({
     method: "post",
@@ -67,10 +68,12 @@ export function signInRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   const signIn = async (c: AppContext, form: { email: string; password: string }) => {
     const userAgent = c.req.header("user-agent") ?? null;
     const answer = await accounts.login({ ...form, address: origin(c).address, userAgent });
-    const { id: accountId, email } = answer.user;
-    await audit(c, parts, { accountId, email }, { action: "session.started" });
-    setSession(c, answer.token, parts);
+    await started(c, answer);
     return answer;
+  };
+  const started = async (c: AppContext, answer: LoginAnswer) => {
+    await audit(c, parts, accountOf(answer), { action: "session.started" });
+    setSession(c, answer.token, parts);
   };
 
   api.openapi(routes.setup, async (c) => {
@@ -88,13 +91,15 @@ export function signInRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
   api.openapi(routes.register, async (c) => {
     providerSignIn.expectPasswords();
     const { invite, ...credentials } = c.req.valid("json");
-    const { id, email } = await accounts.register({
+    const answer = await accounts.register({
       ...credentials,
       ...defined({ invite }),
       address: origin(c).address,
+      userAgent: c.req.header("user-agent") ?? null,
     });
-    await audit(c, parts, { accountId: id, email }, { action: "account.registered" });
-    return c.json({ message: "Account created: sign in to see your tokens" }, 200);
+    await audit(c, parts, accountOf(answer), { action: "account.registered" });
+    await started(c, answer);
+    return c.json({ message: "Account created: you are signed in", ...answer }, 200);
   });
 
   api.openapi(routes.login, async (c) => {
@@ -119,4 +124,8 @@ export function signInRoutes(api: OpenAPIHono<AppEnv>, parts: AppParts): void {
     await audit(c, parts, { ...account, email }, { action: "password.reset" });
     return c.json({ email }, 200);
   });
+}
+
+function accountOf({ user: { id, email } }: LoginAnswer) {
+  return { accountId: id, email };
 }
