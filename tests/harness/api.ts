@@ -50,10 +50,11 @@ export async function stream(
   token: string,
   body: Record<string, unknown>,
   signal?: AbortSignal,
+  headers: Record<string, string> = {},
 ): Promise<{ response: Response; events: AsyncGenerator<string> }> {
   const response = await fetch(`${gateway.url}/v1/chat/completions`, {
     method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+    headers: { "content-type": "application/json", authorization: `Bearer ${token}`, ...headers },
     body: JSON.stringify({ ...body, stream: true }),
     ...(signal ? { signal } : {}),
   });

@@ -5,10 +5,11 @@ import OpenAI from "openai";
 import { createAccount } from "../harness/account.ts";
 import { ask, chat, hello, stream } from "../harness/api.ts";
 import { startBalancer } from "../harness/balancer.ts";
+import { startCuttingRelay } from "../harness/cutting_relay.ts";
 import { type ClusterGateway, linked, listedBy, startCluster } from "../harness/cluster.ts";
 import { connectScriptedNode } from "../harness/scripted_node.ts";
 import { listNodes, startNode } from "../harness/node.ts";
-import { pieces, startUpstream } from "../harness/upstream.ts";
+import { pieces, stall, startUpstream } from "../harness/upstream.ts";
 import { until, within } from "../harness/wait.ts";
 
 const EXIT_OK = 0;
@@ -138,3 +139,78 @@ test("a gateway that leaves ends its peers' calls on its nodes before it goes", 
   expect(rest.at(-1)).toBe("[DONE]");
   expect(await within("its end", far!.program.ended, 30_000)).toBe(EXIT_OK);
 }, 60_000);
+
+test(
+  "a node whose link is cut twice while its gateway leaves finishes its answer there, directly and through another",
+  async () => {
+    const { gateways } = await startCluster(2, { env: { COLINK_DRAIN_SECONDS: "60" } });
+    const [leaving, other] = gateways as [ClusterGateway, ClusterGateway];
+    const account = await createAccount(leaving);
+    const words = ["before ", "directly ", "through another"];
+    const gates = words.map(() => Promise.withResolvers<void>());
+    const upstream = startUpstream({ cut: () => gated(words, gates), endless: stall(1) });
+    const relay = await startCuttingRelay(Number(new URL(leaving.url).port));
+    const models = ["cut", "endless"].map((local) => ({ local }));
+    await startNode({
+      gateway: { url: leaving.url, wsUrl: relay.url },
+      clientToken: account.clientToken,
+      providers: [{ type: "openai", api_key: "sk-upstream", base_url: upstream.url, models }],
+    });
+    const keyed = async (gateway: ClusterGateway, model: string) => {
+      const headers = { "idempotency-key": `the-call-of-${model}` };
+      return await stream(gateway, account.apiToken, hello(model), undefined, headers);
+    };
+    gates[0]!.resolve();
+    const [{ events }, unfinished] = await Promise.all([
+      keyed(leaving, "cut"),
+      keyed(leaving, "endless"),
+    ]);
+    const next = async () => (await within("the next event", events.next())).value;
+    expect(await next()).toContain("before");
+    await unfinished.events.next();
+
+    leaving.program.signal("SIGTERM");
+    await until(
+      "it takes no calls",
+      async () => (await ask(`${leaving.url}/readyz`)).status === 503,
+    );
+    relay.cut();
+    gates[1]!.resolve();
+    expect(await next()).toContain("directly");
+    relay.redirect(Number(new URL(other.url).port));
+    relay.cut();
+    gates[2]!.resolve();
+    expect(await next()).toContain("through another");
+    expect((await Array.fromAsync(events)).at(-1)).toBe("[DONE]");
+
+    // The second time: the call that still runs is cut off.
+    leaving.program.signal("SIGTERM");
+    const [end] = await Array.fromAsync(unfinished.events);
+    expect(JSON.parse(end!).error.code).toBe("shutting_down");
+    await within("its end", leaving.program.ended);
+    await linked([other]);
+    const { response } = await keyed(other, "endless");
+    expect([response.status, await response.text()]).toEqual([
+      410,
+      expect.stringContaining("ended (interrupted) with"),
+    ]);
+    expect(upstream.calls).toHaveLength(2);
+  },
+  60_000,
+);
+
+/** A stream of these words, each sent when its gate opens. */
+function gated(words: readonly string[], gates: readonly PromiseWithResolvers<void>[]): Response {
+  const encoder = new TextEncoder();
+  const eventOf = (choice: object) =>
+    encoder.encode(`data: ${JSON.stringify({ choices: [{ index: 0, ...choice }] })}\n\n`);
+  const events = async function* () {
+    for (const [i, content] of words.entries()) {
+      await gates[i]!.promise;
+      yield eventOf({ delta: { content } });
+    }
+    yield eventOf({ delta: {}, finish_reason: "stop" });
+    yield encoder.encode("data: [DONE]\n\n");
+  };
+  return new Response(events(), { headers: { "content-type": "text/event-stream" } });
+}
