@@ -222,7 +222,9 @@ export class SharedAnswer implements AnswerWriter {
   #fill({ end, ends, stored }: AnswerState, bytes: Uint8Array): void {
     if (!this.#log.append(Buffer.from(bytes), ends)) return this.#outgrow();
     if (stored !== null) this.store(stored);
-    if (end.is === "rejected" && !this.#reserve(JSON.stringify(end.rejection))) this.forget();
+    if (end.is === "complete") return;
+    const said = end.is === "rejected" ? end.rejection : end.message;
+    if (!this.#reserve(JSON.stringify(said))) this.forget();
   }
 
   /** Null: it has not ended, or is not kept. */

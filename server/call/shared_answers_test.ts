@@ -552,8 +552,10 @@ describe("answers of a gateway that stops", () => {
     }
     expect(await room.answers.handOver(unaborted)).toBe(2);
     const other = new Room();
+    const held: number[] = [];
     const heard = given.map((handed) => {
       expect(other.answers.keep(handed)).toBe(true);
+      held.push(other.used("kept_answer_bytes"));
       const { name } = (JSON.parse(handed.rest) as HandedRest).names[0]!;
       const caller = new Caller();
       other.answers.find(name)!.answer!.attach(caller, fromStart);
@@ -563,6 +565,8 @@ describe("answers of a gateway that stops", () => {
       [`id: 1\n${event(KIB)}`, "answer_too_large", said.gateway],
       [`id: 1\n${event(KIB)}`, "answer_too_large", said.provider.slice(0, 2_000)],
     ]);
+    // What is said is counted, too.
+    expect(held[1]! - 2 * held[0]!).toBeGreaterThan(3_500);
   });
 
   describe("of calls that were cut off", () => {
