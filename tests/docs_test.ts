@@ -311,6 +311,14 @@ test("the manual's contents list every page of docs/, once", () => {
   expect(listed.toSorted()).toEqual(pages.toSorted());
 });
 
+test("the manual's contents say of each page what it is about, not that it has another edition", () => {
+  const leads = readdirSync(at("docs")).filter((name) => name.endsWith(".md")).map((name) => {
+    const source = readFileSync(at("docs", name), "utf8");
+    return `${name}: ${renderPage(source, "en", () => false).lead}`;
+  });
+  expect(leads.filter((lead) => /: (English|简体中文|中文)/.test(lead))).toEqual([]);
+});
+
 test("every frame in docs/wire.md is one that the codec reads", () => {
   const frames = wire.fences.filter(({ language }) => language === "json")
     .map(({ text }) => decode(text));

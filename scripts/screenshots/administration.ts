@@ -246,7 +246,7 @@ export function troubles(nowMs: number): Attention[] {
   const node = (name: string) => ({ id: name, name });
   const many = ["attic", "cloud-key", "lab-rack-3", "nas", "old-laptop"].map(node);
   return [
-    found("store", "bad", { detail: "connect ECONNREFUSED 10.0.0.7:5432" }),
+    found("store", "bad", { cause: "connection_refused", detail: "ECONNREFUSED" }),
     found("disk", "bad", { detail: "312 MiB" }),
     found("gateways", "bad", { count: 2 }),
     found("penalized", "bad", { count: 12, code: "upstream_timeout", nodes: many }),

@@ -46,7 +46,8 @@ export function drawnFaults(isChinese: boolean): string[] {
       const isTold = within(one, (at) => at.hasAttribute("title")) !== null;
       if (!isTold && !scrolls) faults.add(`is cut: ${nameOf(cut)}`);
     }
-    const isProgram = one.closest("code, pre, kbd, samp, [lang=en], [data-model-text]") !== null;
+    const isProgram =
+      one.closest("code, pre, kbd, samp, th, [lang=en], [data-part=markdown]") !== null;
     if (isChinese && !isProgram && /(?:\b[A-Za-z][a-z']+ ){3,}[a-z']+/.test(text)) {
       faults.add(`is English: ${text.slice(0, 80)}`);
     }

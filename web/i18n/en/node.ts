@@ -49,7 +49,7 @@ export const node = {
     rate: "Speed",
   },
   measuredTitle: "What the gateway expects",
-  measuredHint: "Measured by this gateway from recent answers; calls are given away by it",
+  measuredHint: "This gateway’s measurements of recent answers, by which it assigns calls",
   measured: {
     nothing: "Nothing was measured in the last 10 minutes.",
     model: "Model",
