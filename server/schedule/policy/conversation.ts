@@ -1,9 +1,22 @@
 /** Digests of a conversation's beginnings. */
 
-import { arrayItems, Endpoint, lastMember, objectMembers } from "../../../protocol/mod.ts";
+import {
+  arrayItems,
+  Endpoint,
+  lastMember,
+  objectMembers,
+  structureProblem,
+} from "../../../protocol/mod.ts";
 
 /** Messages beyond this number have no digest. */
 const MAX_MESSAGES = 1_000;
+
+/**
+ * A longer body with more steps of a scan (see StructureLimits) has no digests: to find its messages
+ * would block the event loop for up to 200 ms. Pictures of 10 MiB take a few, prose one per quote.
+ */
+const LONG_CHARS = 256 * 1024;
+const MAX_STEPS = 1_000_000;
 
 /** The members of an endpoint's bodies that hold a conversation. */
 interface Shape {
@@ -39,7 +52,7 @@ export function prefixDigests(endpoint: Endpoint, bodyText: string, seed: bigint
  */
 export function prefixesOf(endpoint: Endpoint, bodyText: string, seed: bigint): Prefix[] {
   const shape = shapes[endpoint];
-  if (shape === undefined) return [];
+  if (shape === undefined || isDense(bodyText)) return [];
   const members = objectMembers(bodyText);
   const messages = lastMember(members, shape.messages);
   if (messages === undefined) return [];
@@ -53,6 +66,11 @@ export function prefixesOf(endpoint: Endpoint, bodyText: string, seed: bigint): 
     prefixes.push({ digest, chars: preambleChars + item.end - messages.start });
   }
   return prefixes;
+}
+
+function isDense(text: string): boolean {
+  return text.length > LONG_CHARS &&
+    structureProblem(text, { maxDepth: Infinity, maxSteps: MAX_STEPS }) !== null;
 }
 
 function digestOf(text: string, { start, end }: { start: number; end: number }, seed: bigint) {

@@ -66,3 +66,11 @@ test("endpoints without conversations have no digests", () => {
     expect(prefixDigests(endpoint, body, 1n)).toEqual([]);
   }
 });
+
+test("a long body of text and pictures has digests, and one of a million numbers has none", () => {
+  const text = `say "hello" in 中文\n`.repeat(300_000);
+  const image = { type: "image_url", image_url: { url: `data:image/png;base64,${text}` } };
+  expect(digests([say("look"), { role: "user", content: [image] }])).toHaveLength(2);
+  expect(digests([say("look"), { role: "user", content: new Array(600_000).fill(0) }])).toEqual([]);
+  expect(digests([{ role: "user", content: new Array(100_000).fill(0) }])).toHaveLength(1);
+});
