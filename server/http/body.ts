@@ -10,16 +10,22 @@ import {
   OtherCase,
 } from "../../protocol/mod.ts";
 import { ColinkError } from "../base/error.ts";
+import { LoopTurns } from "../base/loop_turns.ts";
 import type { HeldBody } from "./body_budget.ts";
 import { isEncoding, roomsFor, unpack } from "./unpack.ts";
 
 /** Smaller bodies may share their buffer with others. */
 const LARGE_BYTES = 64 * 1024;
 
-/** Checks a body; a promise for a long one. Throws invalid_json, body_too_deep or invalid_request, and then the bytes are gone. */
+/** Calls with large bodies go on one in each turn: hundreds may have arrived in the same one. */
+const largeBodies = new LoopTurns();
+
+/** Checks a body; a promise for a large one. Throws invalid_json, body_too_deep or invalid_request, and then the bytes are gone. */
 export function checkedBody(received: Uint8Array): CallBody | Promise<CallBody> {
   try {
-    const body = CallBody.inSlices(received);
+    const body = received.byteLength >= LARGE_BYTES
+      ? largeBodies.take().then(() => CallBody.inSlices(received))
+      : CallBody.inSlices(received);
     return body instanceof Promise ? body.catch((error) => refuseBody(received, error)) : body;
   } catch (error) {
     return refuseBody(received, error);

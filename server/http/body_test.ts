@@ -185,6 +185,20 @@ describe("a body that costs much", () => {
     }
   });
 
+  test("of 64 KiB or more lets others go on between it and the next one that came with it", async () => {
+    const bytes = new TextEncoder().encode(`{"a":"${"x".repeat(64 * 1024)}"}`);
+    let turn = 0;
+    const count = () => {
+      if (++turn < 20) setImmediate(count);
+    };
+    setImmediate(count);
+    const turns = await Promise.all(Array.from({ length: 10 }, async () => {
+      await checkedBody(bytes.slice());
+      return turn;
+    }));
+    expect(new Set(turns).size).toBe(10);
+  });
+
   test("lets other work in between while it is checked", async () => {
     const bytes = new TextEncoder().encode(`{"a":[${"1,".repeat(MIB)}1],"model":"m"}`);
     let turns = 0;
