@@ -162,7 +162,7 @@ ExecReload=/bin/kill -HUP $MAINPID
 WatchdogSec=60
 Restart=always
 RestartSec=5
-# A bad setting, which a restart does not mend.
+# A bad setting, which a restart does not fix.
 RestartPreventExitStatus=${badConfigurationCode}
 TimeoutStopSec=${stopSeconds}
 LimitNOFILE=65536
