@@ -30,9 +30,9 @@ import type {
 } from "./link.ts";
 import { LinkV1 } from "./link_v1.ts";
 import { holderOf, LinkV2, ticketIn } from "./link_v2.ts";
-import { factsByModel } from "./model_facts.ts";
-import { machineIn, Node, type NodeOffer, type NodePause, offerOf } from "./node.ts";
+import { Node, type NodeOffer, offerOf } from "./node.ts";
 import type { LinkOffer, OfferBudget } from "./offer_budget.ts";
+import { changedOffer, isSameOffer, isSamePause } from "./offer_change.ts";
 import type { TurnBatches } from "./turn_batches.ts";
 import { firstOf, Twins } from "./twins.ts";
 
@@ -101,8 +101,6 @@ const MAX_PAUSE_MS = 366 * 24 * 60 * 60 * 1000;
 
 /** Of why a node is paused, in its own words. */
 const MAX_REASON_CHARS = 200;
-/** Two announcements of one end of a pause differ by less. */
-const SAME_UNTIL_MS = 2_000;
 
 /** A program that loses calls by restarting is forgiven so often within a minute. */
 const MAX_RESTARTS_A_MINUTE = 2;
@@ -502,17 +500,7 @@ export class Links implements LinkOwner {
     peer.mayChangeMs = Math.max(this.#monotonic(), peer.mayChangeMs) + CHANGE_EVERY_MS;
     if (node === null || pending === null || this.parts.hub.find(node.who.nodeKey) !== node) return;
     const { status } = pending;
-    const base = pending.offer ?? node.offer;
-    const { max_parallel: maxParallel = base.maxParallel, capabilities } = status;
-    const models = status.models === undefined ? base.models : [...new Set(status.models)];
-    const facts = capabilities === undefined ? base.facts : factsByModel(capabilities, models);
-    const { share_with = base.shareWith } = status;
-    const { shareWith: _, machine, ...kept } = base;
-    const sharing = share_with === undefined || share_with === "everyone"
-      ? {}
-      : { shareWith: share_with };
-    const reported = status.machine === undefined ? { machine } : machineIn(status.machine);
-    const offer: NodeOffer = { ...kept, maxParallel, models, facts, ...sharing, ...reported };
+    const offer = changedOffer(pending.offer ?? node.offer, status);
     const rest = status.state === undefined ? node : this.#restOf(status);
     if (status.state === undefined) this.#notice(node, status.reason);
     const isSameRest = rest.isDraining === node.isDraining && isSamePause(rest.pause, node.pause);
@@ -526,7 +514,7 @@ export class Links implements LinkOwner {
     log.info(
       {
         node: node.who.publicId,
-        models: models.length,
+        models: offer.models.length,
         state,
         reason: reason?.slice(0, MAX_REASON_CHARS),
       },
@@ -843,28 +831,6 @@ function nodeOf(link: LinkV2, { node, former }: Peer): Node | null {
 function basesOf(nodeKey: string): string[] {
   const base = nodeKey.replace(/#\d+$/, "");
   return base === nodeKey ? [nodeKey] : [nodeKey, base];
-}
-
-/** Whether calls would notice no difference. */
-function isSamePause(a: NodePause | null, b: NodePause | null): boolean {
-  if (a === null || b === null) return a === b;
-  return a.reason === b.reason && Math.abs((a.until ?? 0) - (b.until ?? 0)) < SAME_UNTIL_MS;
-}
-
-function isSameOffer(a: NodeOffer, b: NodeOffer): boolean {
-  return a.maxParallel === b.maxParallel && a.name === b.name && a.agent === b.agent &&
-    a.facts === b.facts && isSameSharing(a.shareWith, b.shareWith) &&
-    isSameMachine(a.machine, b.machine) &&
-    a.models.length === b.models.length &&
-    a.models.every((model, i) => model === b.models[i]);
-}
-
-function isSameSharing(a: NodeOffer["shareWith"], b: NodeOffer["shareWith"]): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
-}
-
-function isSameMachine(a: NodeOffer["machine"], b: NodeOffer["machine"]): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 function nothing(): void {}
