@@ -20,7 +20,7 @@ export interface ServiceSpec {
   environmentFile?: string;
   /** Set in the service's environment. */
   environment?: Readonly<Record<string, string>>;
-  /** The exit code of a bad configuration, which a restart does not mend. */
+  /** The exit code of a bad configuration, which a restart does not fix. */
   badConfigurationCode: number;
 }
 
