@@ -8,8 +8,9 @@ import type { NodeRecord } from "./node_record.ts";
 /** Changes within this time are published together. */
 const COALESCE_MS = 30;
 
-/** More records than this are written in several steps. */
+/** More records than this, or with more models, are written in several steps: each takes all gateways a turn of some milliseconds. */
 const MAX_PER_WRITE = 500;
+const MAX_MODELS_PER_WRITE = 4_000;
 
 /** The record of a gateway that has died expires after this. */
 const KEEP_MS = 4 * LEASE_MS;
@@ -97,13 +98,26 @@ export class Publisher {
     }
   }
 
+  /** The nodes of the next write. */
+  #takeDirty(): string[] {
+    const ids: string[] = [];
+    let models = 0;
+    for (const id of this.#dirty) {
+      models += this.#records.get(id)?.offer.models.length ?? 0;
+      if (ids.length > 0 && models > MAX_MODELS_PER_WRITE) break;
+      ids.push(id);
+      if (ids.length === MAX_PER_WRITE) break;
+    }
+    for (const id of ids) this.#dirty.delete(id);
+    return ids;
+  }
+
   /** Writes a part of what has changed, or the first part of everything. */
   async #write(): Promise<void> {
     const { bus, id, fence } = this.parts;
     const isWhole = this.#needsWhole;
     if (isWhole) { for (const known of this.#records.keys()) this.#dirty.add(known); }
-    const ids = [...this.#dirty].slice(0, MAX_PER_WRITE);
-    for (const one of ids) this.#dirty.delete(one);
+    const ids = this.#takeDirty();
     this.#needsWhole = false;
     const gone = ids.filter((one) => !this.#records.has(one));
     if (ids.length > 0) this.#seq++;

@@ -102,6 +102,24 @@ describe("a gateway's nodes", () => {
     expect(published).toHaveLength(3);
   });
 
+  test("are written in parts where their models are many", async () => {
+    const models = Array.from({ length: 1_500 }, (_, i) => `model-${i}`);
+    for (const id of ["a", "b", "c", "d", "e"]) {
+      const { offer, ...rest } = record(id);
+      publisher.put({
+        ...rest,
+        offer: { ...offer, models: id === "d" ? [...models, ...models, ...models] : models },
+      });
+    }
+    await clock.pass(SOON_MS);
+    expect(writes()).toEqual([
+      [1, true, "a,b", ""],
+      [2, false, "c", ""],
+      [3, false, "d", ""],
+      [4, false, "e", ""],
+    ]);
+  });
+
   test("that change during a write are written right after it", async () => {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     answer = promise;

@@ -1,7 +1,7 @@
 /**
  * How much the nodes of one account may offer together: each of them, and each of their models, is
  * kept in memory and listed. And how often they may announce models, which costs every gateway's
- * event loop some microseconds a model.
+ * event loop some microseconds a model, at however many endpoints it is served.
  */
 
 import type { Budget, Budgets } from "../base/budgets.ts";
