@@ -1,11 +1,6 @@
 /** The link of a node that has come to this gateway with the session of another one: its frames are carried there. */
 
-import {
-  encodeJson,
-  MAX_FRAME_BYTES,
-  MIN_IGNORED_BYTES,
-  type RegisterV2,
-} from "../../protocol/mod.ts";
+import { encodeJson, MAX_FRAME_BYTES, type RegisterV2 } from "../../protocol/mod.ts";
 import { type Dialer, Link, type LinkOwner, type Socket } from "./link.ts";
 
 /** Gateways that hold sessions of nodes which may come here instead. */
@@ -38,6 +33,9 @@ export const LOST = 1006;
 
 /** A node has no more to say than this, in bytes, until it is answered. */
 const MAX_EARLY_BYTES = 64 * 1024;
+
+/** Each of them counts as at least so many: even an empty one takes memory. */
+const MIN_EARLY_BYTES = 256;
 
 export class CarriedLink extends Link<never> {
   protected override readonly lateBytes = 0;
@@ -102,8 +100,7 @@ export class CarriedLink extends Link<never> {
     // It would cost the link between the gateways, and with it the calls of all others.
     if (message.byteLength > MAX_FRAME_BYTES) return this.cut();
     if (this.#early === null) return this.#carry(message);
-    // Even an empty message takes memory.
-    this.#earlyBytes += Math.max(message.byteLength, MIN_IGNORED_BYTES);
+    this.#earlyBytes += Math.max(message.byteLength, MIN_EARLY_BYTES);
     if (this.#earlyBytes > MAX_EARLY_BYTES) return this.cut();
     this.#early.push(message.slice());
   }
