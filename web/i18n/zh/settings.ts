@@ -37,7 +37,7 @@ export const settings: Messages["settings"] = {
   seen: (age) => `${age}活跃`,
   since: (moment) => `自 ${moment}`,
   end: "退出登录",
-  endOf: (name) => `退出：${name}`,
+  endOf: (name) => `退出登录：${name}`,
   endOthers: "退出其他所有设备",
   endAll: "退出所有设备",
 };
