@@ -326,6 +326,28 @@ test(
   60_000,
 );
 
+test("one network's thousands of visits end for it alone, and never for a balancer", async () => {
+  const visit = async (path: string, address: string) => {
+    const headers = { "x-forwarded-for": address };
+    const response = await fetch(gateway.url + path, { headers });
+    await response.arrayBuffer();
+    return response.status;
+  };
+  const statuses = new Set<number>();
+  const seen = await whileWatched(gateway, bystander, async () => {
+    for (let i = 0; i < 6100; i += 50) {
+      const some = Array.from({ length: 50 }, () => visit("/install.sh", "203.0.113.9"));
+      for (const status of await Promise.all(some)) statuses.add(status);
+    }
+  });
+  expect([...statuses].sort()).toEqual([200, 429]);
+  const paths = ["/metrics", "/docs", "/", "/api/info", "/api/user/me", "/livez", "/readyz"];
+  expect(await Promise.all(paths.map((path) => visit(path, "203.0.113.9"))))
+    .toEqual([429, 429, 429, 429, 429, 200, 200]);
+  expect(await visit("/metrics", "203.0.113.10")).toBe(200);
+  expectServed(seen);
+}, 60_000);
+
 test("visitors who page through the list of nodes from ever new places cost little", async () => {
   const seen = await whileWatched(gateway, bystander, async () => {
     for (let i = 0; i < 200; i++) {
