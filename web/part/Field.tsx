@@ -1,7 +1,7 @@
 /** A labelled input with its hint and problem. */
 
 import { useSignal } from "@preact/signals";
-import { useId } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
 import { messages } from "../state/locale.ts";
 import { Icon } from "./Icon.tsx";
 import { buttonClass } from "./button.ts";
@@ -32,12 +32,17 @@ interface Props {
 export function Field({ label, name, type = "text", hint, problem, value, ...rest }: Props) {
   const id = useId();
   const isShown = useSignal(false);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (problem !== undefined) leadTo(input.current);
+  }, [problem]);
   const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ");
   return (
     <div class={formStyle.field}>
       <label for={id}>{label}</label>
       <div class={formStyle.box}>
         <input
+          ref={input}
           id={id}
           name={name}
           {...types[isShown.value ? "text" : type] as typeof types.text}
@@ -67,4 +72,9 @@ export function Field({ label, name, type = "text", hint, problem, value, ...res
       {hint && <p class="hint" id={`${id}-hint`}>{hint}</p>}
     </div>
   );
+}
+
+/** Moves the focus to the first field of a form that has a problem, which screen readers then announce. */
+function leadTo(field: HTMLInputElement | null): void {
+  if (field?.form?.querySelector("[aria-invalid=true]") === field) field?.focus();
 }
