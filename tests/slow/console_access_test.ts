@@ -57,7 +57,7 @@ async function inspectDialog(page: Page, opener: Locator, name: string): Promise
 
 test(
   "the first administrator's pages, and every tab of the administration, fit a phone and are accessible",
-  visit(async (_tab, page) => {
+  visit(async (tab, page) => {
     await inspect(page, "/", en.home.headline);
     await inspect(page, "/setup", en.setup.title);
     const { output } = await runGateway(["admin", "setup"], { dataDir: gateway.dataDir });
@@ -85,6 +85,10 @@ test(
     await button(page, admin.removeMember("op@example.com")).waitFor();
     await inspectAsIs(page, "a group");
     await page.goto("/admin?tab=invites");
+    await fill(page, { note: "turned \u202e round" });
+    await submit(page);
+    await page.locator("[name=note][aria-invalid=true]:focus").waitFor();
+    tab.expectFault(/400/);
     await fill(page, { note: "for a friend" });
     await submit(page);
     await page.locator("[data-part=invite-link]").waitFor();
