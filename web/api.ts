@@ -86,7 +86,8 @@ type Signal = AbortSignal | undefined;
 export const api = {
   info: (signal?: Signal) => get<InfoView>("/api/info", signal),
   me: (signal?: Signal) => get<{ user: UserView }>("/api/user/me", signal),
-  register: (form: Registration) => post<RegistrationAnswer>("/api/auth/register", form),
+  register: (form: Registration) =>
+    post<RegistrationAnswer | MessageView>("/api/auth/register", form),
   login: (email: string, password: string) =>
     post<LoginAnswer>("/api/auth/login", { email, password }),
   setUp: (form: FirstAdmin) => post<LoginAnswer>("/api/setup", form),

@@ -125,6 +125,16 @@ test("creating an account signs in with it, and a refused one does not try", asy
   expect<unknown>(session.value).toEqual({ state: "in", user });
 });
 
+test("where registering begins no session, as at a gateway of an earlier version, signing in follows", async () => {
+  gateway.answers = {
+    "POST /api/auth/register": json({ message: "ok" }),
+    "POST /api/auth/login": json({ user }),
+  };
+  await signUp({ email: "lin@example.org", password: "p" });
+  expect(gateway.bodies.at(-1)).toEqual({ email: "lin@example.org", password: "p" });
+  expect<unknown>(session.value).toEqual({ state: "in", user });
+});
+
 test("the first administrator is signed in once created", async () => {
   gateway.answers["POST /api/setup"] = json({ user });
   await setUp({ code: "c", email: "a@example.org", password: "p", registration: "invite" });
