@@ -10,7 +10,7 @@ interface Props {
   hasMore?: boolean;
 }
 
-/** Where it stands, Ctrl-F moves the focus to the page's filter; the browser's own search would miss rows. */
+/** On a page with this note, Ctrl-F moves the focus to the page's filter; the browser's own search would miss rows. */
 export function ListNote({ rows, few, hasMore = false }: Props) {
   const t = messages.value;
   if (!hasMore && rows <= few) return null;

@@ -15,8 +15,7 @@ const SEQUENCE_MS = 1500;
 /**
  * Ctrl/Cmd-K opens the palette, `g` and a page's letter opens that page, `/` moves the focus to the
  * page's filter (the element with `data-filter`), and so does Ctrl/Cmd-F where the page has a
- * `ListNote`; `?` lists the shortcuts. Single keys are ignored
- * while the user types in a field.
+ * `ListNote`; `?` lists the shortcuts. Single keys are ignored while the user types in a field.
  */
 export function useShortcuts(actions: Actions): void {
   useEffect(() => {
@@ -27,10 +26,8 @@ export function useShortcuts(actions: Actions): void {
         event.preventDefault();
         return actions.openPalette();
       }
-      // The browser's own search would miss the rows that are not drawn; pressed again, it comes.
-      if ((ctrlKey || metaKey) && key.toLowerCase() === "f" && isPartial()) {
-        return focusFilter(event);
-      }
+      // The browser's own search would miss rows that are not drawn. Pressed again, the keys open it.
+      if (asksToFind(event) && isPartial()) return focusFilter(event);
       if (ctrlKey || metaKey || altKey || isTaken(event)) return;
       const isSecond = event.timeStamp - leaderAtMs < SEQUENCE_MS;
       leaderAtMs = !isSecond && key === "g" ? event.timeStamp : -Infinity;
@@ -51,7 +48,12 @@ function isTaken({ target }: KeyboardEvent): boolean {
     (target.isContentEditable || target.matches("input:not([type=radio]), textarea, select"));
 }
 
-/** Whether the page has a list that it does not hold as a whole, and the focus is elsewhere. */
+/** Whether it is Ctrl-F or Cmd-F alone: Ctrl-Cmd-F, for one, is the full screen of a Mac. */
+function asksToFind({ key, ctrlKey, metaKey, altKey, shiftKey }: KeyboardEvent): boolean {
+  return key.toLowerCase() === "f" && ctrlKey !== metaKey && !altKey && !shiftKey;
+}
+
+/** Whether the page has a list that it does not hold as a whole, and its filter has not the focus. */
 function isPartial(): boolean {
   if (document.querySelector("dialog[open]") || !document.querySelector("[data-partial]")) {
     return false;

@@ -60,7 +60,7 @@ export const common = {
     last_administrator: "Make another account an administrator first.",
     set_by_provider: "Your sign-in provider decides this: change it there.",
     node_connected: "The node is connected: stop its program first, or rotate its token.",
-    account_token: "The account’s own key is not revoked but rotated.",
+    account_token: "The account’s own key cannot be revoked: rotate it instead.",
     time_range: (days: number) => `Choose a time within the next ${count(days, "day", "days")}.`,
     wrong_order: "The beginning must be before the end.",
     too_many_days: (days: number) => `Choose at most ${count(days, "day", "days")}.`,
@@ -77,9 +77,9 @@ export const common = {
   rowsInView: (rows: number) =>
     `${
       number.format(rows)
-    } rows, of which those in view are on the page: Ctrl F searches all of them.`,
+    } rows, of which only those in view are on the page: press Ctrl F (⌘ F) to search all of them.`,
   loadedRows: (rows: number) =>
-    `${count(rows, "row", "rows")} loaded: search (Ctrl F) to find others.`,
+    `${count(rows, "row", "rows")} loaded: press Ctrl F (⌘ F) to search for others.`,
   reload: "Reload",
   pageBroke:
     "Something went wrong on this page. Reload it; if it happens again, tell your administrator.",
