@@ -5,32 +5,41 @@ import { type Clock, MINUTE_MS } from "../base/clock.ts";
 import type { AppParts } from "./parts.ts";
 import type { BudgetHolder } from "./usage_budgets.ts";
 
-/** From then on a budget is tight; of minutes and of calls at once it passes by itself. */
+/**
+ * The used part from which a budget is named. Budgets of a minute and of calls at once are not: they
+ * open again by themselves.
+ */
 const TIGHT_FROM = 0.9;
 const members: readonly BudgetUse["limits"][number]["name"][] = [
   "tokens_per_day",
   "tokens_per_month",
 ];
-/** Accounts with a budget that are looked at; each costs a few counters. */
+/** Accounts whose budgets are read; each costs a few counters. */
 const MAX_ACCOUNTS = 1_000;
 
-/** After a restart without Redis each is read from the ledger once, where calls must not wait behind them. */
+/**
+ * Budgets that are read at a time: after a restart without Redis the ledger is asked for each of them
+ * once, and calls must not wait behind all those queries.
+ */
 const AT_ONCE = 20;
 
-type Parts = Pick<AppParts, "store" | "groups" | "usageBudgets"> & { clock: Pick<Clock, "now"> };
+type Parts = Pick<AppParts, "store" | "groups" | "usageBudgets"> & {
+  clock: Pick<Clock, "monotonic">;
+};
 
-/** The names of those who have them, the one that has used most of its budget first. */
+/** Names the accounts and groups with such a budget, the one that has used the largest part first. */
 export class TightBudgets {
-  #found: { at: number; names: Promise<string[]> } | null = null;
+  /** `atMs`: in monotonic milliseconds. */
+  #found: { atMs: number; names: Promise<string[]> } | null = null;
 
   constructor(private readonly parts: Parts) {}
 
   /** Not older than a minute. Throws `store_unavailable` while the database is away. */
   names(): Promise<string[]> {
-    const now = this.parts.clock.now();
-    if (this.#found === null || now - this.#found.at >= MINUTE_MS) {
+    const nowMs = this.parts.clock.monotonic();
+    if (this.#found === null || nowMs - this.#found.atMs >= MINUTE_MS) {
       const names = this.#read();
-      const found = { at: now, names };
+      const found = { atMs: nowMs, names };
       this.#found = found;
       names.catch(() => {
         if (this.#found === found) this.#found = null;
@@ -70,7 +79,7 @@ function holderOf(
   return { of, id, shownId: id, name, budget };
 }
 
-/** The part of its tightest limit of a day or a month that is used. */
+/** The largest used part of its limits of a day and a month. */
 function usedOf({ limits }: BudgetUse): number {
   const parts = limits.filter(({ name }) => members.includes(name))
     .map(({ used, limit }) => used / limit);

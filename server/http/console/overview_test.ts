@@ -199,6 +199,6 @@ test("budgets that are nearly used up are named, the tightest first, until they 
     { kind: "budgets", severity: "warning", count: 1, detail: "admin@example.org" },
   ]);
   await budgeted(admin.id, { tokens_per_month: 1000 });
-  app.clock.pass(60_000);
+  await app.clock.pass(60_000);
   expect(await kinds()).not.toContain("budgets");
 });

@@ -1,0 +1,68 @@
+import { expect, test } from "bun:test";
+import { FakeClock } from "../base/testing/fake_clock.ts";
+import { storeUnavailable } from "../store/backend.ts";
+import { TightBudgets } from "./tight_budgets.ts";
+import type { BudgetHolder } from "./usage_budgets.ts";
+
+type Budget = BudgetHolder["budget"];
+
+/** Accounts and one group with their budgets, of which so much is used. */
+function gateway(accounts: Record<string, [budget: Budget, used: number]> = {}) {
+  const clock = new FakeClock();
+  const asked = { times: 0, fails: false };
+  const group = { id: "physics", name: "Physics", budget: { tokens_per_day: 100 } };
+  const parts = {
+    clock,
+    groups: { list: () => [group] },
+    store: {
+      users: {
+        withBudget: () => {
+          asked.times++;
+          if (asked.fails) return Promise.reject(storeUnavailable("no answer"));
+          const rows = Object.entries(accounts);
+          return Promise.resolve(rows.map(([id, [budget]]) => ({ id, email: `${id}@x`, budget })));
+        },
+      },
+    },
+    usageBudgets: {
+      uses: (holders: readonly BudgetHolder[]) =>
+        Promise.resolve(holders.map(({ id, name, budget }) => ({
+          name,
+          limits: Object.entries(budget).map(([member, limit]) => ({
+            name: member,
+            used: accounts[id]?.[1] ?? 95,
+            limit,
+          })),
+        }))),
+    },
+  };
+  const budgets = new TightBudgets(
+    parts as unknown as ConstructorParameters<typeof TightBudgets>[0],
+  );
+  return { clock, asked, budgets };
+}
+
+test("budgets of a day or a month are named from nine tenths on, the one that is used most first", async () => {
+  const { budgets } = gateway({
+    tight: [{ tokens_per_day: 100 }, 90],
+    free: [{ tokens_per_day: 100 }, 89],
+    over: [{ tokens_per_day: 1000, tokens_per_month: 100 }, 101],
+    minute: [{ tokens_per_minute: 100, calls_at_once: 1 }, 100],
+    mixed: [{ tokens_per_minute: 10, tokens_per_day: 1000 }, 10],
+  });
+  expect(await budgets.names()).toEqual(["over@x", "Physics", "tight@x"]);
+});
+
+test("budgets are read once a minute, also where the clock was set back, and at once after a failure", async () => {
+  const { asked, budgets, clock } = gateway();
+  asked.fails = true;
+  await expect(budgets.names()).rejects.toMatchObject({ code: "store_unavailable" });
+  asked.fails = false;
+  expect(await budgets.names()).toEqual(["Physics"]);
+  await budgets.names();
+  expect(asked.times).toBe(2);
+  clock.setBack(24 * 3_600_000);
+  await clock.pass(60_000);
+  await budgets.names();
+  expect(asked.times).toBe(3);
+});
