@@ -148,7 +148,7 @@ function level({ isSystem }: ServiceSpec): string[] {
 /** The unit, without the mark. */
 export function unitOf(spec: ServiceSpec): string {
   const { name, description, isSystem, stopSeconds, systemUser, badConfigurationCode } = spec;
-  return `# Own settings belong into a drop-in: systemctl ${isSystem ? "" : "--user "}edit ${name}
+  return `# Put your own settings into a drop-in: systemctl ${isSystem ? "" : "--user "}edit ${name}
 [Unit]
 Description=${description}
 Wants=network-online.target
@@ -225,7 +225,7 @@ function serviceLines({ command, environmentFile, environment = {} }: ServiceSpe
 }
 
 function dropInOf(spec: ServiceSpec): string {
-  return `# Written by Co-Link at each installation. Own settings belong into another file.
+  return `# Written by Co-Link at each installation. Put your own settings into another file.
 [Service]
 ExecStart=
 ${serviceLines(spec)}
