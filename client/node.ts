@@ -242,7 +242,7 @@ class LendingNode implements Node {
     };
   }
 
-  /** What the gateway is told when a connection opens. */
+  /** What is sent to the gateway when a connection opens. */
   #registration(): RegisterV2 {
     return {
       max_parallel: this.#runner.maxParallel,
@@ -350,7 +350,7 @@ function maxParallelOf({ max_parallel = 1 }: NodeConfig): number {
   return max_parallel;
 }
 
-/** What the gateway learns with the models. */
+/** What is sent to the gateway along with the models. */
 function offerTermsOf(config: NodeConfig) {
   return [maxParallelOf(config), shareWithOf(config)];
 }

@@ -35,7 +35,7 @@ export const MIN_PIECE_BYTES = 32;
 /** What a v1 frame may carry around a piece of an answer; more of it belongs to no call. */
 export const MAX_ENVELOPE_BYTES = 1024;
 
-/** Each of them counts as at least so many: reading a frame costs, however short it is. */
+/** A frame that belongs to no call counts as at least so many bytes: reading a frame costs, however short it is. */
 export const MIN_IGNORED_BYTES = 1024;
 
 /**

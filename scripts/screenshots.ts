@@ -58,7 +58,7 @@ const shown: readonly (readonly [scene: string, theme: Look["theme"]])[] = [
   ["keys-created", "light"],
 ];
 
-/** After a change of its width, until a page is drawn anew. */
+/** The time that a page is given to be drawn again after a change of its width. */
 const SETTLE_MS = 200;
 
 const steps = new Steps();
@@ -237,7 +237,7 @@ async function take(
   await page.evaluate("document.fonts.ready");
   await page.evaluate("scrollTo(0, 0)");
   await picture(page);
-  // What the page still asks for has no answer any more.
+  // Requests of the page that are still open fail when the context closes.
   await context.unrouteAll({ behavior: "ignoreErrors" });
   await context.close();
 }

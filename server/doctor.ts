@@ -27,7 +27,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 const ANSWER_WITHIN_MS = 10_000;
 const DIAL_WITHIN_MS = 2000;
-/** Sign-ins by a provider allow about as much. */
+/** About the difference that checks of a sign-in provider's tokens allow. */
 const MAX_SKEW_MS = 60_000;
 
 export function doctorCommand(env: Env): CommandDef {
@@ -149,7 +149,7 @@ async function signInProvider(config: Config): Promise<Finding> {
   }
 }
 
-/** Sessions, links and days of the ledger are dated by it, and a provider's answers are checked by it. */
+/** Compares this machine's clock, which dates sessions, links and the ledger and checks a provider's tokens, with another one. */
 async function clock(
   { oidcIssuer, domains, acmeDirectory }: Config,
 ): Promise<Finding> {

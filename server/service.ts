@@ -54,7 +54,7 @@ function commandOf(action: ServiceAction, env: Env): CommandDef {
 
 /** Commands on what a gateway keeps; `serve` and `service` are about the process. */
 const ON_KEPT_DATA: readonly string[] = ["admin", "backup", "restore", "migrate", "doctor"];
-/** Whoever sets one of these says which gateway is meant. */
+/** Settings that say which gateway is meant. */
 const NAMES_A_GATEWAY = ["COLINK_DATA_DIR", "DATABASE_URL", "JWT_SECRET"];
 
 /**
@@ -74,7 +74,7 @@ export async function runAsMachineService(
   const service = await machineService(NAME, world, units);
   if (service === null || service.user === userInfo().username) return null;
   if (world.uid !== 0) {
-    // A gateway of the user's own has been here.
+    // The user has run a gateway of their own.
     if (existsSync(join(world.home, ".local", "share", "co-link", "colink.db"))) return null;
     throw new UsageError([
       t`The gateway of this machine is the service ${NAME}: sudo ${NAME} ${words.join(" ")}`,

@@ -66,7 +66,7 @@ export class Shutdown {
     links.goAway("it is restarting", redialMs);
     await this.#patiently(drainMs, this.#idle(parts));
     calls.stopAll("shutting_down");
-    // Only then is it known what callers who come back elsewhere are to be told of them.
+    // What became of the calls is known once they have ended; another gateway gives it to callers who come back.
     await this.#within(CUT_OFF_MS, calls.idle());
     await this.#handOver(sharedAnswers);
     // Before the nodes leave: other gateways must see this gateway go, not each of its nodes.

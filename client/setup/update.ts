@@ -122,7 +122,7 @@ async function swap(program: Uint8Array, instance: Instance, env: Env): Promise<
   } catch (error) {
     rmSync(fresh, { force: true });
     const why = shown(systemError(error));
-    // Another user finds the disk as full as this one.
+    // A disk that is full is full for other users, too: there is no use in naming one.
     const isFull = /^(ENOSPC|EDQUOT)$/.test((error as { code?: string }).code ?? "");
     throw new CommandError(
       isFull

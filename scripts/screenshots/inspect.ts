@@ -1,4 +1,4 @@
-/** What is wrong with a page as it is drawn: found by measuring, so that eyes can look at what is beautiful. */
+/** Finds by measuring what is wrong with a page as it is drawn, so that people judge only what cannot be measured. */
 
 import axe from "axe-core";
 import { readFileSync } from "node:fs";

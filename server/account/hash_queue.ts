@@ -206,7 +206,7 @@ class ServedNetworks {
     if (!party.startsWith(KNOWN)) this.#count(this.#providers, providerOf(party));
   }
 
-  /** 0: it is a new network. An operator always is as one. */
+  /** How much the party was served, with its provider: 0 for a new network, and always for an operator. */
   share(party: Party): number {
     if (party === undefined) return 0;
     const own = this.#now(this.#parties.peek(party));

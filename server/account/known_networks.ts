@@ -3,7 +3,7 @@
 import { LruCache } from "../base/lru.ts";
 
 const MAX_ACCOUNTS = 20_000;
-/** Of one account, so that nobody makes the others' be forgotten. */
+/** Networks of one account. An account evicts its own networks only. */
 const MAX_NETWORKS = 8;
 
 export class KnownNetworks {

@@ -90,7 +90,7 @@ export class SessionBook {
   async isFresh(sessionId: string): Promise<boolean> {
     const { store, clock } = this.options;
     const session = await store.sessions.find(sessionId);
-    // A clock that was set back does not keep it fresh: what begins far in the future began before that.
+    // A session that began far in the future began before the clock was set back: it is not fresh either.
     return session !== null && Math.abs(clock.now() - session.createdAt) < FRESH_MS;
   }
 

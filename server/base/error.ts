@@ -117,7 +117,7 @@ function kind(status: number, retry: Retry, outcome: CallOutcome): ErrorKind {
 export interface ErrorDetails {
   /** The request's field that is wrong. */
   param?: string;
-  /** The same for programs, which say it in their reader's language. */
+  /** What is wrong with the field, as a code, from which programs make a text in their reader's language. */
   problem?: Pick<FieldProblem, "code" | "limit" | "names">;
   /** Instead of `problem`, where several fields may be wrong. */
   fields?: readonly FieldProblem[];

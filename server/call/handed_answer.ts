@@ -21,7 +21,7 @@ const MAX_REST_CHARS = 256 * 1024;
 export function handedOf(answer: SharedAnswer, names: Rest["names"]): HandedAnswer | null {
   const known = answer.state();
   if (known === null) return null;
-  // By a key, nobody is given any of it.
+  // A request with its key gets what became of the answer, and none of its bytes.
   const isUseless = answer.isLost && names.every(({ name }) => name.kind === "key");
   const state = isUseless ? { ...known, ends: [] } : known;
   const rest = JSON.stringify({ names, state } satisfies Rest);

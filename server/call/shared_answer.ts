@@ -295,7 +295,7 @@ export class SharedAnswer implements AnswerWriter {
 
   /**
    * Whether a part of the answer is lost with its call, which was cancelled without a caller or cut off
-   * by a gateway that stopped: whoever sends the request again is told what became of it.
+   * by a gateway that stopped: the same request, sent again, gets what became of it.
    */
   get isLost(): boolean {
     const code = this.failure?.code;
@@ -438,7 +438,7 @@ export class SharedAnswer implements AnswerWriter {
   }
 
   fail(error: ColinkError): void {
-    // Who has nothing of the answer and is told of the end may send the same request again at once.
+    // A caller that has received nothing of the answer and gets the error may send the same request again at once.
     const isTold = this.#readers.size > 0 && this.deliveredBytes === 0;
     this.#isUnspent = isTold || !this.hasHead;
     this.#finish({ is: "failed", error });
@@ -625,7 +625,7 @@ export class SharedAnswer implements AnswerWriter {
   }
 }
 
-/** What is repeated of a provider's words. In characters. */
+/** Characters of a provider's message that are repeated. */
 export const MAX_FAILURE_CHARS = 2_000;
 
 function handedFailure({ code, message }: ColinkError, stopped: ColinkError | null): HandedFailure {

@@ -33,7 +33,7 @@ const FRESH_MS = 1000;
 const CHARS_PER_SECOND = 4 * 1024 * 1024;
 /** As how many characters it counts to find and sort a node. */
 const CHARS_PER_NODE = 500;
-/** At most so many characters of its nodes are kept, and of its pages. What is beyond is written again whenever it is asked for. */
+/** Characters of a list's nodes, and of its pages, that are kept. Others are written again for each request. */
 const MAX_KEPT_CHARS = 16 * 1024 * 1024;
 
 export class NodePages {

@@ -71,7 +71,7 @@ export class RequestTurns {
     this.#waiting.splice(0, done);
   }
 
-  /** Its failure is this request's only. */
+  /** A failure rejects the answer of this request only. */
   async #answerOf(request: Request): Promise<Response> {
     // Its caller has gone: no one would read the answer.
     if (request.signal.aborted) return new Response(null, { status: 499 });

@@ -34,7 +34,7 @@ export const LOST = 1006;
 /** A node has no more to say than this, in bytes, until it is answered. */
 const MAX_EARLY_BYTES = 64 * 1024;
 
-/** Each of them counts as at least so many: even an empty one takes memory. */
+/** A frame that waits counts as at least so many bytes: even an empty one takes memory. */
 const MIN_EARLY_BYTES = 256;
 
 export class CarriedLink extends Link<never> {

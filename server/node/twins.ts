@@ -14,7 +14,7 @@ export const ASK_EVERY_MS = 5_000;
 /** The twins of one node key. */
 interface Family<T> {
   readonly ordinals: Map<T, number>;
-  /** Ordinals below the number of all that were taken which no twin has now, the smallest last. */
+  /** Ordinals that twins have given back, the smallest last. */
   readonly free: number[];
   /** Those that can be asked for a sign of life, the one that was asked longest ago first. */
   readonly askable: Set<T>;

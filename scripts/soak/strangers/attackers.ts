@@ -1,4 +1,4 @@
-/** Strangers who try all attacks at once, again and again: a process that runs only while no other wants to, for theirs are other machines. */
+/** A process that tries all attacks at once, again and again. It runs only while a core is idle, because real attackers have machines of their own. */
 
 import { setPriority } from "node:os";
 import { createAccount } from "../../../tests/harness/account.ts";
@@ -25,7 +25,7 @@ export interface AttackersReport {
 
 const LOWEST_PRIORITY = 19;
 
-/** Even the lowest priority gets a share of a busy core, and a turn of some milliseconds; on Linux, this gets neither. */
+/** Even a process of the lowest priority gets some milliseconds of a busy core at a time; with this policy of Linux it gets none. */
 const ONLY_WHEN_IDLE = ["chrt", "--all-tasks", "--idle", "--pid", "0", String(process.pid)];
 
 let isEnding = false;

@@ -405,7 +405,7 @@ export function issuerKey({ oidcIssuer }: Pick<Config, "oidcIssuer">): string {
   return (oidcIssuer ?? "").replace(/\/+$/, "");
 }
 
-/** Whether a token's times were what did not fit: mostly a clock is wrong then. */
+/** Whether the token was refused for its times, mostly because a clock is wrong. */
 export function isAboutTime(error: unknown): boolean {
   return /"(exp|iat|nbf)".*(timestamp|too far)/.test(causeOf(error));
 }

@@ -135,7 +135,7 @@ function tlsText(tls: GatewayState["tls"]): string {
   const when = valid_until === null ? null : formatMoment(valid_until);
   if (trouble !== null) {
     const { troubles } = overview.value;
-    // What an older or newer gateway knows as another kind is quoted.
+    // A cause that this console has no words for, as of a newer gateway, is quoted.
     const why = cause && has(troubles, cause) ? troubles[cause] : trouble;
     const isValid = valid_until !== null && valid_until > serverNow();
     return when !== null && isValid ? t.tlsNotRenewed(when, why) : t.tlsTrouble(why);
