@@ -67,9 +67,9 @@ function encode(type: string, data: object): string {
   return `{"type":"${type}","data":${JSON.stringify(data)}}`;
 }
 
-/** Reads one text frame. Never throws. `maxSteps`: see StructureLimits. */
-export function decode(text: string, maxSteps = Infinity): Decoded {
-  const problem = structureProblem(text, { maxDepth: MAX_FRAME_DEPTH, maxSteps });
+/** Reads one text frame. Never throws. `maxValues`: see StructureLimits. */
+export function decode(text: string, maxValues = Infinity): Decoded {
+  const problem = structureProblem(text, { maxDepth: MAX_FRAME_DEPTH, maxValues });
   if (problem !== null) return malformed(problem);
   let value: unknown;
   try {

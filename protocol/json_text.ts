@@ -31,6 +31,11 @@ export interface StructureLimits {
    * before them. Prose takes hardly any, a list of numbers one a character. Absent: any number.
    */
   maxSteps?: number;
+  /**
+   * What makes values, however long they are: strings, opening brackets and commas, and steps inside
+   * strings. Absent: any number.
+   */
+  maxValues?: number;
 }
 
 /**
@@ -39,18 +44,21 @@ export interface StructureLimits {
  */
 export function structureProblem(
   text: string,
-  { maxDepth, maxSteps = Infinity }: StructureLimits,
+  { maxDepth, maxSteps = Infinity, maxValues = Infinity }: StructureLimits,
 ): string | null {
   let depth = 0;
   let steps = 0;
+  let values = 0;
   for (let i = 0; i < text.length; i++) {
-    if (++steps > maxSteps) return TOO_MANY_VALUES;
+    if (++steps > maxSteps || values > maxValues) return TOO_MANY_VALUES;
     switch (text.charCodeAt(i)) {
       case QUOTE:
+        values++;
         i = text.indexOf('"', i + 1);
         for (let escapes; i !== -1 && (escapes = backslashesBefore(text, i)) > 0;) {
           steps += escapes;
-          if (steps > maxSteps) return TOO_MANY_VALUES;
+          values += escapes;
+          if (steps > maxSteps || values > maxValues) return TOO_MANY_VALUES;
           if (escapes % 2 === 0) break;
           i = text.indexOf('"', i + 1);
         }
@@ -58,14 +66,18 @@ export function structureProblem(
         break;
       case OPEN_BRACE:
       case OPEN_BRACKET:
+        values++;
         if (++depth > maxDepth) return "nested too deeply";
+        break;
+      case COMMA:
+        values++;
         break;
       case CLOSE_BRACE:
       case CLOSE_BRACKET:
         depth--;
     }
   }
-  return null;
+  return values > maxValues ? TOO_MANY_VALUES : null;
 }
 
 const TOO_MANY_VALUES = "too many values";

@@ -101,6 +101,22 @@ describe("JSON text", () => {
     }
   });
 
+  test("values are counted however long they are, with the quotes inside strings", () => {
+    const isTooMuch = (text: string, maxValues: number) =>
+      structureProblem(text, { maxDepth: 9, maxValues }) === "too many values";
+    const values: [text: string, values: number][] = [
+      [`[0,0,0]`, 3],
+      [`[ 0.12345678901234567 , -1e-300 ]`, 2],
+      [`{"a":{},"b":[]}`, 6],
+      [`["${'\\"'.repeat(10)}"]`, 12],
+      [`["a","b",`, 5],
+    ];
+    for (const [text, count] of values) {
+      expect([text, isTooMuch(text, count)]).toEqual([text, false]);
+      expect([text, isTooMuch(text, count - 1)]).toEqual([text, true]);
+    }
+  });
+
   test("a member within a member is the last of that name in the last of that name", () => {
     const text = `{"d":{"x":1}, "e":{"x":2},"\\u0064" : {"x":{"d":3},"y":4, "x" : [5] } ,"x":6}`;
     const span = memberWithin(text, "d", "x")!;

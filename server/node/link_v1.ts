@@ -45,14 +45,14 @@ const USAGE_WITHIN_MS = 2_000;
 const LATE_BYTES = 32 * 1024 * 1024;
 
 /**
- * What reading a frame may cost while calls run, in steps of a scan (see StructureLimits): some 30 ms. A
- * whole answer with the probabilities of thousands of tokens takes fewer; 8 MiB of brackets would take
- * four times as long.
+ * How many values a frame may hold while calls run (see StructureLimits): reading them takes some 40 ms.
+ * A whole answer of 7 MiB with the 20 likeliest tokens for each of its own holds fewer; 8 MiB of brackets
+ * would take four times as long.
  */
-const MAX_ANSWER_STEPS = 2_000_000;
+const MAX_ANSWER_VALUES = 1_500_000;
 
-/** The same while no call runs. A REGISTER of 1,000 models takes a few thousand. */
-const MAX_CONTROL_STEPS = 200_000;
+/** The same while no call runs. A REGISTER of 1,000 models holds a thousand. */
+const MAX_CONTROL_VALUES = 100_000;
 
 /** On the wire, an attempt is identified by its id. */
 export class LinkV1 extends Link<string, OpenAttempt> {
@@ -152,7 +152,7 @@ export class LinkV1 extends Link<string, OpenAttempt> {
 
   protected override read(message: string | Uint8Array): void {
     if (typeof message !== "string") return this.malformed("binary in wire v1", message.byteLength);
-    const decoded = decode(message, this.open.size > 0 ? MAX_ANSWER_STEPS : MAX_CONTROL_STEPS);
+    const decoded = decode(message, this.open.size > 0 ? MAX_ANSWER_VALUES : MAX_CONTROL_VALUES);
     if (decoded.kind === "malformed") return this.malformed(decoded.reason, message.length);
     this.wellFormed();
     if (decoded.kind === "unknown") return this.takeUnknown(message.length);

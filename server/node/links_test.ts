@@ -134,13 +134,29 @@ describe("a node's link in wire v1", () => {
     const { received } = call(harness, { stream: true });
     const frame = (chunk: string) =>
       `{"type":"STREAM","data":{"request_id":"req-1","chunk":{"x":${chunk},"choices":[]}}}`;
-    harness.text(socket, frame(`[${"[],".repeat(700_000)}0]`));
+    harness.text(socket, frame(`[${"[],".repeat(760_000)}0]`));
     expect(received.data).toEqual([]);
     expect(socket.sent.at(-1)!.data.message).toBe("Cannot read frame: too many values");
     harness.text(socket, frame(`"${'text, with a \\"quote\\" '.repeat(200_000)}"`));
     expect(received.data).toHaveLength(1);
     harness.text(socket, frame(`[${"0.25,".repeat(300_000)}0]`));
     expect(received.data).toHaveLength(2);
+  });
+
+  test("a whole answer with the probabilities of thousands of tokens is passed on", () => {
+    const { harness, socket } = connected();
+    const { received } = call(harness);
+    const likely = { token: " token", logprob: -12.345678901234567, bytes: [32, 116, 111, 107] };
+    const token = { ...likely, top_logprobs: new Array(20).fill(likely) };
+    const content = `[${new Array(4_200).fill(JSON.stringify(token)).join()}]`;
+    const answer = `{"choices":[{"index":0,"logprobs":{"content":${content}}}]}`;
+    expect(answer.length).toBeGreaterThan(6 * 1024 * 1024);
+    harness.text(
+      socket,
+      `{"type":"STREAM","data":{"request_id":"req-1","chunk":${answer}}}`,
+    );
+    harness.text(socket, finish("req-1"));
+    expect(received).toMatchObject({ data: [answer], finished: 1, failures: [] });
   });
 
   test("a caller who asked for usage sees it", () => {
