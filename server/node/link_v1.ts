@@ -96,10 +96,13 @@ export class LinkV1 extends Link<string, OpenAttempt> {
 
   /** Sends a call with a long body. Decoding it and sending it take milliseconds each, and others' turns come in between. */
   async #prepare(order: Order, attempt: OpenAttempt): Promise<void> {
-    const { attemptId, body: { byteLength } } = order;
+    const { attemptId, body } = order;
+    const { byteLength } = body;
     const isOpen = () => this.open.get(attemptId) === attempt;
     const isWanted = () => isOpen() && attempt.lateBytes === null;
     this.#preparedBytes += byteLength;
+    // What is prepared is in memory until its next turn, also when the call is over.
+    const gone = body.copied?.();
     try {
       const payload = await payloadInTurns(order, isWanted);
       if (payload !== null) {
@@ -112,6 +115,7 @@ export class LinkV1 extends Link<string, OpenAttempt> {
       this.owner.failed(this, error);
     } finally {
       this.#preparedBytes -= byteLength;
+      gone?.();
     }
     this.fail(attemptId, { kind: "interrupted", reason: "the call was not sent" });
   }

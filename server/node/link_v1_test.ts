@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { othersTurn } from "../../protocol/mod.ts";
+import type { ReceivedBody } from "./body.ts";
 import { bodyOf, call, LinkHarness } from "./testing/link_harness.ts";
 
 const MIB = 1024 * 1024;
@@ -74,6 +75,21 @@ describe("a call with a long body in wire v1", () => {
       for (let i = 0; i < 50; i++) await othersTurn();
       expect(forgotten.received.failures).toEqual([]);
       expect(messages).toEqual([]);
+    }
+  });
+
+  test("stays counted for its account while it is prepared, also once its caller is gone", async () => {
+    for (const stream of [false, true]) {
+      const { harness } = connected();
+      const body = bodyOf(longBody(MIB)) as ReceivedBody;
+      const { received, running } = call(harness, { body, stream });
+      await othersTurn();
+      running!.cancel();
+      let freed = 0;
+      body.onFreed = () => void freed++;
+      expect([body.giveUp(), freed]).toEqual([false, 0]);
+      await turnsUntil(() => received.failures.length > 0);
+      expect(freed).toBe(1);
     }
   });
 
