@@ -23,29 +23,36 @@ const MAX_ACCOUNTS = 1_000;
  */
 const AT_ONCE = 20;
 
+/** How long the overview waits for budgets that are being read: after a restart, reading a thousand takes seconds. */
+const WAIT_MS = 1000;
+
 type Parts = Pick<AppParts, "store" | "groups" | "usageBudgets"> & {
-  clock: Pick<Clock, "monotonic">;
+  clock: Pick<Clock, "monotonic" | "after">;
 };
 
 /** Names the accounts and groups with such a budget, the one that has used the largest part first. */
 export class TightBudgets {
   /** `atMs`: in monotonic milliseconds. */
-  #found: { atMs: number; names: Promise<string[]> } | null = null;
+  #known = { names: [] as string[], atMs: -Infinity };
+  #reading: Promise<string[]> | null = null;
 
   constructor(private readonly parts: Parts) {}
 
-  /** Not older than a minute. Throws `store_unavailable` while the database is away. */
-  names(): Promise<string[]> {
-    const nowMs = this.parts.clock.monotonic();
-    if (this.#found === null || nowMs - this.#found.atMs >= MINUTE_MS) {
-      const names = this.#read();
-      const found = { atMs: nowMs, names };
-      this.#found = found;
-      names.catch(() => {
-        if (this.#found === found) this.#found = null;
-      });
+  /**
+   * At most a minute old; the names from before, or none, while reading takes longer than `WAIT_MS`.
+   * Throws `store_unavailable` while the database is away.
+   */
+  async names(): Promise<string[]> {
+    const { clock } = this.parts;
+    if (clock.monotonic() - this.#known.atMs < MINUTE_MS) return this.#known.names;
+    this.#reading ??= this.#read().finally(() => this.#reading = null);
+    const { promise: waited, resolve } = Promise.withResolvers<string[]>();
+    const cancel = clock.after(WAIT_MS, () => resolve(this.#known.names));
+    try {
+      return await Promise.race([this.#reading, waited]);
+    } finally {
+      cancel();
     }
-    return this.#found.names;
   }
 
   async #read(): Promise<string[]> {
@@ -63,10 +70,12 @@ export class TightBudgets {
     for (let at = 0; at < holders.length; at += AT_ONCE) {
       uses.push(...await usageBudgets.uses(holders.slice(at, at + AT_ONCE)));
     }
-    return uses.map((use) => ({ name: use.name ?? "", part: usedOf(use) }))
+    const names = uses.map((use) => ({ name: use.name ?? "", part: usedOf(use) }))
       .filter(({ part }) => part >= TIGHT_FROM)
       .sort((a, b) => b.part - a.part)
       .map(({ name }) => name);
+    this.#known = { names, atMs: this.parts.clock.monotonic() };
+    return names;
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { FakeClock } from "../base/testing/fake_clock.ts";
+import { FakeClock, settle } from "../base/testing/fake_clock.ts";
 import { storeUnavailable } from "../store/backend.ts";
 import { TightBudgets } from "./tight_budgets.ts";
 import type { BudgetHolder } from "./usage_budgets.ts";
@@ -10,6 +10,7 @@ type Budget = BudgetHolder["budget"];
 function gateway(accounts: Record<string, [budget: Budget, used: number]> = {}) {
   const clock = new FakeClock();
   const asked = { times: 0, fails: false };
+  const reading = { until: Promise.resolve() };
   const group = { id: "physics", name: "Physics", budget: { tokens_per_day: 100 } };
   const parts = {
     clock,
@@ -25,21 +26,23 @@ function gateway(accounts: Record<string, [budget: Budget, used: number]> = {}) 
       },
     },
     usageBudgets: {
-      uses: (holders: readonly BudgetHolder[]) =>
-        Promise.resolve(holders.map(({ id, name, budget }) => ({
+      uses: async (holders: readonly BudgetHolder[]) => {
+        await reading.until;
+        return holders.map(({ id, name, budget }) => ({
           name,
           limits: Object.entries(budget).map(([member, limit]) => ({
             name: member,
             used: accounts[id]?.[1] ?? 95,
             limit,
           })),
-        }))),
+        }));
+      },
     },
   };
   const budgets = new TightBudgets(
     parts as unknown as ConstructorParameters<typeof TightBudgets>[0],
   );
-  return { clock, asked, budgets };
+  return { clock, asked, reading, budgets };
 }
 
 test("budgets of a day or a month are named from nine tenths on, the one that is used most first", async () => {
@@ -65,4 +68,20 @@ test("budgets are read once a minute, also where the clock was set back, and at 
   await clock.pass(60_000);
   await budgets.names();
   expect(asked.times).toBe(3);
+});
+
+test("budgets whose reading takes long are not waited for, nor read twice at a time", async () => {
+  const { asked, budgets, clock, reading } = gateway();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  reading.until = promise;
+  for (let minute = 0; minute < 2; minute++) {
+    const names = budgets.names();
+    await clock.pass(60_000);
+    expect(await names).toEqual([]);
+  }
+  expect(asked.times).toBe(1);
+  resolve();
+  await settle();
+  expect(await budgets.names()).toEqual(["Physics"]);
+  expect([asked.times, clock.pending]).toEqual([1, 0]);
 });
