@@ -92,7 +92,7 @@ export const chinese: Readonly<Record<string, string>> = {
   "version {0}; this node is {1}": "版本 {0}；此节点为 {1}",
   "the gateway does not say its time": "网关没有给出时间",
   "{0} s from the gateway's": "与网关相差 {0} 秒",
-  "set this machine's clock, or tell who runs the gateway if that one is wrong: certificates and sign-ins are checked by them":
+  "set this machine's clock, or ask the gateway's operator to set the gateway's: certificates and sign-ins are checked by both":
     "请校准本机时钟；若错的是网关的时钟，请告知网关的管理员：校验证书和登录时要用到",
   "the gateway does not answer the upgrade": "网关没有响应 WebSocket 升级请求",
   "a proxy before it may hold WebSockets up": "网关前面的代理可能拦截了 WebSocket",

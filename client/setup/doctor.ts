@@ -305,7 +305,7 @@ async function clock(url: URL): Promise<Finding> {
   const text = t`${Math.round(Math.abs(skewMs) / 1000)} s from the gateway's`;
   return Math.abs(skewMs) <= MAX_SKEW_MS ? ok(text) : warning(
     text,
-    t`set this machine's clock, or tell who runs the gateway if that one is wrong: certificates and sign-ins are checked by them`,
+    t`set this machine's clock, or ask the gateway's operator to set the gateway's: certificates and sign-ins are checked by both`,
   );
 }
 
