@@ -44,3 +44,9 @@ test("a refusal that no field is to blame for says why in the reader's language"
   const error = new ApiError(400, "invalid_request", "Cannot", null, null, [problem]);
   expect(refused(error)).toContain("Make another account an administrator first.");
 });
+
+test("a refusal of a kind that only a newer gateway knows is shown in that gateway's words", () => {
+  const problem = { param: "", code: "out_of_season" as never, message: "Choose a later month" };
+  const error = new ApiError(400, "invalid_request", "Cannot", null, null, [problem]);
+  expect(refused(error)).toContain("Choose a later month");
+});
