@@ -51,7 +51,7 @@ const LATE_BYTES = 32 * 1024 * 1024;
  */
 const MAX_ANSWER_VALUES = 1_500_000;
 
-/** The same while no call runs. A REGISTER of 1,000 models holds a thousand. */
+/** The same while no call runs. A REGISTER of 1,000 models holds two thousand: a string and a comma each. */
 const MAX_CONTROL_VALUES = 100_000;
 
 /** On the wire, an attempt is identified by its id. */
