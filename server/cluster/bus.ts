@@ -24,12 +24,16 @@ export interface NodeChange {
   put: NodeRecord[];
   /** Public ids of nodes that have left. */
   gone: string[];
+  /** Whether the gateway writes all its nodes again, and this is not their last part. */
+  hasMore?: true;
 }
 
 /** All nodes of one gateway. */
 export interface NodeList {
   seq: number;
   nodes: NodeRecord[];
+  /** Whether the gateway writes all its nodes again, and their last part is not written yet. */
+  hasMore?: true;
 }
 
 /** A penalty as gateways share it. `identity` is the node key. */

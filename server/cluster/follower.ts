@@ -1,7 +1,7 @@
 /** The other gateways' nodes: read from Redis once, then kept current by their messages. */
 
 import type { Log } from "../base/log.ts";
-import type { Bus, Message, Presence } from "./bus.ts";
+import type { Bus, Message, NodeList, Presence } from "./bus.ts";
 import type { NodeRecord } from "./node_record.ts";
 
 /** A gateway's messages may lag behind its heartbeat; after this many heartbeats one is missing. */
@@ -26,6 +26,8 @@ interface Followed {
   /** Sequence number of the last change applied; −1: nothing was read yet. */
   seq: number;
   nodes: Map<string, NodeRecord>;
+  /** Whether the list was read while its gateway wrote it again: nodes of before may be in a later part. */
+  isPartial: boolean;
   /** Heartbeats in a row that were ahead of `seq`. */
   beatsBehind: number;
   isReading: boolean;
@@ -69,6 +71,8 @@ export class Follower {
     followed.seq = change.seq;
     for (const record of change.put) this.#put(followed, record);
     for (const id of change.gone) this.#remove(followed, id);
+    // Nodes that are not in the whole list have left while Redis was away.
+    if (followed.isPartial && !change.hasMore) void this.#read(from, followed);
   }
 
   /** Reads all gateways' nodes again, because messages may have been lost. */
@@ -88,9 +92,10 @@ export class Follower {
     return latest;
   }
 
-  /** Whether the gateway's nodes were read. */
+  /** Whether the gateway's nodes were read, all of them. */
   hasRead(gateway: string): boolean {
-    return (this.#gateways.get(gateway)?.seq ?? -1) >= 0;
+    const followed = this.#gateways.get(gateway);
+    return followed !== undefined && followed.seq >= 0 && !followed.isPartial;
   }
 
   nodesOf(gateway: string): Iterable<NodeRecord> {
@@ -100,7 +105,14 @@ export class Follower {
   #follow(id: string): Followed {
     let followed = this.#gateways.get(id);
     if (followed === undefined) {
-      followed = { seq: -1, nodes: new Map(), beatsBehind: 0, isReading: false, isStale: false };
+      followed = {
+        seq: -1,
+        nodes: new Map(),
+        isPartial: false,
+        beatsBehind: 0,
+        isReading: false,
+        isStale: false,
+      };
       this.#gateways.set(id, followed);
     }
     return followed;
@@ -118,10 +130,10 @@ export class Follower {
     try {
       do {
         followed.isStale = false;
-        const { seq, nodes } = await this.parts.bus.read(id);
+        const list = await this.parts.bus.read(id);
         if (this.#gateways.get(id) !== followed) return;
         // A list behind the messages is of a Redis that has lost data: its gateway writes it again.
-        if (seq >= followed.seq) this.#replace(followed, seq, nodes);
+        if (list.seq >= followed.seq) this.#replace(followed, list);
       } while (followed.isStale);
       followed.beatsBehind = 0;
     } catch (error) {
@@ -132,7 +144,7 @@ export class Follower {
     }
   }
 
-  #replace(followed: Followed, seq: number, nodes: readonly NodeRecord[]): void {
+  #replace(followed: Followed, { seq, nodes, hasMore }: NodeList): void {
     const left = new Set(followed.nodes.keys());
     for (const record of nodes) {
       const { who: { id }, seq: writtenAt = seq } = record;
@@ -143,6 +155,8 @@ export class Follower {
       if (isNew) this.#put(followed, record);
     }
     followed.seq = seq;
+    followed.isPartial = hasMore === true;
+    if (hasMore) return;
     for (const nodeId of left) this.#remove(followed, nodeId);
   }
 

@@ -181,6 +181,24 @@ describe("the nodes of a gateway", () => {
       .toEqual([["a", 5], ["c", 6]]);
   });
 
+  test("stay while the gateway writes them again in parts; what is not in the whole list has left", async () => {
+    store("gw", 3, "a", "b", "c");
+    await beat({ gw: 3 });
+    lists.set("gw", { seq: 5, nodes: [record("a")], hasMore: true });
+    follower.rereadAll();
+    await settle();
+    expect([nodes("gw"), follower.hasRead("gw")]).toEqual([["a", "b", "c"], false]);
+    const change = { seq: 6, put: [record("d")], gone: [], hasMore: true as const };
+    follower.receive({ is: "nodes", from: "gw", change });
+    await settle();
+    expect([nodes("gw"), reads.length]).toEqual([["a", "b", "c", "d"], 2]);
+    store("gw", 7, "a", "b", "d");
+    await receive("gw", 7, ["b"]);
+    expect([nodes("gw"), reads.length]).toEqual([["a", "b", "d"], 3]);
+    expect(follower.hasRead("gw")).toBe(true);
+    expect(events.filter((event) => event.startsWith("-"))).toEqual(["-c"]);
+  });
+
   test("are not replaced by an older list, which a Redis that has lost data returns", async () => {
     store("gw", 4, "a");
     await beat({ gw: 4 });

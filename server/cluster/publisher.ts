@@ -30,6 +30,8 @@ export class Publisher {
   readonly #dirty = new Set<string>();
   #seq = 0;
   #needsWhole = true;
+  /** Whether all nodes are written again, and their last part is not written yet. */
+  #hasMore = false;
   #isWriting = false;
   #isStopped = false;
   #writtenMs = -Infinity;
@@ -119,6 +121,7 @@ export class Publisher {
     if (isWhole) { for (const known of this.#records.keys()) this.#dirty.add(known); }
     const ids = this.#takeDirty();
     this.#needsWhole = false;
+    this.#hasMore = (isWhole || this.#hasMore) && this.#dirty.size > 0;
     const gone = ids.filter((one) => !this.#records.has(one));
     if (ids.length > 0) this.#seq++;
     const seq = this.#seq;
@@ -126,7 +129,7 @@ export class Publisher {
       const record = this.#records.get(one);
       return record === undefined ? [] : { ...record, seq };
     });
-    const change = { seq, put, gone };
+    const change = { seq, put, gone, ...(this.#hasMore && { hasMore: true as const }) };
     if (!await bus.write(id, fence(), change, { isWhole, keepMs: KEEP_MS })) {
       this.#needsWhole = true;
       return;

@@ -100,6 +100,16 @@ describe("a gateway's nodes", () => {
       [3, false, 200],
     ]);
     expect(published).toHaveLength(3);
+    // Only of a list that is written again, others do not know all until its last part.
+    for (let i = 0; i < 600; i++) publisher.put(record(`n${i}`));
+    await clock.pass(SOON_MS);
+    expect(written.map(({ hasMore = false }) => hasMore)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 
   test("are written in parts where their models are many", async () => {

@@ -61,6 +61,12 @@ const WARN_EVERY_MS = 60_000;
 /** A subscription on which an echo takes longer is dead. */
 const ECHO_WITHIN_MS = 500;
 
+/**
+ * What is signed of a list besides its records: its sequence number. While more of it is to come this is
+ * no number, so that gateways of earlier versions take the list for an outdated one until it is whole.
+ */
+type ListHead = number | Pick<NodeList, "seq" | "hasMore">;
+
 /** The scripts, as commands of the Redis client. */
 interface Scripts {
   colinkBeat(...args: (string | number)[]): Promise<[string, string, string[]]>;
@@ -133,11 +139,12 @@ export class RedisBus implements Bus {
   }
 
   async write(id: string, fence: number, change: NodeChange, options: WriteOptions) {
-    const { seq, put, gone } = change;
+    const { seq, put, gone, hasMore } = change;
+    const head: ListHead = hasMore ? { seq, hasMore } : seq;
     const done = await this.#redis.colinkWrite(
       this.#keys.nodes(id),
       ...[fence, options.keepMs, options.isWhole ? 1 : 0],
-      ...[this.#records.sign(`seq ${id}`, seq), put.length],
+      ...[this.#records.sign(`seq ${id}`, head), put.length],
       ...put.flatMap((record) => {
         return [record.who.id, this.#records.sign(`node ${id} ${record.who.id}`, record)];
       }),
@@ -147,7 +154,7 @@ export class RedisBus implements Bus {
   }
 
   async read(id: string): Promise<NodeList> {
-    let seq = 0;
+    let head: ListHead = 0;
     const nodes = new Map<string, NodeRecord>();
     let cursor = "0";
     do {
@@ -160,13 +167,14 @@ export class RedisBus implements Bus {
       cursor = next;
       for (let i = 0; i < fields.length; i += 2) {
         const [name, text] = [fields[i]!, fields[i + 1]!];
-        if (name === "#seq") seq = this.#read<number>(`seq ${id}`, text) ?? 0;
+        if (name === "#seq") head = this.#read<ListHead>(`seq ${id}`, text) ?? 0;
         if (name.startsWith("#")) continue;
         const record = this.#read<NodeRecord>(`node ${id} ${name}`, text);
         if (record !== null) nodes.set(name, record);
       }
     } while (cursor !== "0");
-    return { seq, nodes: [...nodes.values()] };
+    const list = typeof head === "number" ? { seq: head } : head;
+    return { ...list, nodes: [...nodes.values()] };
   }
 
   async writePenalty(penalty: PenaltyNotice): Promise<void> {

@@ -149,11 +149,13 @@ for (const [name, start] of Object.entries(forms)) {
       const bus = await opened();
       const id = `gw-${crypto.randomUUID()}`;
       const ids = Array.from({ length: 2_500 }, (_, i) => `n${i}`);
-      await bus.write(id, 5, change(1, ids.slice(0, 500)), whole);
+      await bus.write(id, 5, { ...change(1, ids.slice(0, 500)), hasMore: true }, whole);
+      expect(await bus.read(id)).toMatchObject({ seq: 1, hasMore: true });
       for (let at = 500; at < ids.length; at += 500) {
         await bus.write(id, 5, change(at, ids.slice(at, at + 500), [`n${at - 1}`]), part);
       }
-      const { seq, nodes } = await bus.read(id);
+      const { seq, nodes, hasMore } = await bus.read(id);
+      expect(hasMore).toBeUndefined();
       const gone = ["n499", "n999", "n1499", "n1999"];
       expect(seq).toBe(2_000);
       expect(nodes.map(({ who }) => who.id).sort())

@@ -23,6 +23,7 @@ interface StoredList {
   fence: number;
   seq: number;
   nodes: Map<string, NodeRecord>;
+  hasMore?: boolean;
   untilMs: number;
 }
 
@@ -108,14 +109,16 @@ export class MemoryRedis {
     for (const record of change.put) nodes.set(record.who.id, record);
     for (const gone of change.gone) nodes.delete(gone);
     const untilMs = this.clock.now() + options.keepMs;
-    this.#lists.set(id, { fence, seq: change.seq, nodes, untilMs });
+    const { seq, hasMore } = change;
+    this.#lists.set(id, { fence, seq, nodes, untilMs, ...(hasMore && { hasMore }) });
     return true;
   }
 
   /** A copy, as it would be read from a socket. */
   read(id: string): NodeList {
-    const { seq, nodes } = this.#list(id) ?? { seq: 0, nodes: new Map<string, NodeRecord>() };
-    return { seq, nodes: JSON.parse(JSON.stringify([...nodes.values()])) as NodeRecord[] };
+    const list = this.#list(id);
+    const nodes = JSON.parse(JSON.stringify([...list?.nodes.values() ?? []])) as NodeRecord[];
+    return { seq: list?.seq ?? 0, nodes, ...(list?.hasMore && { hasMore: true as const }) };
   }
 
   publish(message: Message): void {
