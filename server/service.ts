@@ -5,8 +5,9 @@ import { homedir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { type CommandDef, defineCommand } from "citty";
 import {
-  inPlaceOf,
+  environmentLine,
   machineService,
+  runInPlaceOf,
   type ServiceAction,
   serviceActions,
   serviceOf,
@@ -81,7 +82,7 @@ export async function runAsMachineService(
     ]);
   }
   const command = [realpathSync(process.execPath), ...scriptOf(), ...words];
-  return await world.show(inPlaceOf(service, command, env, process.cwd()));
+  return await runInPlaceOf(service, command, { env, show: world.show }, process.cwd());
 }
 
 function scriptOf(): string[] {
@@ -109,7 +110,7 @@ function writeSettings(path: string, env: Env): void {
   if (existsSync(path)) return console.log(t`Takes its settings from ${path}`);
   const lines = Object.entries(env)
     .filter(([name, value]) => isSetting(name) && value)
-    .map(([name, value]) => `${name}="${value!.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`);
+    .map(([name, value]) => environmentLine(name, value!));
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const text = [
     "# Settings of the gateway, a line each: colink-server --help lists all.",

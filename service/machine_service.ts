@@ -1,6 +1,6 @@
 /** The gateway or node that systemd runs for the whole machine, as a person's own command finds it. */
 
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServiceWorld } from "./spec.ts";
 
@@ -50,6 +50,36 @@ function environmentFile(shown: string): string {
   return ignores === "yes" ? `-${path}` : path;
 }
 
+/**
+ * Runs a command with the service's settings, as its user, at this terminal, and with the caller's
+ * PGPASSWORD. Resolves with its exit code.
+ */
+export async function runInPlaceOf(
+  service: MachineService,
+  command: readonly string[],
+  { env, show }: Pick<ServiceWorld, "env" | "show">,
+  folder: string,
+  secretsFolder = "/run",
+): Promise<number> {
+  const password = env.PGPASSWORD;
+  if (!password) return await show(inPlaceOf(service, command, env, folder));
+  // Every user of the machine can read a unit's variables, and the arguments of systemd-run.
+  const secrets = mkdtempSync(join(secretsFolder, "co-link-"));
+  try {
+    const file = join(secrets, "environment");
+    writeFileSync(file, environmentLine("PGPASSWORD", password), { mode: 0o600 });
+    const environmentFiles = [...service.environmentFiles, file];
+    return await show(inPlaceOf({ ...service, environmentFiles }, command, env, folder));
+  } finally {
+    rmSync(secrets, { recursive: true, force: true });
+  }
+}
+
+/** A line of a file of settings, as systemd reads it. */
+export function environmentLine(name: string, value: string): string {
+  return `${name}="${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+}
+
 /** The command line that runs a command with the service's settings, as its user, at this terminal. */
 export function inPlaceOf(
   { user, environment, environmentFiles }: MachineService,
@@ -58,8 +88,6 @@ export function inPlaceOf(
   folder: string,
 ): string[] {
   const locale = LOCALE.filter((name) => env[name]).map((name) => `--setenv=${name}=${env[name]}`);
-  // A password is not shown to other users as an argument would be.
-  const passwords = env.PGPASSWORD ? ["--setenv=PGPASSWORD"] : [];
   return [
     "systemd-run",
     "--quiet",
@@ -73,7 +101,6 @@ export function inPlaceOf(
     ...environmentFiles.map((file) => `--property=EnvironmentFile=${file}`),
     ...environment === "" ? [] : [`--property=Environment=${environment}`],
     ...locale,
-    ...passwords,
     // systemd replaces variables in a command line.
     ...command.map((word) => word.replaceAll("$", "$$$$")),
   ];

@@ -1,10 +1,10 @@
 /** How a command finds the machine's service, and what it runs in its place. */
 
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { inPlaceOf, machineService } from "./machine_service.ts";
+import { inPlaceOf, machineService, runInPlaceOf } from "./machine_service.ts";
 
 const units = mkdtempSync(join(tmpdir(), "colink-units-"));
 writeFileSync(join(units, "colink-server.service"), "");
@@ -32,11 +32,31 @@ EnvironmentFiles=/etc/more (1).env (ignore_errors=no)
     "--property=EnvironmentFile=/etc/more (1).env",
     '--property=Environment=COLINK_DATA_DIR=/var/lib/co-link "A=b c"',
     "--setenv=LANG=zh_CN.UTF-8",
-    "--setenv=PGPASSWORD",
     "/bin/server",
     "admin",
     "set$$up",
   ]);
+});
+
+test("a password reaches the command in a file of root's alone, which is removed afterwards", async () => {
+  const secrets = mkdtempSync(join(units, "run-"));
+  const service = { name: "colink-server", user: "colink", environment: "", environmentFiles: [] };
+  const prefix = `--property=EnvironmentFile=${secrets}`;
+  const seen: unknown[] = [];
+  const show = (line: readonly string[]) => {
+    const file = line.find((word) => word.startsWith(prefix))!.replace(/^[^=]*=[^=]*=/, "");
+    seen.push(
+      line.join(" ").includes("cret"),
+      readFileSync(file, "utf8"),
+      statSync(file).mode & 0o777,
+    );
+    return Promise.resolve(3);
+  };
+  const env = { PGPASSWORD: 'se"c\\cret' };
+  const command = ["/bin/server", "migrate"];
+  expect(await runInPlaceOf(service, command, { env, show }, "/root", secrets)).toBe(3);
+  expect(seen).toEqual([false, 'PGPASSWORD="se\\"c\\\\cret"', 0o600]);
+  expect(readdirSync(secrets)).toEqual([]);
 });
 
 test("no unit, one that is not loaded, one of root's, and a systemd that does not answer are no service", async () => {
