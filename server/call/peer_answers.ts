@@ -3,7 +3,7 @@
 import { ColinkError } from "../base/error.ts";
 import { type AnswerName, type AnswerReader, goneError, type LeaveCode } from "./shared_answer.ts";
 import type { AttachQuestion, SharedAnswers } from "./shared_answers.ts";
-import { type ResponseQuestion, StoredResponses } from "./stored_responses.ts";
+import { giveAgain, type ResponseQuestion, StoredResponses } from "./stored_responses.ts";
 
 export type PeerQuestion =
   & { name: AnswerName; callId: string }
@@ -29,7 +29,7 @@ export async function servePeer(
   const named = answers.find(name);
   if (named?.answer) {
     const { isEnded } = named.answer;
-    return { leave: answers.attach(named, question.about, target), isEnded };
+    return { leave: giveAgain(answers, named, question.about, target), isEnded };
   }
   answers.release(name);
   if (question.about.after !== null) throw goneError(callId, null);

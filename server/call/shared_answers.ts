@@ -248,12 +248,12 @@ export class SharedAnswers {
 
   /** Gives a caller who sends a request again its answer. Throws ColinkError. */
   attach(
-    { answer, digest }: Pick<NamedAnswer, "answer" | "digest">,
+    named: Pick<NamedAnswer, "answer" | "digest">,
     question: AttachQuestion,
     target: AnswerReader,
   ): (code: LeaveCode) => void {
-    if (digest !== question.digest) throw keyReused();
-    expectModel(question.models, answer!.call.request.model);
+    expectReadable(named, question);
+    const { answer } = named;
     if (answer!.isLost) throw replayGone(answer!);
     const leave = answer!.attach(target, question);
     answer!.replayed(question.after);
@@ -486,6 +486,15 @@ async function giveToAny(
     if (isKept === null) silent.add(gateway);
   }
   return null;
+}
+
+/** Throws where the request is another one than before, or its key may not read the answer. */
+export function expectReadable(
+  { answer, digest }: Pick<NamedAnswer, "answer" | "digest">,
+  question: AttachQuestion,
+): void {
+  if (digest !== question.digest) throw keyReused();
+  expectModel(question.models, answer!.call.request.model);
 }
 
 /** A key that may not call the model may not read its answers either. */

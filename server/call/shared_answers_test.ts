@@ -16,6 +16,7 @@ import {
   SharedAnswer,
 } from "./shared_answer.ts";
 import { SharedAnswers } from "./shared_answers.ts";
+import { servePeer } from "./peer_answers.ts";
 import { StoredResponses } from "./stored_responses.ts";
 
 interface HandedRest {
@@ -460,6 +461,31 @@ test("whatever 200 random seeds do, memory is counted, bounded and given back", 
     expect([seed, room.answers.size, room.used("kept_answer_bytes"), room.clock.pending])
       .toEqual([seed, 0, 0, 0]);
   }
+});
+
+test("a response in the background is given again as it is now to callers of other gateways, too", async () => {
+  const room = new Room();
+  const answer = await room.call("alice", { stream: false });
+  const terms = { id: "resp_1", isOwnId: true, background: true, previousId: null };
+  answer.store({ ...terms, input: null, echo: null });
+  const name = { accountId: "alice", kind: "key", name: answer.call.id } as const;
+  const about = { after: null, lingerMs: 0, digest: "digest", models: null };
+  const asked = async (change: object) => {
+    const caller = new Caller();
+    const question = {
+      asks: "key",
+      name,
+      callId: name.name,
+      about: { ...about, ...change },
+    } as const;
+    await servePeer(room.answers, question, caller);
+    return JSON.parse(caller.text) as object;
+  };
+  expect(await asked({})).toMatchObject({ id: "resp_1", status: "queued" });
+  await expect(asked({ digest: "other" })).rejects.toMatchObject({
+    code: "idempotency_key_reused",
+  });
+  await expect(asked({ models: ["n"] })).rejects.toMatchObject({ code: "model_not_allowed" });
 });
 
 describe("answers of a gateway that stops", () => {

@@ -10,7 +10,13 @@ import {
   type SharedAnswer,
   type StoredTerms,
 } from "./shared_answer.ts";
-import { expectModel, type SharedAnswers } from "./shared_answers.ts";
+import {
+  type AttachQuestion,
+  expectModel,
+  expectReadable,
+  type NamedAnswer,
+  type SharedAnswers,
+} from "./shared_answers.ts";
 
 type Json = Record<string, unknown>;
 
@@ -69,6 +75,23 @@ export class StoredResponses {
     if (!answer.isEnded) answer.call.stop("call_cancelled");
     return { id: name, object: "response", deleted: true };
   }
+}
+
+/** Gives a caller who sends a request again its answer, or a response in the background as it is now. Throws ColinkError. */
+export function giveAgain(
+  answers: SharedAnswers,
+  named: Pick<NamedAnswer, "answer" | "digest">,
+  question: AttachQuestion,
+  target: AnswerReader,
+): (code: LeaveCode) => void {
+  if (!isAsIs(named.answer!)) return answers.attach(named, question, target);
+  expectReadable(named, question);
+  return giveAsIs(named.answer!, target);
+}
+
+/** Whether a caller gets it as it is now, and asks for it again later: a response in the background. */
+export function isAsIs({ stored, call }: SharedAnswer): boolean {
+  return stored !== null && stored.background && !call.request.stream;
 }
 
 /** Gives a stored response as it is now. */

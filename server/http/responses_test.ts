@@ -333,6 +333,8 @@ describe("a response in the background", () => {
     const second = await client.responses.create({ ...ask, background: true }, options);
     await app.clock.pass(0);
     expect([second.id, sent.length]).toEqual([first.id, 1]);
+    const other = client.responses.create({ ...ask, background: true, top_p: 1 }, options);
+    expect(await statusOf(other)).toEqual([409, "idempotency_key_reused"]);
     await client.responses.delete(first.id);
     await app.clock.pass(2_000);
     expect(app.parts.calls.size).toBe(0);

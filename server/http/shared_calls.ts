@@ -5,7 +5,7 @@ import { ColinkError } from "../base/error.ts";
 import type { AnswerReader, Attachment, LeaveCode, SharedAnswer } from "../call/shared_answer.ts";
 import type { Claim } from "../call/shared_answers.ts";
 import type { PeerQuestion } from "../call/peer_answers.ts";
-import { giveAsIs } from "../call/stored_responses.ts";
+import { giveAgain, giveAsIs, isAsIs } from "../call/stored_responses.ts";
 import { stopError } from "../schedule/call.ts";
 import { HttpAnswer } from "./answer.ts";
 import type { BodyConnection } from "./answer_body.ts";
@@ -80,11 +80,6 @@ export function attach(
   const connect = (target: AnswerReader) =>
     isAsIs(answer) ? giveAsIs(answer, target) : answer.attach(target, attachment);
   return respond(connect, { stream, keyId }, received, endpoint, parts);
-}
-
-/** Whether a caller gets it as it is now, and asks for it again later: a response in the background. */
-function isAsIs({ stored, call }: SharedAnswer): boolean {
-  return stored !== null && stored.background && !call.request.stream;
 }
 
 /** The answer that `connect` gives to a reader. */
@@ -189,10 +184,8 @@ async function repeat(
     const connect = await connectElsewhere(claim.record.gateway, question, opened, parts);
     return respond(connect, { stream, keyId: key.id }, received, endpoint, parts);
   }
-  const { answer } = claim;
-  opened(answer.isEnded);
-  const connect = (target: AnswerReader) =>
-    isAsIs(answer) ? giveAsIs(answer, target) : parts.sharedAnswers.attach(claim, about, target);
+  opened(claim.answer.isEnded);
+  const connect = (target: AnswerReader) => giveAgain(parts.sharedAnswers, claim, about, target);
   try {
     return await respond(connect, { stream, keyId: key.id }, received, endpoint, parts);
   } catch (error) {
