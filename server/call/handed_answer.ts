@@ -46,7 +46,7 @@ export function restOf({ rest }: HandedAnswer): Rest {
 
 function isEnd(end: AnswerState["end"]): boolean {
   if (end.is !== "failed") return end.is === "complete" || end.is === "rejected";
-  const { code, message } = end;
+  const { code, message, param = "" } = end;
   const isText = typeof message === "string" && message.length <= MAX_FAILURE_CHARS;
-  return isText && Object.hasOwn(errorKinds, code);
+  return isText && typeof param === "string" && Object.hasOwn(errorKinds, code);
 }

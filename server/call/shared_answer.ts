@@ -101,6 +101,8 @@ interface HandedFailure {
   is: "failed";
   code: ErrorCode;
   message: string;
+  /** Absent: the error names none. */
+  param?: string;
   /** Whether it is the error of a call that was stopped. */
   isStop: boolean;
 }
@@ -223,7 +225,7 @@ export class SharedAnswer implements AnswerWriter {
     if (!this.#log.append(Buffer.from(bytes), ends)) return this.#outgrow();
     if (stored !== null) this.store(stored);
     if (end.is === "complete") return;
-    const said = end.is === "rejected" ? end.rejection : end.message;
+    const said = end.is === "rejected" ? end.rejection : [end.message, end.param];
     if (!this.#reserve(JSON.stringify(said))) this.forget();
   }
 
@@ -628,18 +630,23 @@ export class SharedAnswer implements AnswerWriter {
 /** Characters of a provider's message that are repeated. */
 export const MAX_FAILURE_CHARS = 2_000;
 
-function handedFailure({ code, message }: ColinkError, stopped: ColinkError | null): HandedFailure {
+function handedFailure(
+  { code, message, param }: ColinkError,
+  stopped: ColinkError | null,
+): HandedFailure {
   return {
     is: "failed",
     code,
     message: message.slice(0, MAX_FAILURE_CHARS),
+    ...(param !== null && { param }),
     isStop: stopped !== null,
   };
 }
 
 function restoredEnd(end: AnswerState["end"]): { end: End; stopped: ColinkError | null } {
   if (end.is !== "failed") return { end, stopped: null };
-  const error = new ColinkError(end.code, end.message);
+  const { code, message, param } = end;
+  const error = new ColinkError(code, message, param === undefined ? {} : { param });
   return { end: { is: "failed", error }, stopped: end.isStop ? error : null };
 }
 

@@ -573,7 +573,7 @@ describe("answers of a gateway that stops", () => {
     for (const message of Object.values(said)) {
       const answer = await room.call("alice");
       answer.data(event(KIB), source);
-      answer.fail(new ColinkError("answer_too_large", message));
+      answer.fail(new ColinkError("answer_too_large", message, { param: "model" }));
       room.answers.ended(answer);
     }
     expect(await room.answers.handOver(unaborted)).toBe(2);
@@ -585,11 +585,11 @@ describe("answers of a gateway that stops", () => {
       const { name } = (JSON.parse(handed.rest) as HandedRest).names[0]!;
       const caller = new Caller();
       other.answers.find(name)!.answer!.attach(caller, fromStart);
-      return [caller.text, caller.error!.code, caller.error!.message];
+      return [caller.text, caller.error!.code, caller.error!.param, caller.error!.message];
     });
     expect(heard).toEqual([
-      [`id: 1\n${event(KIB)}`, "answer_too_large", said.gateway],
-      [`id: 1\n${event(KIB)}`, "answer_too_large", said.provider.slice(0, 2_000)],
+      [`id: 1\n${event(KIB)}`, "answer_too_large", "model", said.gateway],
+      [`id: 1\n${event(KIB)}`, "answer_too_large", "model", said.provider.slice(0, 2_000)],
     ]);
     // What is said is counted, too.
     expect(held[1]! - 2 * held[0]!).toBeGreaterThan(3_500);
