@@ -167,7 +167,9 @@ async function clock(
   await response?.body?.cancel();
   const date = Date.parse(response?.headers.get("date") ?? "");
   if (Number.isNaN(date)) return skipped(t`${other} does not say its time`);
-  const skewMs = date - Date.now();
+  // A cache passes on the date at which it got the answer, and says how long ago that was.
+  const ageMs = 1000 * (Number(response?.headers.get("age")) || 0);
+  const skewMs = date + ageMs - Date.now();
   const text = t`${Math.round(Math.abs(skewMs) / 1000)} s from that of ${other}`;
   return Math.abs(skewMs) <= MAX_SKEW_MS ? ok(text) : warning(text, cure);
 }
