@@ -122,6 +122,7 @@ class LendingNode implements Node {
   #described: MachineFacts | null = null;
   /** What the system's tools have answered. */
   #probed: MachineFacts | null = null;
+  #isStopped = false;
 
   constructor(config: NodeConfig, options: NodeOptions) {
     const {
@@ -186,6 +187,7 @@ class LendingNode implements Node {
   }
 
   stop({ graceMs = DEFAULT_GRACE_MS }: { graceMs?: number } = {}): Promise<void> {
+    this.#isStopped = true;
     this.#gate.stop();
     this.#lent.stop();
     this.#modelWatch.stop();
@@ -292,6 +294,8 @@ class LendingNode implements Node {
   async #takeProviders(next: NodeConfig): Promise<void> {
     await this.#catalogue.reconfigure(next, AbortSignal.timeout(LIST_WITHIN_MS));
     this.#modelWatch.stop();
+    // The node may have been stopped while the new providers listed their models.
+    if (this.#isStopped) return this.#catalogue.stop();
     this.#modelWatch = this.#freshModelWatch();
     this.#modelWatch.start();
   }

@@ -467,6 +467,31 @@ test("a node stops describing its machine when its configuration says so, and st
   expect(described()).toMatchObject({ os: "Ubuntu 24.04.1 LTS" });
 });
 
+test("a node that is stopped while it takes over other providers asks none of them any more", async () => {
+  const world = new FakeWorld();
+  let asked = 0;
+  const fetch = () => {
+    asked++;
+    return world.fetch();
+  };
+  const provider = { type: "openai", api_key: "sk-provider", base_url: unused, models } as const;
+  const config: NodeConfig = {
+    client_token: "client-secret-1",
+    server_url: "ws://gateway.example/ws",
+    max_parallel: 2,
+    providers: [provider],
+  };
+  const options = { ...partsOf(world), fetch, machine: new FakeMachine() };
+  const node = createNode(config, options);
+  node.start();
+  await world.pass(0);
+  const reloading = node.reload({ ...config, providers: [{ ...provider, api_key: "sk-other" }] });
+  await Promise.all([node.stop({ graceMs: 0 }), reloading]);
+  const before = asked;
+  await world.pass(24 * 3_600_000);
+  expect([before > 0, asked]).toEqual([true, before]);
+});
+
 interface Described {
   machine?: object;
 }
