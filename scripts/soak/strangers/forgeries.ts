@@ -7,6 +7,8 @@ import { Redis } from "ioredis";
 
 const YEAR_MS = 365 * 86_400_000;
 const MOST_HEARD = 200;
+/** Of each gateway's nodes, in a round. Other strangers have thousands, and a flood of writes needs no forging. */
+const MOST_PENALIZED = 50;
 /** An id before all others, in their order: ids decide which of two gateways dials the other. */
 const FORGED = "gw-!";
 /** Nothing listens there. */
@@ -63,7 +65,8 @@ class Forger {
     const [presences] = await this.redis.keys("colink:*:gateways");
     if (presences === undefined) return;
     for (const key of await this.redis.keys("colink:*:nodes")) {
-      for (const text of Object.values(await this.redis.hgetall(key))) {
+      const nodes = Object.values(await this.redis.hgetall(key));
+      for (const text of nodes.slice(0, MOST_PENALIZED)) {
         const identity = /"identity":"([^"]+)"/.exec(text)?.[1];
         if (identity !== undefined) await this.#penalizeNode(presences, identity);
       }
