@@ -13,6 +13,15 @@ beforeAll(async () => {
 });
 afterAll(() => app.stop());
 
+test("a body of unannounced length leaves its sender's address known", async () => {
+  const { session } = await app.account("chunks@example.org");
+  const body = new Blob([JSON.stringify({ kind: "api" })]).stream();
+  const answer = await app.ask("POST /api/user/tokens/rotate", { token: session, body });
+  expect(answer.status).toBe(200);
+  const { entries } = await app.parts.audit.page({ action: "key.rotated", limit: 1 });
+  expect(entries).toMatchObject([{ actor: "chunks@example.org", address: "192.0.2.1" }]);
+});
+
 test("signing up, in and out is written to the audit log, and the cookies follow", async () => {
   const body = { email: "new@example.org", password: "correct horse battery" };
   const login = await app.ask<LoginAnswer>("POST /api/auth/register", { body });

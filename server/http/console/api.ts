@@ -25,6 +25,8 @@ import { LoopTurns } from "../../base/loop_turns.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 
+const decoder = new TextDecoder();
+
 /** All of `/api`, to be mounted there. */
 export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
   const api = new OpenAPIHono<AppEnv>({
@@ -47,8 +49,9 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
     const announced = c.req.header("content-length");
     if (Number(announced ?? 0) > MAX_BODY_BYTES) throw tooLarge(MAX_BODY_BYTES);
     if (announced === undefined && raw.body !== null) {
-      const body = await readBytes(raw.body, MAX_BODY_BYTES);
-      c.req.raw = new Request(raw, { body: body as Uint8Array<ArrayBuffer> });
+      const text = decoder.decode(await readBytes(raw.body, MAX_BODY_BYTES));
+      // As what Hono has read itself. Of another request, the server would not know its caller's address.
+      Object.assign(c.req.bodyCache, { text: Promise.resolve(text) });
     }
     await next();
   });
