@@ -68,9 +68,8 @@ export class Accounts {
 
   /**
    * Creates an account with its two tokens and signs in, without checking the password that it has just
-   * hashed. Throws `registration_closed`, `invite_required`,
-   * `invalid_request`, `weak_password`, `email_taken`, or `login_throttled` for a network that has
-   * tried too often.
+   * hashed. Throws `registration_closed`, `invite_required`, `invalid_request`, `weak_password`,
+   * `email_taken`, or `login_throttled` for a network that has tried too often.
    */
   async register(input: Credentials & { invite?: string }): Promise<LoginAnswer> {
     const invite = this.inviteNeeded(input.invite);

@@ -1,6 +1,6 @@
 /**
- * An answer on its way from a gateway that leaves to another one. The room that keeps answers writes and
- * reads it, and the room of the links between gateways carries it: neither knows the other.
+ * An answer that a gateway which stops hands over to another one. `server/call` writes and reads it, and
+ * `server/cluster` sends it: neither imports the other.
  */
 export interface HandedAnswer {
   bytes: Uint8Array;
