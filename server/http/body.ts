@@ -17,15 +17,20 @@ import { isEncoding, roomsFor, unpack } from "./unpack.ts";
 /** Smaller bodies may share their buffer with others. */
 const LARGE_BYTES = 64 * 1024;
 
-/** Calls with large bodies go on one in each turn: hundreds may have arrived in the same one. */
-const largeBodies = new LoopTurns();
+/** The check of a shorter body, and what its call does next, take a fraction of a millisecond. */
+const SHORT_BYTES = 16 * 1024;
 
-/** Checks a body; a promise for a large one. Throws invalid_json, body_too_deep or invalid_request, and then the bytes are gone. */
+/** How long calls with longer bodies may take of one turn: hundreds of them may have arrived in it. */
+const TURN_MS = 5;
+const turns = new LoopTurns(TURN_MS);
+
+/** Checks a body; a promise for a long one. Throws invalid_json, body_too_deep or invalid_request, and then the bytes are gone. */
 export function checkedBody(received: Uint8Array): CallBody | Promise<CallBody> {
   try {
-    const body = received.byteLength >= LARGE_BYTES
-      ? largeBodies.take().then(() => CallBody.inSlices(received))
-      : CallBody.inSlices(received);
+    const turn = received.byteLength < SHORT_BYTES ? null : turns.take();
+    const body = turn === null
+      ? CallBody.inSlices(received)
+      : turn.then(() => CallBody.inSlices(received));
     return body instanceof Promise ? body.catch((error) => refuseBody(received, error)) : body;
   } catch (error) {
     return refuseBody(received, error);

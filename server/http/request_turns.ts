@@ -1,39 +1,19 @@
-/**
- * Hands requests to their handler, and lets the event loop do other work between them. The runtime hands
- * over all requests that one read of a connection brought, thousands if they are short, without a turn
- * of the loop between them.
- */
+/** Hands requests to their handler, as many in each turn of the event loop as it has time for. */
+
+import { LoopTurns, type LoopTurnsWorld } from "../base/loop_turns.ts";
 
 /** How long requests may take of one turn. */
 const TURN_MS = 5;
 
-export interface RequestTurnsWorld {
-  monotonic(): number;
-  /** Runs the task in the loop's next turn. */
-  soon(task: () => void): void;
-}
-
-const systemWorld: RequestTurnsWorld = {
-  monotonic: () => performance.now(),
-  soon: (task) => void setImmediate(task),
-};
-
-interface Waiting {
-  request: Request;
-  answer(response: Response | Promise<Response>): void;
-}
-
 export class RequestTurns {
-  /** When the first request of this turn came; null: none came. */
-  #beganMs: number | null = null;
-  /** The oldest first. */
-  #waiting: Waiting[] = [];
-  readonly #endTurn = () => this.#next();
+  readonly #turns: LoopTurns;
 
   constructor(
     private readonly handle: (request: Request) => Response | Promise<Response>,
-    private readonly world: RequestTurnsWorld = systemWorld,
-  ) {}
+    world?: LoopTurnsWorld,
+  ) {
+    this.#turns = new LoopTurns(TURN_MS, world);
+  }
 
   /**
    * Handles the request at once, or in a later turn if this one has been used up. The runtime closes a
@@ -41,40 +21,12 @@ export class RequestTurns {
    * has at most one that waits.
    */
   take(request: Request): Response | Promise<Response> {
-    if (this.#beganMs === null) this.#begin();
-    else if (this.#waiting.length > 0 || this.#isOver(this.#beganMs)) return this.#defer(request);
-    return this.handle(request);
+    const turn = this.#turns.take();
+    return turn === null ? this.handle(request) : turn.then(() => this.#handleUnlessGone(request));
   }
 
-  #begin(): number {
-    this.world.soon(this.#endTurn);
-    return this.#beganMs = this.world.monotonic();
-  }
-
-  #isOver(beganMs: number): boolean {
-    return this.world.monotonic() - beganMs >= TURN_MS;
-  }
-
-  #defer(request: Request): Promise<Response> {
-    return new Promise((answer) => this.#waiting.push({ request, answer }));
-  }
-
-  #next(): void {
-    this.#beganMs = null;
-    if (this.#waiting.length === 0) return;
-    const beganMs = this.#begin();
-    let done = 0;
-    do {
-      const { request, answer } = this.#waiting[done++]!;
-      answer(this.#answerOf(request));
-    } while (done < this.#waiting.length && !this.#isOver(beganMs));
-    this.#waiting.splice(0, done);
-  }
-
-  /** A failure rejects the answer of this request only. */
-  async #answerOf(request: Request): Promise<Response> {
-    // Its caller has gone: no one would read the answer.
-    if (request.signal.aborted) return new Response(null, { status: 499 });
-    return await this.handle(request);
+  #handleUnlessGone(request: Request): Response | Promise<Response> {
+    // Without its caller, no one would read the answer.
+    return request.signal.aborted ? new Response(null, { status: 499 }) : this.handle(request);
   }
 }

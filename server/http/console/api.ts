@@ -36,11 +36,11 @@ export function consoleApi(parts: AppParts): OpenAPIHono<AppEnv> {
       throw new FormError(what, result.error);
     },
   });
-  const turns = new LoopTurns();
+  // Each request has a turn of its own: a report over SQLite takes milliseconds, and waits for nothing.
+  const turns = new LoopTurns(0);
   api.use(async (c, next) => {
     // Before the body is read: it costs a stranger nothing to send one.
     await admit(api, c, parts);
-    // A report over SQLite takes milliseconds, and waits for nothing.
     await turns.take();
     await next();
   });
