@@ -4,7 +4,7 @@
  * (`--360`, `--light`, `--zh-CN`) leaves out the others of its kind. With `--docs`, those that the
  * documentation shows, into docs/screenshots/. With `--check` no picture is taken: each look is
  * measured instead for what is cut, lies on something else, is English among Chinese, or is not
- * accessible, and what is found is printed.
+ * accessible. What is found is printed, and the command then fails.
  */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -146,7 +146,7 @@ async function takeAll(
   return `${chosen.length * looks.length} in ${OUTPUT}/`;
 }
 
-/** A page is opened once for each theme and language, and made as wide as the looks say. */
+/** A page is opened once for each theme and language, and made as wide as the looks say. Rejects where anything is found. */
 async function checkAll(
   stage: Stage,
   chosen: readonly Scene[],
@@ -176,7 +176,9 @@ async function checkAll(
       });
     }
   }
-  return `${chosen.length * looks.length} looks, ${count} findings`;
+  const result = `${chosen.length * looks.length} looks, ${count} findings`;
+  if (count > 0) throw new Error(result);
+  return result;
 }
 
 /** At a desk's width and no higher than a window, as small files as look good. */
