@@ -6,11 +6,6 @@ const NONE: ReadonlySet<never> = new Set<never>();
 export class Multimap<K, V> {
   readonly #sets = new Map<K, Set<V>>();
 
-  /** How many keys have values. */
-  get size(): number {
-    return this.#sets.size;
-  }
-
   /** The values of a key, in the order in which they were added. */
   of(key: K): ReadonlySet<V> {
     return this.#sets.get(key) ?? NONE;

@@ -55,7 +55,7 @@ export const SETTLED_WITHIN_MS = 1_000;
 const PROVISIONAL_AFTER_MS = 40;
 
 /** So many BUSY answers to one call do not count as attempts; further ones do. */
-const MAX_BUSY_BOUNCES = 20;
+const MAX_BUSY_ANSWERS = 20;
 
 export class RunningCall implements AttemptOwner {
   readonly #record: CallRecord;
@@ -262,7 +262,7 @@ export class RunningCall implements AttemptOwner {
     const mayHelp = retry === "elsewhere" || retry === "only elsewhere";
     if (this.#hasBegun || !mayHelp || this.#isRepeated(failure)) return false;
     const record = this.#record;
-    if (code === "node_busy" && record.busyAnswers < MAX_BUSY_BOUNCES) {
+    if (code === "node_busy" && record.busyAnswers < MAX_BUSY_ANSWERS) {
       record.answeredBusy();
       return true;
     }

@@ -64,16 +64,16 @@ export class Twins<T> {
    * that were asked longest ago. After `ASK_EVERY_MS` they can be asked again, and `then` is called.
    */
   ask(base: string, then: (asked: readonly T[]) => void): readonly T[] {
-    return this.#take(base, firstOf(this.#families.get(base)?.askable ?? []), then);
+    return this.#askThese(base, firstOf(this.#families.get(base)?.askable ?? []), then);
   }
 
   /** The same for one twin: none where it was asked less than `ASK_EVERY_MS` ago. */
   askOne(base: string, link: T, then: (asked: readonly T[]) => void): readonly T[] {
     const isAskable = this.#families.get(base)?.askable.has(link) === true;
-    return this.#take(base, isAskable ? [link] : [], then);
+    return this.#askThese(base, isAskable ? [link] : [], then);
   }
 
-  #take(base: string, links: readonly T[], then: (asked: readonly T[]) => void): readonly T[] {
+  #askThese(base: string, links: readonly T[], then: (asked: readonly T[]) => void): readonly T[] {
     if (links.length === 0) return links;
     const askable = this.#families.get(base)?.askable;
     for (const link of links) askable?.delete(link);
