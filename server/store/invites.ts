@@ -37,7 +37,8 @@ export class InviteTable {
           shownEmail("guest").$castTo<string | null>().as("guest_email"),
         ])
         .where("invites.expires_at", ">", expiredSince)
-        .orderBy("invites.created_at", "desc").orderBy("invites.id").limit(MAX_LISTED).execute()
+        .orderBy("invites.created_at", "desc").orderBy("invites.id", "desc").limit(MAX_LISTED)
+        .execute()
     );
     return rows.map((row) => ({
       ...invites.fromRow(row),

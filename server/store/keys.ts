@@ -221,7 +221,7 @@ export class KeyTable {
   async names(accountId: string): Promise<Map<string, string>> {
     const rows = await this.database.read((db) =>
       db.selectFrom("keys").select(["id", "name"]).where("account_id", "=", accountId)
-        .orderBy("created_at", "desc").limit(MAX_NAMES).execute()
+        .orderBy("created_at", "desc").orderBy("id", "desc").limit(MAX_NAMES).execute()
     );
     return new Map(rows.map(({ id, name }) => [id, name]));
   }

@@ -255,7 +255,8 @@ export class NodeTable {
         .where("gone_code", "in", ["lost", "silent", "protocol"]);
       const { count } = await lost.select((row) => row.fn.countAll<number>().as("count"))
         .executeTakeFirstOrThrow();
-      const rows = await lost.select(known.names).orderBy("gone_at", "desc").limit(limit).execute();
+      const rows = await lost.select(known.names).orderBy("gone_at", "desc").orderBy("id")
+        .limit(limit).execute();
       return { count: Number(count), nodes: rows.map((row) => known.fromRow(row)) };
     });
   }

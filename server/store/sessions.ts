@@ -74,7 +74,7 @@ export class SessionTable {
     const rows = await this.database.read((db) =>
       db.selectFrom("sessions").selectAll().where("account_id", "=", accountId)
         .where("expires_at", ">", this.database.now)
-        .orderBy("created_at", "desc").limit(MAX_PER_ACCOUNT).execute()
+        .orderBy("created_at", "desc").orderBy("id", "desc").limit(MAX_PER_ACCOUNT).execute()
     );
     return rows.map((row) => sessions.fromRow(row));
   }

@@ -208,7 +208,8 @@ export class SqlStore implements Store {
 
   async knownModels(limit: number): Promise<string[]> {
     const rows = await this.#database.read((db) =>
-      db.selectFrom("known_models").select("name").orderBy("seen_at", "desc").limit(limit).execute()
+      db.selectFrom("known_models").select("name").orderBy("seen_at", "desc").orderBy("name")
+        .limit(limit).execute()
     );
     return rows.map(({ name }) => name);
   }

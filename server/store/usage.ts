@@ -95,7 +95,7 @@ export class UsageTable {
     if (models.length === 0) return [];
     const rows = await this.database.read((db) =>
       sumsOf(db, query, { by: ["at", "model"], sums: ["calls", "completion_tokens"] })
-        .where("model", "in", models).orderBy("at").execute()
+        .where("model", "in", models).orderBy("at").orderBy("model").execute()
     );
     return rows.map(({ at, model, calls, completion_tokens }) => ({
       at: Number(at),

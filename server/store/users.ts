@@ -128,7 +128,7 @@ export class UserTable {
     const rows = await this.database.read((db) =>
       db.selectFrom("accounts").select(budgetColumns.names).where("budget", "is not", null)
         .where("disabled_at", "is", null).where("deleted_at", "is", null)
-        .orderBy("created_at").limit(limit).execute()
+        .orderBy("created_at").orderBy("id").limit(limit).execute()
     );
     return rows.map((row) => budgetColumns.fromRow(row));
   }
