@@ -25,7 +25,7 @@ import { NewestStamps, SignedRecords, type Stamped } from "./signed_records.ts";
  * them. The names depend on the secret, so that installations can share a Redis, and differ from
  * those of versions that did not sign.
  */
-function keysOf(secret: string) {
+export function keysOf(secret: string) {
   const tag = createHmac("sha256", secret).update("co-link cluster, signed").digest("hex").slice(
     0,
     12,

@@ -1,12 +1,12 @@
 /** The bus on every form of Redis, and on the one in memory that other tests use: leases, fencing tokens, records, messages. */
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { Redis } from "ioredis";
 import { networkTo } from "../../tests/harness/network.ts";
 import { systemClock } from "../base/clock.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import type { Bus, BusListener, Message, Presence } from "./bus.ts";
-import { RedisBus } from "./redis_bus.ts";
+import { keysOf, RedisBus } from "./redis_bus.ts";
 import { MemoryRedis } from "./testing/memory_redis.ts";
 import { record } from "./testing/record.ts";
 import { startRedisCluster, startSentinel, type TestRedis } from "./testing/redis.ts";
@@ -265,18 +265,19 @@ for (const [name, start] of Object.entries(forms)) {
 
 describe("somebody who writes to Redis without the secret", () => {
   let raw: Redis;
-  const warnings: string[] = [];
-  const warn = ((_fields: unknown, text: string) => void warnings.push(text)) as never;
-  const received: Message[] = [];
-  const log = { ...silentLog, warn } as Log;
+  let warnings: string[];
+  let received: Message[];
   let bus: RedisBus;
   let reader: RedisBus;
-  let key: (name: string) => string;
+  let keys: ReturnType<typeof keysOf>;
   const id = `gw-${crypto.randomUUID()}`;
 
-  beforeAll(async () => {
+  // For each test, because a bus warns once a minute.
+  beforeEach(async () => {
     raw = new Redis(redisUrl());
-    const known = new Set(await raw.keys("colink:*:gateways"));
+    [warnings, received] = [[], []];
+    const warn = ((_fields: unknown, text: string) => void warnings.push(text)) as never;
+    const log = { ...silentLog, warn } as Log;
     const { promise, resolve: subscribed } = Promise.withResolvers<void>();
     const listener = { received: (message: Message) => void received.push(message), subscribed };
     const secret = crypto.randomUUID();
@@ -284,11 +285,10 @@ describe("somebody who writes to Redis without the secret", () => {
     reader = new RedisBus(redisUrl(), secret, silentLog, { received() {}, subscribed() {} });
     await Promise.all([bus.opened(), reader.opened(), promise]);
     await bus.beat(presence(id), 0, LEASE_MS);
-    const [own = ""] = (await raw.keys("colink:*:gateways")).filter((one) => !known.has(one));
-    key = (name) => own.replace(/gateways$/, name);
+    keys = keysOf(secret);
   });
 
-  afterAll(async () => {
+  afterEach(async () => {
     await bus.leave(id);
     for (const one of [bus, reader]) one.close();
     raw.disconnect();
@@ -301,7 +301,7 @@ describe("somebody who writes to Redis without the secret", () => {
   }
 
   test("cannot rewrite a gateway's address, nor add a gateway, nor bring an earlier state back", async () => {
-    const gateways = key("gateways");
+    const gateways = keys.presences;
     const seen = async () => (await reader.beat(presence("reader"), 0, LEASE_MS)).gateways;
     const signed = (await raw.hget(gateways, id))!;
     const elsewhere = { ...presence(id), url: "http://10.6.6.6:1" };
@@ -332,22 +332,22 @@ describe("somebody who writes to Redis without the secret", () => {
   test("cannot publish a penalty of a year, for all that ask later or listen now", async () => {
     const year = { ...penalty, until: Date.now() + 365 * 86_400_000 };
     const field = JSON.stringify([penalty.identity, penalty.model]);
-    await raw.hset(key("penalties"), field, JSON.stringify(year));
+    await raw.hset(keys.penalties, field, JSON.stringify(year));
     expect(await bus.readPenalties(0)).toEqual([]);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain("signed");
     const message = { is: "penalty", from: "gw-6", penalty: year };
-    await raw.publish(key("changes"), JSON.stringify(message));
-    await raw.publish(key("changes"), JSON.stringify({ at: Date.now(), n: 1e9, value: message }));
+    await raw.publish(keys.channel, JSON.stringify(message));
+    await raw.publish(keys.channel, JSON.stringify({ at: Date.now(), n: 1e9, value: message }));
     // A true one, made longer, and put in another node's place.
     await bus.writePenalty({ ...penalty, until: 2_000 });
-    const signed = (await raw.hget(key("penalties"), field))!;
+    const signed = (await raw.hget(keys.penalties, field))!;
     await raw.hset(
-      key("penalties"),
+      keys.penalties,
       field,
       signed.replace('"until":2000', '"until":9999999999999'),
     );
-    await raw.hset(key("penalties"), JSON.stringify(["key/o", "m"]), signed);
+    await raw.hset(keys.penalties, JSON.stringify(["key/o", "m"]), signed);
     expect(await bus.readPenalties(0)).toEqual([]);
     received.length = 0;
     await afterAllMessages();
@@ -357,13 +357,13 @@ describe("somebody who writes to Redis without the secret", () => {
   test("cannot repeat a message, however often", async () => {
     const heard: string[] = [];
     const spy = new Redis(redisUrl());
-    await spy.subscribe(key("changes"));
+    await spy.subscribe(keys.channel);
     spy.on("message", (_channel, text) => void heard.push(text));
     received.length = 0;
     await bus.publish({ is: "roll", from: "gw-1" });
     await bus.publish({ is: "roll", from: "gw-2" });
     await waitedFor(() => Promise.resolve(heard.length === 2));
-    for (const text of [...heard, ...heard]) await raw.publish(key("changes"), text);
+    for (const text of [...heard, ...heard]) await raw.publish(keys.channel, text);
     await afterAllMessages();
     expect(received.map(({ from }) => from)).toEqual(["gw-1", "gw-2", "last"]);
     spy.disconnect();
@@ -373,7 +373,7 @@ describe("somebody who writes to Redis without the secret", () => {
     const other = `gw-${crypto.randomUUID()}`;
     await bus.write(id, 5, change(7, ["a", "b"]), whole);
     await bus.write(other, 5, change(9, ["c"]), whole);
-    const nodes = (of: string) => `colink:{${of}}:nodes`;
+    const { nodes } = keys;
     const signed = (await raw.hget(nodes(id), "a"))!;
     await raw.hset(nodes(id), {
       a: signed.replace('"maxParallel":1', '"maxParallel":9999'),
@@ -459,7 +459,7 @@ describe("a gateway's connection to Redis", () => {
   test("survives a message that cannot be read, and one that cannot be handled", async () => {
     const errors: unknown[] = [];
     const received: string[] = [];
-    const { bus } = open(redisUrl(), {
+    const { bus, secret } = open(redisUrl(), {
       received({ from }) {
         received.push(from);
         if (from === "bad") throw new Error("a fault of ours");
@@ -474,8 +474,7 @@ describe("a gateway's connection to Redis", () => {
       await bus.publish({ is: "roll", from: "bad" });
       return received.length > 0;
     });
-    const channels = await raw.pubsub("CHANNELS", "colink:*:changes") as string[];
-    for (const channel of channels) await raw.publish(channel, "no JSON");
+    await raw.publish(keysOf(secret).channel, "no JSON");
     await bus.publish({ is: "roll", from: "good" });
     await waitedFor(() => Promise.resolve(received.includes("good")));
     expect(errors.length).toBeGreaterThan(1);
@@ -487,20 +486,17 @@ describe("a gateway's connection to Redis", () => {
     "writes penalties that expire when no gateway is left, and echoes to itself alone",
     async () => {
       const raw = new Redis(redisUrl());
-      const before = await raw.keys("colink:*:penalties");
-      const { bus, events } = open(redisUrl());
+      const { bus, events, secret } = open(redisUrl());
       await bus.opened();
       await waitedFor(() => Promise.resolve(events.length > 0));
       await bus.writePenalty(penalty);
-      const [key = ""] = (await raw.keys("colink:*:penalties")).filter((one) =>
-        !before.includes(one)
-      );
-      expect(await raw.pttl(key)).toBeGreaterThan(3_600_000);
+      const { penalties } = keysOf(secret);
+      expect(await raw.pttl(penalties)).toBeGreaterThan(3_600_000);
       await bus.beat(presence("gw-1"), 0, LEASE_MS);
       await bus.publish({ is: "roll", from: "gw-1" });
       await waitedFor(() => Promise.resolve(events.length > 1));
       expect(events).toEqual(["subscribed", "received gw-1"]);
-      await raw.del(key);
+      await raw.del(penalties);
       raw.disconnect();
       bus.close();
     },
