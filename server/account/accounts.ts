@@ -5,6 +5,7 @@ import type { Budget, LoginAnswer, RegistrationMode, UserView } from "../../api/
 import type { Clock } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
+import { newId } from "../base/new_id.ts";
 import type { IdentityRow } from "../store/identities.ts";
 import type { AccountRow, KeyKind, KeyRow, NewPasswordHash, Role, Store } from "../store/store.ts";
 import { checkedEmail, normalizedEmail } from "./email.ts";
@@ -16,7 +17,7 @@ import { networkOf } from "./network.ts";
 import type { NetworkLimits } from "./network_limits.ts";
 import { Passwords } from "./passwords.ts";
 import type { SessionBook, Visitor } from "./session_book.ts";
-import { randomChars, type TokenVault } from "./tokens.ts";
+import type { TokenVault } from "./tokens.ts";
 import { hundredths } from "./users.ts";
 
 /** Counts failed sign-ins for a while. */
@@ -350,7 +351,7 @@ export class Accounts {
   /** A new account. Throws `invalid_request` for what is no e-mail address. */
   #row(email: string, passwordHash: string, role: Role): AccountRow {
     return {
-      id: `acc_${randomChars(22)}`,
+      id: newId("acc_"),
       email: checkedEmail(email),
       passwordHash,
       role,

@@ -3,10 +3,10 @@
 import type { AuditAction, AuditPage } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
+import { newId } from "../base/new_id.ts";
 import type { AuditRow } from "../store/audit.ts";
 import type { Store } from "../store/store.ts";
 import { pageOf, positionOf } from "./cursor.ts";
-import { randomChars } from "./tokens.ts";
 
 /** Who acts, and from where. */
 export interface Actor {
@@ -32,7 +32,7 @@ export class AuditLog {
   write(actor: Actor, { action, target = null, detail = {} }: AuditEvent): Promise<void> {
     const { store, clock } = this.options;
     return store.audit.add({
-      id: `aud_${randomChars(22)}`,
+      id: newId("aud_"),
       at: clock.now(),
       actorId: actor.accountId,
       actor: actor.email,

@@ -6,10 +6,10 @@ import { defined } from "../base/defined.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
 import { ColinkError } from "../base/error.ts";
+import { newId } from "../base/new_id.ts";
 import { groupKey, groupNotFound, type GroupRow } from "../store/groups.ts";
 import { Polled } from "../store/polled.ts";
 import type { Store } from "../store/store.ts";
-import { randomChars } from "./tokens.ts";
 
 export interface GroupsOptions {
   store: Pick<Store, "groups">;
@@ -135,7 +135,7 @@ export class Groups extends Polled {
 
   /** Throws `invalid_request` for a name that another group has, and `too_many`. */
   async create({ name, weight = 1, members_see_nodes = false }: NewGroup): Promise<GroupView> {
-    const id = `grp_${randomChars(22)}`;
+    const id = newId("grp_");
     await this.#options.store.groups.add({
       id,
       name,

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import type { CreatedInvite, InviteView } from "../../api/mod.ts";
 import { type Clock, DAY_MS } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
+import { newId } from "../base/new_id.ts";
 import type { InviteListing, InviteRow } from "../store/invites.ts";
 import type { Store } from "../store/store.ts";
 import { randomChars } from "./tokens.ts";
@@ -29,7 +30,7 @@ export class Invites {
     const { store, clock } = this.options;
     const createdAt = clock.now();
     const invite: InviteRow = {
-      id: `inv_${randomChars(22)}`,
+      id: newId("inv_"),
       digest: inviteDigest(code),
       note,
       createdAt,

@@ -7,6 +7,7 @@
 import type { DeviceAuthorization, JoinCode, JoinedView, JoinRequestView } from "../../api/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError } from "../base/error.ts";
+import { newId } from "../base/new_id.ts";
 import type { JoinRow } from "../store/joins.ts";
 import type { Store } from "../store/store.ts";
 import type { Keys } from "./keys.ts";
@@ -165,7 +166,7 @@ export class Joining {
     const { store, clock } = this.options;
     const createdAt = clock.now();
     const row: JoinRow = {
-      id: `join_${randomChars(22)}`,
+      id: newId("join_"),
       codeDigest: this.#codeDigest(code),
       deviceDigest: deviceCode === null ? null : this.#digest("device", deviceCode),
       accountId,

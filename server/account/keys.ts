@@ -11,8 +11,9 @@ import type {
 import type { Clock } from "../base/clock.ts";
 import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
+import { newId } from "../base/new_id.ts";
 import type { KeyKind, KeyRow, Store } from "../store/store.ts";
-import { newToken, randomChars, type TokenVault } from "./tokens.ts";
+import { newToken, type TokenVault } from "./tokens.ts";
 
 export interface KeysOptions {
   store: Pick<Store, "keys">;
@@ -107,7 +108,7 @@ export class Keys {
   ): { key: KeyRow; token: string } {
     const { vault } = this.#options;
     const token = newToken(kind);
-    const id = `key_${randomChars(22)}`;
+    const id = newId("key_");
     const { isDefault = false } = more;
     const key: KeyRow = {
       id,

@@ -10,6 +10,7 @@ import { type Clock, HOUR_MS } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Log } from "../base/log.ts";
 import { LruCache } from "../base/lru.ts";
+import { newId } from "../base/new_id.ts";
 import { isStoreUnavailable } from "../store/backend.ts";
 import { ChangePoll } from "../store/change_poll.ts";
 import type {
@@ -20,7 +21,6 @@ import type {
   NodeSighting,
 } from "../store/nodes.ts";
 import type { Store } from "../store/store.ts";
-import { randomChars } from "./tokens.ts";
 
 /** A connected node, as far as decisions depend on it. */
 export interface ConnectedNode {
@@ -255,7 +255,7 @@ export class NodeRegister {
     { kind, code = null, model = null, detail = null, until = null }: TimelineEvent,
   ): void {
     if (!this.isRemembered(nodeId)) return;
-    const id = `evt_${randomChars(22)}`;
+    const id = newId("evt_");
     const at = this.#options.clock.now();
     this.#events.push({ id, nodeId, at, kind, code, model, detail, until });
     if (this.#events.length > MAX_WAITING) {

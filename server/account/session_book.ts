@@ -5,10 +5,10 @@ import type { Clock } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
 import { ColinkError } from "../base/error.ts";
 import type { Log } from "../base/log.ts";
+import { newId } from "../base/new_id.ts";
 import type { SessionRow } from "../store/sessions.ts";
 import type { AccountRow, Role, Store } from "../store/store.ts";
 import { SESSION_SECONDS, type Sessions } from "./sessions.ts";
-import { randomChars } from "./tokens.ts";
 
 /** A person who is signed in. */
 export interface Visitor {
@@ -60,7 +60,7 @@ export class SessionBook {
   ): Promise<string | null> {
     const { store, sessions, clock } = this.options;
     const now = clock.now();
-    const sessionId = `ses_${randomChars(22)}`;
+    const sessionId = newId("ses_");
     const session = {
       id: sessionId,
       accountId,

@@ -1,6 +1,7 @@
 /** The headers of every answer: the request's id, caching, and what browsers on other sites may do. */
 
 import type { MiddlewareHandler } from "hono";
+import { newId } from "../base/new_id.ts";
 import { RELAYED_HEADERS } from "../../protocol/mod.ts";
 import type { ErrorFormat } from "./error_format.ts";
 import type { AnswerHeaders, AppContext, AppEnv, CommonHeaders } from "./env.ts";
@@ -28,14 +29,6 @@ const privateHeaders: Readonly<AnswerHeaders> = Object.freeze({
   "x-content-type-options": "nosniff",
 });
 
-/**
- * Unguessable: 62 random bits behind the time. Ids that follow each other lie beside each other in the
- * ledger, where wholly random ones would make the database write a page for each call.
- */
-export function newRequestId(): string {
-  return `req-${Bun.randomUUIDv7("buffer").toString("hex")}`;
-}
-
 /** The headers that every answer to a call begins with. */
 export function callHeaders(
   requestId: string,
@@ -57,7 +50,7 @@ export function headerText(name: string): string {
 export function answerHeaders(c: AppContext): CommonHeaders {
   const known = c.get("headers");
   if (known !== undefined) return known;
-  const headers = { "x-request-id": newRequestId(), ...pathHeaders(c) };
+  const headers = { "x-request-id": newId("req-"), ...pathHeaders(c) };
   c.set("headers", headers);
   return headers;
 }

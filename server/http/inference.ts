@@ -10,6 +10,7 @@ import { tooManyNames } from "../call/shared_answers.ts";
 import { responseIdIn } from "../call/stored_responses.ts";
 import type { AnswerRoom, Call } from "../schedule/call.ts";
 import { ColinkError } from "../base/error.ts";
+import { newId } from "../base/new_id.ts";
 import { type CallMemory, HttpAnswer } from "./answer.ts";
 import type { AnswerBudget } from "./answer_budget.ts";
 import { checkedBody, readBody } from "./body.ts";
@@ -18,7 +19,7 @@ import { type InferenceRequest, readCall, TOKEN_LIMITS } from "./call_reader.ts"
 import { apiKey, type Caller, giveBack, setBudgetHeaders, withinLimit } from "./credentials.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders, AppContext, AppEnv, WebServer } from "./env.ts";
-import { callHeaders, headerText, newRequestId } from "./headers.ts";
+import { callHeaders, headerText } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
 import { requestLog } from "./request_log.ts";
@@ -64,7 +65,7 @@ export function inference(endpoint: EndpointRow, parts: AppParts): CallHandler {
 class ReceivedRequest implements InferenceRequest {
   readonly server: WebServer;
   readonly port: number;
-  readonly requestId = newRequestId();
+  readonly requestId = newId("req-");
   readonly headers: AnswerHeaders;
   readonly startedMs: number;
 

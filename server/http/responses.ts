@@ -3,6 +3,7 @@
 import { CallBody, Endpoint, withMember, withoutMember } from "../../protocol/mod.ts";
 import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
+import { newId } from "../base/new_id.ts";
 import type { AnswerReader, StoredTerms } from "../call/shared_answer.ts";
 import {
   inputItemsOf,
@@ -14,7 +15,7 @@ import type { HeldBody } from "./body_budget.ts";
 import { apiKey, withinLimit } from "./credentials.ts";
 import { endpoints } from "./endpoints.ts";
 import type { AppContext } from "./env.ts";
-import { callHeaders, newRequestId } from "./headers.ts";
+import { callHeaders } from "./headers.ts";
 import type { AppParts } from "./parts.ts";
 import { renderError } from "./reply.ts";
 import { requestLog } from "./request_log.ts";
@@ -79,7 +80,7 @@ async function prepare(
   const input = isSmall ? JSON.stringify(items) : null;
   const isOwnId = background && body.value("stream") !== true;
   const terms: StoredTerms = {
-    id: isOwnId ? `resp_${Bun.randomUUIDv7("buffer").toString("hex")}` : null,
+    id: isOwnId ? newId("resp_") : null,
     isOwnId,
     background,
     previousId,
@@ -183,7 +184,7 @@ export function storedResponse(verb: ResponseVerb, parts: AppParts) {
   return async (c: AppContext): Promise<Response> => {
     const request = c.req.raw;
     const { server, port } = c.env;
-    const requestId = newRequestId();
+    const requestId = newId("req-");
     const format = endpoint.errorFormat;
     const headers = callHeaders(requestId, format, request.headers);
     const startedMs = parts.clock.monotonic();

@@ -79,7 +79,7 @@ export class JoinTable {
       "id",
       "in",
       db.selectFrom("joins").select("id").where("account_id", "=", accountId)
-        .where("device_digest", "is", null).orderBy("created_at", "desc").orderBy("id")
+        .where("device_digest", "is", null).orderBy("created_at", "desc").orderBy("id", "desc")
         .offset(MAX_CODES_PER_ACCOUNT - 1).limit(1000),
     ).execute();
   }

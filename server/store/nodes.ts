@@ -204,7 +204,7 @@ export class NodeTable {
   async timeline(nodeId: string, limit: number): Promise<NodeEventRow[]> {
     const rows = await this.database.read((db) =>
       db.selectFrom("node_events").selectAll().where("node_id", "=", storable(nodeId))
-        .orderBy("at", "desc").orderBy("id").limit(limit).execute()
+        .orderBy("at", "desc").orderBy("id", "desc").limit(limit).execute()
     );
     return rows.map((row) => nodeEvents.fromRow(row));
   }

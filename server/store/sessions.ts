@@ -35,7 +35,9 @@ export class SessionTable {
         "id",
         "in",
         db.selectFrom("sessions").select("id").where("account_id", "=", accountId)
-          .orderBy("created_at", "desc").orderBy("id").offset(MAX_PER_ACCOUNT - 1).limit(1000),
+          .orderBy("created_at", "desc").orderBy("id", "desc").offset(MAX_PER_ACCOUNT - 1).limit(
+            1000,
+          ),
       ).execute();
       await db.insertInto("sessions").values(sessions.toRow(session)).execute();
       return true;
