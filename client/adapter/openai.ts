@@ -23,9 +23,8 @@ import { ClaudeProvider } from "./claude/claude_provider.ts";
 import { ClaudeUpstream } from "./claude/claude_upstream.ts";
 import { MessagesRelay } from "./claude/messages_relay.ts";
 import { readCountRequest } from "./messages/request_reader.ts";
-import { ChatProvider } from "./openai/chat_provider.ts";
+import { OpenAiProvider } from "./openai/openai_provider.ts";
 import { OpenAiRelay } from "./openai/openai_relay.ts";
-import { askResponses } from "./openai/responses_provider.ts";
 import { TokenCounter } from "./openai/token_counter.ts";
 import type { ProviderOptions } from "./provider_options.ts";
 import { ModelServer } from "./servers/model_server.ts";
@@ -62,7 +61,7 @@ export class OpenAiAdapter implements Adapter {
   readonly #upstream: Upstream;
   readonly #relay: OpenAiRelay;
   readonly #messages: MessagesRelay;
-  readonly #chat: ChatProvider;
+  readonly #provider: OpenAiProvider;
   readonly #claude: ClaudeProvider;
   readonly #tokens: TokenCounter;
   readonly #server: ModelServer;
@@ -90,7 +89,7 @@ export class OpenAiAdapter implements Adapter {
     const api = new NativeApi(this.#upstream);
     this.#tokens = new TokenCounter(api);
     this.#server = new ModelServer(api, isKnownHost(baseUrl.hostname), world);
-    this.#chat = new ChatProvider(this.#relay, baseUrl.hostname, options.quirks);
+    this.#provider = new OpenAiProvider(this.#relay, baseUrl.hostname, options.quirks);
   }
 
   async models(signal: AbortSignal): Promise<ListedModel[]> {
@@ -109,7 +108,10 @@ export class OpenAiAdapter implements Adapter {
       id,
       capabilities: this.#known(id, capabilities, facts.details.get(id)),
     }));
-    this.#chat.describe(facts, new Map(models.map(({ id, capabilities }) => [id, capabilities])));
+    this.#provider.describe(
+      facts,
+      new Map(models.map(({ id, capabilities }) => [id, capabilities])),
+    );
     return models;
   }
 
@@ -199,9 +201,9 @@ export class OpenAiAdapter implements Adapter {
       case Endpoint.messages:
         return this.#claude.ask(request, call);
       case Endpoint.responses:
-        return askResponses(this.#relay, request, call);
+        return this.#provider.askResponses(request, call);
       default:
-        return this.#chat.ask(request, call);
+        return this.#provider.askChat(request, call);
     }
   }
 

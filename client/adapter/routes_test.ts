@@ -226,7 +226,7 @@ describe("on a server of responses only,", () => {
       },
       { type: "message", role: "assistant", content: [{ type: "refusal", refusal: "No." }] },
       { type: "custom_tool_call", call_id: "a", name: "p", input: "x" },
-      { type: "function_call_output", call_id: "a", output: "r" },
+      { type: "custom_tool_call_output", call_id: "a", output: "r" },
     ]);
     expect(tools).toEqual([{ type: "custom", name: "p" }]);
     expect(tool_choice).toEqual({ type: "custom", name: "p" });

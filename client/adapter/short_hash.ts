@@ -10,3 +10,11 @@ export function shortHash(text: string): string {
     return (value >>> 0).toString(16).padStart(8, "0");
   }).join("");
 }
+
+/** OpenAI rejects longer ids; Anthropic's clients send some. */
+const MAX_USER_CHARS = 64;
+
+/** The caller's own id of its user, in the length that OpenAI accepts. */
+export function userId(id: string): string {
+  return id.length <= MAX_USER_CHARS ? id : shortHash(id);
+}

@@ -187,6 +187,34 @@ describe("a rejected field is corrected or left out, and remembered for the mode
   }
 });
 
+test("a server of responses teaches the same lessons", async () => {
+  const bodies: Json[] = [];
+  const response = { id: "r", object: "response", status: "completed", output: [] };
+  const fetch = (url: string, init: RequestInit) => {
+    if (!url.endsWith("/responses")) return Promise.resolve(new Response("", { status: 404 }));
+    const body = JSON.parse(String(init.body));
+    bodies.push(body);
+    const error = body.reasoning?.effort === "max"
+      ? { message: "Supported values are: 'low' and 'high'.", param: "reasoning.effort" }
+      : body.temperature !== undefined
+      ? { message: "Unsupported parameter: 'temperature'", param: "temperature" }
+      : null;
+    return Promise.resolve(
+      error ? Response.json({ error }, { status: 400 }) : Response.json(response),
+    );
+  };
+  const adapter = new OpenAiAdapter({ base_url: "http://h/v1" }, { ...realWorld, fetch });
+  const change = { reasoning_effort: "max", temperature: 0.5 };
+  const bodyText = JSON.stringify({ messages: [{ role: "user", content: "hi" }], ...change });
+  const call = callOf({ endpoint: Endpoint.chat, bodyText, stream: false });
+  for (const asked of [3, 4]) {
+    await Array.fromAsync(textsOf(adapter.answer(call)));
+    expect(bodies).toHaveLength(asked);
+    expect(bodies.at(-1)).toMatchObject({ reasoning: { effort: "high" } });
+    expect(bodies.at(-1)!.temperature).toBeUndefined();
+  }
+});
+
 test("a rejection that teaches nothing is the caller's, in the provider's words", async () => {
   const { ask } = serverThat(() => "Could not finish the message because max_tokens was reached.");
   const { failure, bodies } = await ask({ max_tokens: 1 });

@@ -14,7 +14,7 @@ import {
 import { nearestEffort } from "../bridge/effort.ts";
 import type { Json } from "../json_object.ts";
 import { RawJson } from "../raw_json.ts";
-import { shortHash } from "../short_hash.ts";
+import { shortHash, userId } from "../short_hash.ts";
 import { splitId } from "./call_extra.ts";
 import type { Quirks } from "./quirks.ts";
 
@@ -45,16 +45,13 @@ export function chatBody(
     ...toolsOf(request),
     ...effortOf(request.effort, quirks),
     ...formatOf(request.format),
-    ...(user === null ? {} : { user: user.length <= MAX_USER_CHARS ? user : shortHash(user) }),
+    ...(user === null ? {} : { user: userId(user) }),
     ...(serviceTier === null ? {} : { service_tier: serviceTier }),
     ...(verbosity === null ? {} : { verbosity }),
   };
   for (const field of quirks.omit) delete body[field];
   return body;
 }
-
-/** OpenAI rejects longer ids; Anthropic's clients send some. */
-const MAX_USER_CHARS = 64;
 
 /** A token has this many characters of JSON, on average over English prompts. */
 const CHARS_PER_TOKEN = 4;

@@ -305,6 +305,10 @@ test("a field without an equivalent is a 400 that names it", () => {
       "messages[1].content[0].type",
     ],
     [{ system: [{ type: "image" }] }, "system[0].type"],
+    [
+      user({ type: "tool_result", tool_use_id: "t", content: { a: 1 } }),
+      "messages[0].content[0].content",
+    ],
   ];
   for (const [change, param] of cases) expect(rejection(change)).toEqual({ code: 400, param });
 });
@@ -348,7 +352,7 @@ test("every call of Anthropic's own tools and servers, and its result, becomes t
 test("a server without stop sequences names the caller's own field for them", () => {
   const body = { model: "m", max_tokens: 9, messages: [hello], stop_sequences: ["x"] };
   const request = readMessagesRequest(JSON.stringify(body));
-  expect(() => responsesBody(request, "m", false))
+  expect(() => responsesBody(request, "m", quirksOf({ host: "localhost" }), false))
     .toThrow(
       expect.objectContaining({ error: expect.objectContaining({ param: "stop_sequences" }) }),
     );

@@ -4,6 +4,7 @@ import { Endpoint } from "../../../protocol/mod.ts";
 import type { AdapterCall } from "../adapter.ts";
 import type { AnswerEvent } from "../bridge/answer_event.ts";
 import type { ModelRequest } from "../bridge/model_request.ts";
+import type { Quirks } from "../chat/quirks.ts";
 import { parseObject } from "../json_object.ts";
 import { toJsonText } from "../raw_json.ts";
 import { ResponseAnswerReader } from "../responses/answer_reader.ts";
@@ -12,16 +13,17 @@ import { jsonTexts } from "../sse/json_texts.ts";
 import type { OpenAiRelay } from "./openai_relay.ts";
 import { responseEvents } from "./response_events.ts";
 
-export async function* askResponses(
+export async function* responseAnswer(
   relay: OpenAiRelay,
   request: ModelRequest,
   call: AdapterCall,
+  quirks: Quirks,
 ): AsyncIterable<AnswerEvent> {
   const pieces = await relay.open({
     ...call,
     endpoint: Endpoint.responses,
     headers: {},
-    bodyText: toJsonText(responsesBody(request, call.model, call.stream)),
+    bodyText: toJsonText(responsesBody(request, call.model, quirks, call.stream)),
     hidesUsage: false,
   });
   const reader = new ResponseAnswerReader();

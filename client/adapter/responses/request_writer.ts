@@ -1,19 +1,30 @@
 /** The neutral request → the body of a call to /v1/responses. */
 
 import { unsupported } from "../bad_request.ts";
+import { nearestEffort } from "../bridge/effort.ts";
 import type { AnswerFormat, ModelRequest, Part, Tool, Turn } from "../bridge/model_request.ts";
+import { splitId } from "../chat/call_extra.ts";
+import type { Quirks } from "../chat/quirks.ts";
 import type { Json } from "../json_object.ts";
+import { userId } from "../short_hash.ts";
 
 /** Throws a 400 that names a field without an equivalent in /v1/responses. Serialise with `toJsonText`. */
-export function responsesBody(request: ModelRequest, model: string, stream: boolean): Json {
-  const { system, temperature, topP, maxTokens, effort, user, serviceTier } = request;
+export function responsesBody(
+  request: ModelRequest,
+  model: string,
+  quirks: Pick<Quirks, "efforts" | "omit">,
+  stream: boolean,
+): Json {
+  const { system, temperature, topP, maxTokens, user, serviceTier, turns } = request;
   if (request.stops.length > 0) {
     throw unsupported(request.stopsParam, "This model's provider takes no stop sequences");
   }
   const instructions = system.map(({ text }) => text).join("\n\n");
-  return {
+  const effort = request.effort && nearestEffort(request.effort, quirks.efforts);
+  const customIds = customIdsIn(turns);
+  const body: Json = {
     model,
-    input: request.turns.flatMap(itemsOf),
+    input: turns.flatMap((turn) => itemsOf(turn, customIds)),
     ...(instructions === "" ? {} : { instructions }),
     ...(stream ? { stream: true } : {}),
     store: false,
@@ -23,12 +34,20 @@ export function responsesBody(request: ModelRequest, model: string, stream: bool
     ...(effort === null ? {} : { reasoning: { effort, summary: "auto" } }),
     ...toolsOf(request),
     ...textOf(request),
-    ...(user === null ? {} : { user }),
+    ...(user === null ? {} : { user: userId(user) }),
     ...(serviceTier === null ? {} : { service_tier: serviceTier }),
   };
+  for (const field of quirks.omit) delete body[field];
+  return body;
 }
 
-function itemsOf({ role, parts }: Turn): Json[] {
+/** The calls of free-text tools: their results are items of another type. */
+function customIdsIn(turns: readonly Turn[]): ReadonlySet<string> {
+  const calls = turns.flatMap(({ parts }) => parts).filter((part) => part.type === "call");
+  return new Set(calls.filter(({ isCustom }) => isCustom).map(({ id }) => id));
+}
+
+function itemsOf({ role, parts }: Turn, customIds: ReadonlySet<string>): Json[] {
   const items: Json[] = [];
   let content: Json[] = [];
   const flush = () => {
@@ -38,7 +57,7 @@ function itemsOf({ role, parts }: Turn): Json[] {
   for (const part of parts) {
     if (part.type === "call" || part.type === "result") {
       flush();
-      items.push(part.type === "call" ? callItem(part) : resultItem(part));
+      items.push(part.type === "call" ? callItem(part) : resultItem(part, customIds));
     } else {
       content.push(...contentOf(part, role === "assistant" ? "output_text" : "input_text"));
     }
@@ -48,17 +67,25 @@ function itemsOf({ role, parts }: Turn): Json[] {
 }
 
 function callItem({ id, name, argumentsText, isCustom }: Extract<Part, { type: "call" }>): Json {
+  const { id: call_id } = splitId(id);
   return isCustom
-    ? { type: "custom_tool_call", call_id: id, name, input: argumentsText }
-    : { type: "function_call", call_id: id, name, arguments: argumentsText };
+    ? { type: "custom_tool_call", call_id, name, input: argumentsText }
+    : { type: "function_call", call_id, name, arguments: argumentsText };
 }
 
-function resultItem({ callId, parts, isError }: Extract<Part, { type: "result" }>): Json {
+function resultItem(
+  { callId, parts, isError }: Extract<Part, { type: "result" }>,
+  customIds: ReadonlySet<string>,
+): Json {
   const content = parts.flatMap((part) => contentOf(part, "input_text"));
   const isText = content.every(({ type }) => type === "input_text");
   const text = content.map((part) => part.text).join("\n");
-  const output = isText ? (isError ? `Error: ${text}` : text) : content;
-  return { type: "function_call_output", call_id: callId, output };
+  const error = isError ? [{ type: "input_text", text: "Error:" }] : [];
+  return {
+    type: customIds.has(callId) ? "custom_tool_call_output" : "function_call_output",
+    call_id: splitId(callId).id,
+    output: isText ? (isError ? `Error: ${text}` : text) : [...error, ...content],
+  };
 }
 
 function contentOf(part: Part, textType: string): Json[] {

@@ -1,4 +1,4 @@
-/** Asks an OpenAI-compatible server for a neutral request, as a chat completion. */
+/** Asks an OpenAI-compatible server for a neutral request, as a chat completion or at /v1/responses. */
 
 import { LRUCache } from "lru-cache";
 import { Endpoint, type ModelCapabilities } from "../../../protocol/mod.ts";
@@ -18,13 +18,14 @@ import { toJsonText } from "../raw_json.ts";
 import type { ServerFacts } from "../servers/model_server.ts";
 import { jsonTexts } from "../sse/json_texts.ts";
 import type { OpenAiRelay } from "./openai_relay.ts";
+import { responseAnswer } from "./responses_provider.ts";
 
 const MAX_MODELS = 1_000;
 
 /** How often a call is repeated with what its rejection taught. */
 const MAX_REPEATS = 3;
 
-export class ChatProvider {
+export class OpenAiProvider {
   #traits: ProviderTraits;
   /** What the provider says of its models. */
   #ofModels: ReadonlyMap<string, Partial<Quirks>> = new Map();
@@ -55,14 +56,27 @@ export class ChatProvider {
     }]));
   }
 
+  /** Asks for a chat completion. */
+  askChat(request: ModelRequest, call: AdapterCall): AsyncIterable<AnswerEvent> {
+    return this.#ask(call, (quirks) => this.#chatEvents(request, call, quirks));
+  }
+
+  /** Asks at /v1/responses. */
+  askResponses(request: ModelRequest, call: AdapterCall): AsyncIterable<AnswerEvent> {
+    return this.#ask(call, (quirks) => responseAnswer(this.relay, request, call, quirks));
+  }
+
   /** A rejected field is left out or corrected, and remembered for the model. */
-  async *ask(request: ModelRequest, call: AdapterCall): AsyncIterable<AnswerEvent> {
+  async *#ask(
+    call: AdapterCall,
+    eventsOf: (quirks: Quirks) => AsyncIterable<AnswerEvent>,
+  ): AsyncIterable<AnswerEvent> {
     let promptTokens: number | null = null;
     for (let repeats = 0;; repeats++) {
       const quirks: Quirks = { ...this.#quirksOf(call.model), promptTokens };
       let hasBegun = false;
       try {
-        for await (const event of this.#events(request, call, quirks)) {
+        for await (const event of eventsOf(quirks)) {
           hasBegun = true;
           yield event;
         }
@@ -88,7 +102,7 @@ export class ChatProvider {
     };
   }
 
-  async *#events(
+  async *#chatEvents(
     request: ModelRequest,
     call: AdapterCall,
     quirks: Quirks,
