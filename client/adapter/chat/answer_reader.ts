@@ -44,6 +44,7 @@ interface ChatMessage {
   /** The name of some servers; the relay copies it. */
   reasoning?: string | null;
   tool_calls?: ChatCall[] | null;
+  annotations?: (Annotation | null)[] | null;
 }
 
 interface ChatCall {
@@ -52,6 +53,16 @@ interface ChatCall {
   function?: { name?: string | null; arguments?: string | null } | null;
   /** Sent by Gemini: must come back with the call. */
   extra_content?: unknown;
+}
+
+/** A web page that the text refers to. */
+interface Annotation {
+  url_citation?: {
+    url?: string | null;
+    title?: string | null;
+    start_index?: number | null;
+    end_index?: number | null;
+  } | null;
 }
 
 interface ChatUsage {
@@ -154,6 +165,7 @@ export class ChatAnswerReader {
 
   #message(message: ChatMessage): AnswerEvent[] {
     const { reasoning_content: reasoning, content, refusal, tool_calls: calls } = message;
+    const annotations = Array.isArray(message.annotations) ? message.annotations : [];
     this.#hasRefused ||= Boolean(refusal);
     this.saysReasoning ||= Boolean(message.reasoning);
     return [
@@ -161,6 +173,7 @@ export class ChatAnswerReader {
       ...(content ? [{ type: "text" as const, text: content }] : []),
       ...(refusal ? [{ type: "refusal" as const, text: refusal }] : []),
       ...(calls ?? []).flatMap((call, i) => this.#call(call, call.index ?? i)),
+      ...annotations.flatMap(citationEvents),
     ];
   }
 
@@ -228,6 +241,14 @@ export class ChatAnswerReader {
     if (mapped === "length") return "length";
     return this.#callCount > 0 ? "calls" : "stop";
   }
+}
+
+/** Only web pages have a URL. */
+function citationEvents(annotation: Annotation | null): AnswerEvent[] {
+  const { url, title, start_index, end_index } = annotation?.url_citation ?? {};
+  if (typeof url !== "string") return [];
+  const [start, end] = [countOf(start_index), countOf(end_index)];
+  return [{ type: "citation", citation: { url, title: title || url, start, end } }];
 }
 
 function usageOf(usage: ChatUsage): TokenUsage {

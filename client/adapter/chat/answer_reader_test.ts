@@ -174,3 +174,15 @@ test("usage is read from a chunk of its own, or from the last choice", () => {
   }
   expect(read([chunk({ content: "a" }, "stop")]).at(-1)).toEqual([]);
 });
+
+test("web citations are read; one without an address is none", () => {
+  const page = { url: "https://a.b", title: "A", start_index: 1, end_index: 3 };
+  const annotations = [
+    { type: "url_citation", url_citation: page },
+    { type: "url_citation", url_citation: { start_index: 1 } },
+    null,
+  ];
+  expect(read([chunk({ content: "text", annotations })])[0]!.slice(1)).toEqual([
+    { type: "citation", citation: { url: "https://a.b", title: "A", start: 1, end: 3 } },
+  ]);
+});

@@ -38,9 +38,15 @@ const finishReasons: Readonly<Record<EndReason, FinishReason>> = Object.freeze({
   refusal: "content_filter",
 });
 
+/** A refusal in the model's own words is a finished answer in this dialect. */
+function finishReason({ reason }: Ending, hasRefused: boolean): FinishReason {
+  return reason === "refusal" && hasRefused ? "stop" : finishReasons[reason];
+}
+
 export class ChatAnswerWriter {
   #id = "";
   #usage: TokenUsage | null = null;
+  #hasRefused = false;
   readonly #customCalls = new Set<number>();
   readonly #thinking: object[] = [];
 
@@ -55,6 +61,7 @@ export class ChatAnswerWriter {
       case "text":
         return [this.#chunk({ content: event.text })];
       case "refusal":
+        this.#hasRefused = true;
         return [this.#chunk({ refusal: event.text })];
       case "reasoning":
         return [this.#chunk({ reasoning_content: event.text })];
@@ -83,7 +90,8 @@ export class ChatAnswerWriter {
       : { index, function: { arguments: text } };
   }
 
-  #end({ reason, explanation }: Ending): ChatChunk[] {
+  #end(end: Ending): ChatChunk[] {
+    const { reason, explanation } = end;
     const last: Delta[] = [];
     if (reason === "refusal" && explanation) last.push({ refusal: explanation });
     if (this.terms.wantsThinking && this.#thinking.length > 0) {
@@ -94,7 +102,7 @@ export class ChatAnswerWriter {
       : [];
     return [
       ...last.map((delta) => this.#chunk(delta)),
-      this.#chunk({}, finishReasons[reason]),
+      this.#chunk({}, finishReason(end, this.#hasRefused)),
       ...usage,
     ];
   }
@@ -118,6 +126,7 @@ export function chatCompletion(answer: Answer, terms: ChatTerms): ChatCompletion
     parts.map((part) => part.type === type ? part.text : "").join("");
   const explanation = end.reason === "refusal" ? end.explanation ?? "" : "";
   const reasoning = joined("reasoning");
+  const refusal = joined("refusal");
   const calls = parts.flatMap((part) => part.type === "call" ? callOf(part, terms) : []);
   return {
     id: idOf(answer.id, terms),
@@ -129,14 +138,14 @@ export function chatCompletion(answer: Answer, terms: ChatTerms): ChatCompletion
       message: {
         role: "assistant",
         content: joined("text") || null,
-        refusal: joined("refusal") + explanation || null,
+        refusal: refusal + explanation || null,
         ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
         ...(thinking.length === 0 ? {} : { thinking_blocks: thinking }),
         ...(citations.length === 0 ? {} : { annotations: citations.map(annotation) }),
         ...(calls.length === 0 ? {} : { tool_calls: calls }),
       },
       logprobs: null,
-      finish_reason: finishReasons[end.reason],
+      finish_reason: finishReason(end, refusal !== ""),
     }],
     usage: usageOf(usage),
   };

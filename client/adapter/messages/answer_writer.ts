@@ -49,7 +49,8 @@ export class MessageAnswerWriter {
       case "end":
         return this.#end(event);
       default:
-        // Signed thinking and citations come from Claude only, whose messages are relayed.
+        // Signed thinking comes from Claude only, whose messages are relayed. Its citations quote a source,
+        // which those of other dialects do not.
         return [];
     }
   }

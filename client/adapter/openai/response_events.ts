@@ -34,7 +34,8 @@ export function responseEvents(response: Json): string[] {
   );
 }
 
-function itemEvents(item: Json, output_index: number): Event[] {
+/** The events of one finished item of a response's output. */
+export function itemEvents(item: Json, output_index: number): Event[] {
   const { opening, events } = itemExpanders.get(item.type)?.(item) ?? whole(item);
   const at = { item_id: String(item.id ?? ""), output_index };
   return [

@@ -4,6 +4,7 @@ import { type UpstreamErrorObject, UpstreamFailure } from "../adapter.ts";
 import type { AnswerEvent, EndReason, TokenUsage } from "../bridge/answer_event.ts";
 import { CONTEXT_OVERFLOW, isContextOverflow } from "../upstream/context_overflow.ts";
 import { isObject, type Json } from "../json_object.ts";
+import { itemEvents } from "../openai/response_events.ts";
 
 /** A call whose item has begun and not ended. */
 interface OpenCall {
@@ -17,17 +18,36 @@ export class ResponseAnswerReader {
   readonly #calls = new Map<unknown, OpenCall>();
   #callCount = 0;
   #hasBegun = false;
+  #hasRefused = false;
+  /** Whether anything of the answer itself was read. */
+  #hasContent = false;
+  /** Characters of text so far, and before the open part: citations count from their part's start. */
+  #textChars = 0;
+  #partStart = 0;
 
   /** Returns the events of one event: none, one or several. Throws the UpstreamFailure that it reports. */
   read(event: Json): AnswerEvent[] {
+    const events = this.#eventsOf(event);
+    this.#hasContent ||= events.some(({ type }) => type !== "start");
+    return events;
+  }
+
+  #eventsOf(event: Json): AnswerEvent[] {
     const { type, delta } = event;
     const text = typeof delta === "string" ? delta : "";
     switch (type) {
       case "response.created":
         return this.#begin(event.response);
+      case "response.content_part.added":
+        this.#partStart = this.#textChars;
+        return [];
       case "response.output_text.delta":
+        this.#textChars += text.length;
         return textEvent("text", text);
+      case "response.output_text.annotation.added":
+        return citationEvents(event.annotation, this.#partStart);
       case "response.refusal.delta":
+        this.#hasRefused ||= text !== "";
         return textEvent("refusal", text);
       case "response.reasoning_text.delta":
       case "response.reasoning_summary_text.delta":
@@ -84,16 +104,25 @@ export class ResponseAnswerReader {
   }
 
   #end(response: unknown): AnswerEvent[] {
-    const { usage, incomplete_details: details } = isObject(response) ? response : {} as Json;
+    const { usage, incomplete_details: details, output } = isObject(response)
+      ? response
+      : {} as Json;
     const cut = isObject(details) ? details.reason : null;
     return [
+      ...(this.#hasContent ? [] : this.#whole(output)),
       ...(isObject(usage) ? [{ type: "usage" as const, usage: usageOf(usage) }] : []),
       { type: "end", reason: this.#reason(cut), stopSequence: null, explanation: null },
     ];
   }
 
+  /** The output of a server that sends it with the last event only. */
+  #whole(output: unknown): AnswerEvent[] {
+    if (!Array.isArray(output)) return [];
+    return output.filter(isObject).flatMap(itemEvents).flatMap((event) => this.read(event));
+  }
+
   #reason(cut: unknown): EndReason {
-    if (cut === "content_filter") return "refusal";
+    if (cut === "content_filter" || (this.#hasRefused && this.#callCount === 0)) return "refusal";
     if (cut !== null && cut !== undefined) return "length";
     return this.#callCount > 0 ? "calls" : "stop";
   }
@@ -101,6 +130,20 @@ export class ResponseAnswerReader {
 
 function textEvent(type: "text" | "refusal" | "reasoning", text: string): AnswerEvent[] {
   return text === "" ? [] : [{ type, text }];
+}
+
+/** Only web pages have a URL. */
+function citationEvents(annotation: unknown, partStart: number): AnswerEvent[] {
+  if (!isObject(annotation) || annotation.type !== "url_citation") return [];
+  const { url, title, start_index: start, end_index: end } = annotation;
+  if (typeof url !== "string") return [];
+  const citation = {
+    url,
+    title: textIn(title) || url,
+    start: partStart + countOf(start),
+    end: partStart + countOf(end),
+  };
+  return [{ type: "citation", citation }];
 }
 
 function usageOf(usage: Json): TokenUsage {

@@ -61,8 +61,50 @@ test("texts, refusals and reasoning of both kinds are read from their deltas", (
         reasoningTokens: 1,
       },
     },
-    end("stop"),
+    end("refusal"),
   ]);
+});
+
+test("web citations are read, at their places in the whole text", () => {
+  const part = { type: "response.content_part.added" };
+  const text = (delta: string) => ({ type: "response.output_text.delta", delta });
+  const annotation = (annotation: Json) => ({
+    type: "response.output_text.annotation.added",
+    annotation,
+  });
+  const page = { type: "url_citation", url: "https://a.b", start_index: 1, end_index: 3 };
+  expect(
+    read(
+      created,
+      part,
+      text("one "),
+      annotation({ ...page, title: "A" }),
+      part,
+      text("two"),
+      annotation(page),
+      annotation({ type: "file_citation", file_id: "f" }),
+    ).filter(({ type }) => type === "citation"),
+  ).toEqual([
+    { type: "citation", citation: { url: "https://a.b", title: "A", start: 1, end: 3 } },
+    { type: "citation", citation: { url: "https://a.b", title: "https://a.b", start: 5, end: 7 } },
+  ]);
+});
+
+test("an answer that only the last event holds is read from it", () => {
+  const output = [
+    { type: "message", id: "m", content: [{ type: "output_text", text: "a" }] },
+    { type: "function_call", id: "fc", call_id: "c", name: "f", arguments: "{}" },
+  ];
+  const content: AnswerEvent[] = [
+    { type: "text", text: "a" },
+    { type: "call", call: 0, id: "c", name: "f", isCustom: false },
+    { type: "arguments", call: 0, text: "{}" },
+    end("calls"),
+  ];
+  expect(read(created, ended({ output }))).toEqual([{ type: "start", id: "resp_1" }, ...content]);
+  const added = { type: "response.output_text.delta", delta: "a" };
+  expect(read(created, added, ended({ output })).slice(1))
+    .toEqual([{ type: "text", text: "a" }, end("stop")]);
 });
 
 test("calls are read from deltas, or whole from their item's end", () => {
