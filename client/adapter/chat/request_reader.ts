@@ -112,7 +112,7 @@ function assistantParts(
   param: string,
   functionIds: Map<string, string>,
 ): Part[] {
-  const calls = (message.tool_calls ?? []).flatMap((call, i): CallPart[] => {
+  const calls = (message.tool_calls ?? []).map((call, i): CallPart => {
     const { function: called, custom } = call;
     const head = {
       type: "call" as const,
@@ -120,16 +120,17 @@ function assistantParts(
       param: `${param}.tool_calls[${i}]`,
     };
     if (called) {
-      return [{
+      return {
         ...head,
         name: called.name,
         argumentsText: called.arguments ?? "",
         isCustom: false,
-      }];
+      };
     }
-    return custom
-      ? [{ ...head, name: custom.name, argumentsText: custom.input ?? "", isCustom: true }]
-      : [];
+    if (custom) {
+      return { ...head, name: custom.name, argumentsText: custom.input ?? "", isCustom: true };
+    }
+    throw badRequest(head.param, "A tool call has a function or a custom tool");
   });
   const { function_call: legacy } = message;
   if (legacy) {
@@ -152,12 +153,13 @@ function assistantParts(
 }
 
 function thinkingOf(
-  { thinking_blocks: blocks, reasoning_content: reasoning }: ChatMessage,
+  { thinking_blocks: blocks, reasoning_content, reasoning = null }: ChatMessage,
 ): ThinkingPart[] {
   if (blocks?.length) {
     return blocks.map((signed) => ({ type: "thinking", text: "", signed }));
   }
-  return reasoning ? [{ type: "thinking", text: reasoning, signed: null }] : [];
+  const text = reasoning_content || reasoning;
+  return text ? [{ type: "thinking", text, signed: null }] : [];
 }
 
 /** A message's content without blank texts. */

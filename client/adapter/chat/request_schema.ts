@@ -7,7 +7,8 @@ import { parseKeeping, type Path, rawObject } from "../raw_json.ts";
 const json = z.record(z.string(), z.unknown());
 
 /** Arguments are text; some clients send them as an object. */
-const argumentsText = z.union([z.string(), rawObject.transform(({ text }) => text)]).nullish();
+export const argumentsText = z.union([z.string(), rawObject.transform(({ text }) => text)])
+  .nullish();
 
 const cacheHints = {
   cache_control: z.looseObject({ type: z.literal("ephemeral"), ttl: z.string().optional() })
@@ -46,6 +47,8 @@ const message = z.looseObject({
   tool_call_id: z.string().nullish(),
   function_call: z.looseObject({ name: z.string(), arguments: argumentsText }).nullish(),
   reasoning_content: z.string().nullish(),
+  /** The name of some servers. */
+  reasoning: z.string().nullish(),
   thinking_blocks: z.array(z.looseObject({ type: z.string() })).nullish(),
   ...cacheHints,
 });

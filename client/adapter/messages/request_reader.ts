@@ -92,11 +92,12 @@ function resultOf({ tool_use_id: callId, content, is_error }: Block, param: stri
   if (!callId) {
     throw badRequest(`${param}.tool_use_id`, "A tool_result names the call that it answers");
   }
+  if (content && typeof content !== "string" && !Array.isArray(content)) {
+    throw badRequest(`${param}.content`, "A tool_result's content is a text or a list of blocks");
+  }
   const blocks: Block[] = typeof content === "string"
     ? [{ type: "text", text: content }]
-    : Array.isArray(content)
-    ? content
-    : [];
+    : content ?? [];
   const parts = partsOf(blocks, (i) => `${param}.content[${i}]`);
   return { type: "result", callId, parts, isError: is_error === true, param };
 }

@@ -94,7 +94,7 @@ function turnOf(item: InputItem, param: string): Turn[] {
   const read = Object.hasOwn(itemReaders, type) ? itemReaders[type] : undefined;
   if (read !== undefined) return [read(item, param)];
   // Calls of hosted tools in earlier turns; a rejection would end the conversation.
-  if (type.endsWith("_call") || type.endsWith("_call_output")) {
+  if (/_(?:call|output)$|^mcp_/.test(type)) {
     return [{ role: "assistant", parts: [quoted(item, type, param)] }];
   }
   throw unsupported(`${param}.type`, `This model's provider has no ${type || "such"} items`);
@@ -108,9 +108,13 @@ const itemReaders: Readonly<Record<string, ItemReader>> = Object.freeze({
   custom_tool_call: (item, param) => callTurn(item, item.input ?? "", true, param),
   function_call_output: resultTurn,
   custom_tool_call_output: resultTurn,
-  reasoning: ({ summary, encrypted_content }) => ({
+  reasoning: ({ summary, content, encrypted_content }) => ({
     role: "assistant",
-    parts: thinkingOf(summary ?? [], encrypted_content),
+    // Servers of open models send the reasoning itself, and no summary.
+    parts: thinkingOf(
+      summary?.length || !Array.isArray(content) ? summary ?? [] : content,
+      encrypted_content,
+    ),
   }),
 });
 

@@ -362,6 +362,37 @@ test("calls of hosted tools in earlier turns become text", () => {
   expect(String(assistant!.content)).toContain('"query":"q"');
 });
 
+test("so do lists, approvals and findings of hosted tools", () => {
+  const items = [
+    { type: "mcp_list_tools", id: "m", server_label: "s", tools: [{ name: "t" }] },
+    { type: "mcp_approval_request", id: "p", name: "t", arguments: '{"a":1}' },
+    { type: "tool_search_output", call_id: "s", tools: [{ name: "found" }] },
+  ];
+  const [, assistant] = messagesOf(user("hi"), ...items, user("and?"));
+  for (const text of ["mcp_list_tools", "mcp_approval_request", "found"]) {
+    expect(String(assistant!.content)).toContain(text);
+  }
+});
+
+test("past reasoning is its summary, or what an open model's server sent in full", () => {
+  const said = { type: "message", role: "assistant", content: "a" };
+  const full = [{ type: "reasoning_text", text: "Hm, " }];
+  const reasoning = (item: object) =>
+    messagesOf(user("hi"), { type: "reasoning", ...item }, said)[1]!.reasoning_content;
+  expect(reasoning({ summary: [{ type: "summary_text", text: "short" }], content: full }))
+    .toBe("short");
+  expect(reasoning({ summary: [], content: full })).toBe("Hm, ");
+  expect(reasoning({ content: full })).toBe("Hm, ");
+  expect(reasoning({ summary: [] })).toBeUndefined();
+});
+
+test("arguments that are an object are its text, to the last digit", () => {
+  const object = '{ "id":2512292042121000001 }';
+  const text = `{"model":"pro","input":[{"role":"user","content":"hi"},` +
+    `{"type":"function_call","call_id":"a","name":"f","arguments":${object}}]}`;
+  expect(readResponsesRequest(text).turns[1]!.parts).toMatchObject([{ argumentsText: object }]);
+});
+
 test("fields that change nothing for the caller are left out", () => {
   const wishes = {
     store: true,

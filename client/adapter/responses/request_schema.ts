@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { invalidShape } from "../bad_request.ts";
+import { argumentsText } from "../chat/request_schema.ts";
 import { parseKeeping, type Path, rawObject } from "../raw_json.ts";
 
 const part = z.looseObject({
@@ -24,7 +25,7 @@ const item = z.looseObject({
   call_id: z.string().nullish(),
   name: z.string().nullish(),
   namespace: z.string().nullish(),
-  arguments: z.string().nullish(),
+  arguments: argumentsText,
   input: z.string().nullish(),
   output: content.nullish(),
   summary: z.array(part).nullish(),
@@ -101,6 +102,7 @@ const kept: readonly Path[] = [
   ["tools", "*", "parameters"],
   ["tools", "*", "tools", "*", "parameters"],
   ["text", "format", "schema"],
+  ["input", "*", "arguments"],
 ];
 
 /** Reads a body. Throws a 400 that names the first invalid field. */
