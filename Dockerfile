@@ -27,7 +27,12 @@ USER colink
 WORKDIR /data
 
 # Reads /data/config.yaml: docker run -v "$PWD/config.yaml:/data/config.yaml:ro" co-link-node
+# What the node keeps, above all who it is, is in /state, for whatever user --user names.
 FROM base AS node
+USER root
+RUN install -d -m 1777 /state
+USER colink
+ENV XDG_STATE_HOME=/state
 COPY --from=build /src/bin/client /usr/local/bin/client
 COPY --from=build /src/LICENSE /src/bin/client.licenses.txt /usr/share/doc/co-link/
 ENTRYPOINT ["/usr/local/bin/client"]

@@ -109,6 +109,17 @@ test("its owner sees what it does, pauses and resumes it, and a second one leave
   expect((await machine.run(["status"])).output).toContain("No node runs here");
 });
 
+test("a node that can keep nothing, as in a container, serves all the same, and its log says what is missing", async () => {
+  const machine = aMachine();
+  const XDG_STATE_HOME = write(machine, { models: ["kept nowhere"], name: "forgetful" });
+  const node = machine.start([], { XDG_STATE_HOME });
+  expect(await node.line((line) => line.includes("XDG_STATE_HOME") ? line : undefined, 20_000))
+    .toContain("ENOTDIR, a part of its path is no folder");
+  await until("the gateway lists it", () => viewOf("forgetful"));
+  expect((await chat(gateway, ada.apiToken, hello("kept nowhere"))).status).toBe(200);
+  expect(await node.stop()).toBe(0);
+});
+
 test("a saved change is taken over without a new connection or a cut call; nonsense changes nothing", async () => {
   const { promise: gate, resolve: release } = Promise.withResolvers<void>();
   upstream.behave("slow", after(gate));

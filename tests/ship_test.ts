@@ -29,6 +29,12 @@ test("compose does not start without a secret of one's own", () => {
   );
 });
 
+test("compose starts gateways once PostgreSQL answers at its port, where they ask it", () => {
+  for (const file of ["compose.yaml", "compose.cluster.yaml"]) {
+    expect(readYaml(file).services.postgres.healthcheck.test).toContain("--host=127.0.0.1");
+  }
+});
+
 test("packages are installed by exact version, no younger than a week, and run no script", () => {
   const { install } = Bun.TOML.parse(readFileSync(at("bunfig.toml"), "utf8")) as {
     install: { exact: boolean; minimumReleaseAge: number };

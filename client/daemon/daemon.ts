@@ -6,6 +6,7 @@ import { watchTerminal } from "../../log/terminal.ts";
 import { nodeMessage } from "../../protocol/mod.ts";
 import { buildFacts, isNewer } from "../../release/mod.ts";
 import { ConfigError, loadConfig, type LoadedConfig, serverUrls } from "../config/config.ts";
+import { systemError } from "../config/system_error.ts";
 import { nodeId, stateFolder } from "../link/identity.ts";
 import { readKept, writeKept } from "../policy/kept_policy.ts";
 import { Network } from "../network.ts";
@@ -81,7 +82,8 @@ class Daemon {
 
   async start(): Promise<void> {
     const { instance: { configPath, as }, env, log } = this;
-    this.#control = await serveControl(this.instance, this.#handlers(), env);
+    this.#control = await serveControl(this.instance, this.#handlers(), env)
+      .catch((error: unknown) => this.#goWithoutControl(error));
     if (this.#control === null) throw new AlreadyRunning();
     for (const warning of this.#loaded.warnings) log.warn({}, warning);
     log.info({ version: buildFacts.version, config: configPath }, "starting");
@@ -99,6 +101,17 @@ class Daemon {
     this.#manager = notifyServiceManager(env);
     setTimeout(() => void this.#lookForUpdate(), FIRST_LOOK_MS).unref();
     setInterval(() => void this.#lookForUpdate(), DAY_MS).unref();
+  }
+
+  /** A container's user, for one, may have no folder of its own: calls can be served all the same. */
+  #goWithoutControl(error: unknown): ControlServer {
+    this.log.warn(
+      { folder: stateFolder(this.env), cause: systemError(error) },
+      "nothing can be kept in the state folder: status, pause and update do not reach this node, " +
+        "and the gateway takes it for another one after each restart; " +
+        "set XDG_STATE_HOME to a folder that this user can write to",
+    );
+    return { stop() {} };
   }
 
   /** The gateway alone is asked; nothing is installed. */
