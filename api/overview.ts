@@ -83,6 +83,11 @@ export const Attention = z.object({
     .describe("Of `certificate`: when it expires. Of `backup`: when the last was made."),
   detail: z.string().nullable().describe("More, in words."),
   nodes: z.array(z.object({ id: z.string(), name: z.string() })).describe("At most five."),
+  holders: z.array(z.object({
+    of: z.enum(["account", "group"]),
+    id: z.string(),
+    name: z.string().describe("The account's e-mail, or the group's name."),
+  })).optional().describe("Of `budgets`: whose they are, at most five."),
 }).meta({ id: "Attention" });
 export type Attention = z.infer<typeof Attention>;
 

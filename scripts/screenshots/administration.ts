@@ -258,7 +258,14 @@ export function troubles(nowMs: number): Attention[] {
       nodes: [node("node-with-a-name-that-somebody-made-far-too-long-for-any-table")],
     }),
     found("plain_http", "warning"),
-    found("budgets", "warning", { count: 2, detail: "mira@example.org, Physics" }),
+    found("budgets", "warning", {
+      count: 2,
+      detail: "mira@example.org, Physics",
+      holders: [
+        { of: "account", id: "mira", name: "mira@example.org" },
+        { of: "group", id: "physics", name: "Physics" },
+      ],
+    }),
     found("backup", "warning"),
   ];
 }

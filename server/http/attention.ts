@@ -16,7 +16,7 @@ import type { TightBudgets } from "./tight_budgets.ts";
 const BACKUP_WITHIN_MS = 7 * DAY_MS;
 const CERTIFICATE_WITHIN_MS = 14 * DAY_MS;
 const MAX_NODES = 5;
-const MAX_NAMES = 5;
+const MAX_HOLDERS = 5;
 /** How this project's node program begins the name that it reports, before its version. */
 const AGENT = "co-link/";
 
@@ -35,7 +35,7 @@ const NOTHING_MORE = {
 /** Reads the database; while that is away, findings that need it are left out, and `store` is one. */
 export async function attention(
   parts: AppParts,
-  budgets: Pick<TightBudgets, "names">,
+  budgets: Pick<TightBudgets, "holders">,
 ): Promise<Attention[]> {
   const found = [
     ...ofServices(parts),
@@ -176,12 +176,13 @@ async function ofStored({ store, clock }: AppParts): Promise<Finding[]> {
   ];
 }
 
-async function ofBudgets(budgets: Pick<TightBudgets, "names">): Promise<Finding[]> {
-  const names = await budgets.names();
-  if (names.length === 0) return [];
-  const shown = names.slice(0, MAX_NAMES).join(", ");
-  const detail = names.length > MAX_NAMES ? `${shown}, …` : shown;
-  return [{ kind: "budgets", severity: "warning", count: names.length, detail }];
+async function ofBudgets(budgets: Pick<TightBudgets, "holders">): Promise<Finding[]> {
+  const all = await budgets.holders();
+  if (all.length === 0) return [];
+  const holders = all.slice(0, MAX_HOLDERS);
+  const shown = holders.map(({ name }) => name).join(", ");
+  const detail = all.length > MAX_HOLDERS ? `${shown}, …` : shown;
+  return [{ kind: "budgets", severity: "warning", count: all.length, detail, holders }];
 }
 
 /** PostgreSQL has tools of its own: there, only a habit that has ended is worth a word. */

@@ -1,6 +1,6 @@
 /** The budgets of accounts and groups that are used up or nearly so, as they are now. */
 
-import type { BudgetUse } from "../../api/mod.ts";
+import type { Attention, BudgetUse } from "../../api/mod.ts";
 import { type Clock, MINUTE_MS } from "../base/clock.ts";
 import type { AppParts } from "./parts.ts";
 import type { BudgetHolder } from "./usage_budgets.ts";
@@ -26,28 +26,30 @@ const AT_ONCE = 20;
 /** How long the overview waits for budgets that are being read: after a restart, reading a thousand takes seconds. */
 const WAIT_MS = 1000;
 
+type Holder = NonNullable<Attention["holders"]>[number];
+
 type Parts = Pick<AppParts, "store" | "groups" | "usageBudgets"> & {
   clock: Pick<Clock, "monotonic" | "after">;
 };
 
-/** Names the accounts and groups with such a budget, the one that has used the largest part first. */
+/** Finds the accounts and groups with such a budget, the one that has used the largest part first. */
 export class TightBudgets {
   /** `atMs`: in monotonic milliseconds. */
-  #known = { names: [] as string[], atMs: -Infinity };
-  #reading: Promise<string[]> | null = null;
+  #known = { holders: [] as Holder[], atMs: -Infinity };
+  #reading: Promise<Holder[]> | null = null;
 
   constructor(private readonly parts: Parts) {}
 
   /**
-   * At most a minute old; the names from before, or none, while reading takes longer than `WAIT_MS`.
+   * At most a minute old; the holders from before, or none, while reading takes longer than `WAIT_MS`.
    * Throws `store_unavailable` while the database is away.
    */
-  async names(): Promise<string[]> {
+  async holders(): Promise<Holder[]> {
     const { clock } = this.parts;
-    if (clock.monotonic() - this.#known.atMs < MINUTE_MS) return this.#known.names;
+    if (clock.monotonic() - this.#known.atMs < MINUTE_MS) return this.#known.holders;
     this.#reading ??= this.#read().finally(() => this.#reading = null);
-    const { promise: waited, resolve } = Promise.withResolvers<string[]>();
-    const cancel = clock.after(WAIT_MS, () => resolve(this.#known.names));
+    const { promise: waited, resolve } = Promise.withResolvers<Holder[]>();
+    const cancel = clock.after(WAIT_MS, () => resolve(this.#known.holders));
     try {
       return await Promise.race([this.#reading, waited]);
     } finally {
@@ -55,10 +57,10 @@ export class TightBudgets {
     }
   }
 
-  async #read(): Promise<string[]> {
+  async #read(): Promise<Holder[]> {
     const { store, groups, usageBudgets } = this.parts;
     const accounts = await store.users.withBudget(MAX_ACCOUNTS);
-    const holders: BudgetHolder[] = [
+    const budgeted: BudgetHolder[] = [
       ...accounts.flatMap(({ id, email, budget }) =>
         budget === null ? [] : [holderOf("account", id, email, budget)]
       ),
@@ -67,15 +69,15 @@ export class TightBudgets {
       ),
     ].filter(({ budget }) => members.some((member) => member in budget));
     const uses: BudgetUse[] = [];
-    for (let at = 0; at < holders.length; at += AT_ONCE) {
-      uses.push(...await usageBudgets.uses(holders.slice(at, at + AT_ONCE)));
+    for (let at = 0; at < budgeted.length; at += AT_ONCE) {
+      uses.push(...await usageBudgets.uses(budgeted.slice(at, at + AT_ONCE)));
     }
-    const names = uses.map((use) => ({ name: use.name ?? "", part: usedOf(use) }))
+    const holders = uses.map((use, at) => ({ holder: budgeted[at]!, part: usedOf(use) }))
       .filter(({ part }) => part >= TIGHT_FROM)
       .sort((a, b) => b.part - a.part)
-      .map(({ name }) => name);
-    this.#known = { names, atMs: this.parts.clock.monotonic() };
-    return names;
+      .map(({ holder: { of, id, name } }) => ({ of, id, name: name ?? "" }) as Holder);
+    this.#known = { holders, atMs: this.parts.clock.monotonic() };
+    return holders;
   }
 }
 

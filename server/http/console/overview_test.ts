@@ -14,7 +14,7 @@ let admin: TestAccount;
 let user: TestAccount;
 let script: Script;
 
-const budgets = { names: () => Promise.resolve([]) };
+const budgets = { holders: () => Promise.resolve([]) };
 
 const answerOk: Script = (sink) => {
   sink.head({});
@@ -196,7 +196,13 @@ test("budgets that are nearly used up are named, the tightest first, until they 
   await budgeted(admin.id, { tokens_per_month: 3 });
   await call("m", admin);
   expect((await overview()).attention).toMatchObject([
-    { kind: "budgets", severity: "warning", count: 1, detail: "admin@example.org" },
+    {
+      kind: "budgets",
+      severity: "warning",
+      count: 1,
+      detail: "admin@example.org",
+      holders: [{ of: "account", id: admin.id, name: "admin@example.org" }],
+    },
   ]);
   await budgeted(admin.id, { tokens_per_month: 1000 });
   await app.clock.pass(60_000);

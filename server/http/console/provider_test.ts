@@ -581,7 +581,7 @@ test("the provider does not take the last administrator's rights away, until the
   });
   const role = async () => (await at.parts.store.accountById(user.id))!.role;
   const kept = async () =>
-    (await attention(at.parts, { names: () => Promise.resolve([]) })).filter(({ kind }) =>
+    (await attention(at.parts, { holders: () => Promise.resolve([]) })).filter(({ kind }) =>
       kind === "kept_administrator"
     )
       .map(({ detail }) => detail);

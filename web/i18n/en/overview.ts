@@ -126,8 +126,7 @@ export const overview = {
       action: "",
     },
     budgets: {
-      title: ({ count: n, detail }) =>
-        `${count(n, "budget is", "budgets are")} used up, or nearly so: ${detail}`,
+      title: ({ count: n }) => `${count(n, "budget is", "budgets are")} used up, or nearly so`,
       next:
         "Calls beyond a budget are refused until its day or month ends. Raise it where the use is right.",
       action: "See the users",

@@ -100,7 +100,7 @@ export const overview: Filled<typeof english> = {
       action: "",
     },
     budgets: {
-      title: ({ count, detail }) => `有 ${number.format(count)} 份额度已用完或即将用完：${detail}`,
+      title: ({ count }) => `有 ${number.format(count)} 份额度已用完或即将用完`,
       next: "超出额度的调用会被拒绝，直到当日或当月结束。用量合理的，可以提高额度。",
       action: "查看用户",
     },

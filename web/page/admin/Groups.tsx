@@ -16,6 +16,7 @@ import { buttonClass } from "../../part/button.ts";
 import { budgetIn, budgetMembers, budgetTexts, groupBudgetNames } from "../../state/budget.ts";
 import { useChanging } from "../../state/changing.ts";
 import { formatNumber, messages } from "../../state/locale.ts";
+import { useChoices } from "../../state/url.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { CreateForm } from "./CreateForm.tsx";
 import { Listed } from "./Listed.tsx";
@@ -27,7 +28,8 @@ export function Groups() {
   const t = texts.value;
   const { live, reload } = useChanging("groups", api.groups);
   const { data, error } = live.value;
-  const edited = useSignal<GroupView | null>(null);
+  const choices = useChoices();
+  const edited = data?.groups.find(({ id }) => id === choices.get("group"));
   return (
     <section>
       <NewGroupForm onChange={reload} />
@@ -59,7 +61,7 @@ export function Groups() {
                     type="button"
                     class={buttonClass("small")}
                     aria-label={t.editGroup(group.name)}
-                    onClick={() => edited.value = group}
+                    onClick={() => choices.set({ group: group.id })}
                   >
                     <Icon name="edit" /> {t.edit}
                   </button>
@@ -69,12 +71,12 @@ export function Groups() {
           </Table>
         )}
       </Listed>
-      {edited.value && (
+      {edited && (
         <GroupDialog
-          key={edited.value.id}
-          group={edited.value}
+          key={edited.id}
+          group={edited}
           onChange={reload}
-          onClose={() => edited.value = null}
+          onClose={() => choices.set({ group: "" })}
         />
       )}
     </section>

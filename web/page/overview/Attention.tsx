@@ -4,13 +4,15 @@ import type { Attention as Finding, AttentionKind } from "../../../api/mod.ts";
 import { buttonClass } from "../../part/button.ts";
 import { Icon } from "../../part/Icon.tsx";
 import * as panelStyle from "../../part/panel.module.css";
-import { manualPath, nodePath, paths } from "../../route.ts";
+import { groupPath, manualPath, nodePath, paths, userPath } from "../../route.ts";
 import { formatList, formatMoment, locale, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import * as style from "./Overview.module.css";
 import { texts } from "./texts.ts";
 
-/** Where the next step is done. */
+type Holder = NonNullable<Finding["holders"]>[number];
+
+/** Where the next step is done, unless what is concerned has a place of its own. */
 const targets: Partial<Record<AttentionKind, string>> = {
   provider_key: `${paths.nodes}?view=attention`,
   penalized: `${paths.nodes}?view=attention`,
@@ -19,6 +21,12 @@ const targets: Partial<Record<AttentionKind, string>> = {
   budgets: `${paths.admin}?tab=users`,
   lost: `${paths.nodes}?view=attention`,
   node_version: `${paths.nodes}?sort=version`,
+};
+
+/** Where the budget of an account or a group is seen and raised. */
+const placeOf: Record<Holder["of"], (holder: Holder) => string> = {
+  account: ({ name }) => userPath(name),
+  group: ({ id }) => groupPath(id),
 };
 
 /** The page of the manual that has the next step, where no page of the console has it. */
@@ -80,12 +88,23 @@ function Advice({ finding }: { finding: Finding }) {
   // One node has its own page, with the cause and what its owner can do.
   const only = kind !== "unapproved" && count === 1 ? nodes[0] : undefined;
   const manual = manuals[kind];
-  const href = only ? nodePath(only.id) : targets[kind];
+  const holders = finding.holders ?? [];
+  const areAllLinked = holders.length > 0 && count <= holders.length;
+  const href = only ? nodePath(only.id) : areAllLinked ? undefined : targets[kind];
   return (
     <>
       <div>
         <h3>{title({ count, names, at: moment, detail })}</h3>
         <p class="hint">{cause}{next}</p>
+        {holders.length > 0 && (
+          <ul class={style.holders}>
+            {holders.map((holder) => (
+              <li key={holder.id}>
+                <a href={placeOf[holder.of](holder)}>{holder.name}</a>
+              </li>
+            ))}
+          </ul>
+        )}
       </div>
       {href && action !== "" && <a class={buttonClass("small")} href={href}>{action}</a>}
       {manual !== undefined && (

@@ -32,3 +32,18 @@ test("a cause that is known is said in the reader's language, another is quoted"
   expect(text()).toContain("数据库无法写入：连接被拒绝");
   expect(text({ cause: null })).toContain("数据库无法写入：the connection was lost: ECONNREFUSED");
 });
+
+test("budgets that are nearly used up lead to the account or the group that is concerned", () => {
+  const budgets: Finding = { ...finding, kind: "budgets", cause: null };
+  const html = (more: Partial<Finding>) =>
+    drawn(Attention, { findings: [{ ...budgets, ...more }] });
+  const hrefs = (more: Partial<Finding>) =>
+    [...html(more).matchAll(/href="([^"]*)"/g)].map(([, href]) => href!.replaceAll("&amp;", "&"));
+  const account = { of: "account", id: "a1", name: "lin+a@example.org" } as const;
+  const group = { of: "group", id: "g1", name: "Physics" } as const;
+  const own = ["/admin?tab=users&q=lin%2Ba%40example.org", "/admin?tab=groups&group=g1"];
+  expect(hrefs({ holders: [account, group], count: 2 })).toEqual(own);
+  expect(textOf(html({ holders: [account, group], count: 2 }))).toContain("lin+a@example.org");
+  expect(hrefs({ holders: [account, group], count: 3 })).toEqual([...own, "/admin?tab=users"]);
+  expect(hrefs({})).toEqual(["/admin?tab=users"]);
+});
