@@ -36,16 +36,6 @@ export function modelPath(model: string): string {
   return `${paths.models}?q=${encodeURIComponent(model)}`;
 }
 
-/** For administrators: the account in the list of users. */
-export function userPath(email: string): string {
-  return `${paths.admin}?tab=users&q=${encodeURIComponent(email)}`;
-}
-
-/** For administrators: a group, open to be changed. */
-export function groupPath(id: string): string {
-  return `${paths.admin}?tab=groups&group=${encodeURIComponent(id)}`;
-}
-
 /** The playground with a model chosen, for a model that can chat. */
 export function tryPath(model: string): string {
   return `${paths.playground}?model=${encodeURIComponent(model)}`;

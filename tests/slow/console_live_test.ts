@@ -10,6 +10,7 @@ import { Program, run } from "../../scripts/program.ts";
 import type { DeviceAuthorization, ErrorView, JoinedView } from "../../api/mod.ts";
 import { en } from "../../web/i18n/en.ts";
 import { admin } from "../../web/i18n/en/admin.ts";
+import { join as joinPage } from "../../web/i18n/en/join.ts";
 import { inspectAsIs } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { chat, hello } from "../harness/api.ts";
@@ -104,8 +105,8 @@ test.concurrent("a machine that asks to join is shown by its code, and gets its 
     await submit(page);
     await inspectAsIs(page, "a machine that asks to join");
     await page.getByText("studio-pc", { exact: true }).waitFor();
-    await button(page, en.join.approve).click();
-    await page.getByText(en.join.approved("studio-pc")).waitFor();
+    await button(page, joinPage.approve).click();
+    await page.getByText(joinPage.approved("studio-pc")).waitFor();
     expect((await poll()).json.account).toBe(account.email);
     expect(tab.faults).toEqual([]);
   }));

@@ -6,7 +6,6 @@ import { common } from "./en/common.ts";
 import { dashboard } from "./en/dashboard.ts";
 import { errors } from "./en/errors.ts";
 import { home } from "./en/home.ts";
-import { join } from "./en/join.ts";
 import { models } from "./en/models.ts";
 import { keys } from "./en/keys.ts";
 import { calls } from "./en/calls.ts";
@@ -27,7 +26,6 @@ export const en = {
   setup,
   dashboard,
   nodes,
-  join,
   models,
   playground,
   keys,

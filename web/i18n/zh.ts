@@ -7,7 +7,6 @@ import { common } from "./zh/common.ts";
 import { dashboard } from "./zh/dashboard.ts";
 import { errors } from "./zh/errors.ts";
 import { home } from "./zh/home.ts";
-import { join } from "./zh/join.ts";
 import { models } from "./zh/models.ts";
 import { keys } from "./zh/keys.ts";
 import { calls } from "./zh/calls.ts";
@@ -28,7 +27,6 @@ export const zh: Messages = {
   setup,
   dashboard,
   nodes,
-  join,
   models,
   playground,
   keys,

@@ -13,6 +13,7 @@ import { messages } from "../state/locale.ts";
 import { session } from "../state/session.ts";
 import { AccountMenu } from "./AccountMenu.tsx";
 import { type Destination, destinations } from "./destinations.ts";
+import { searchKeys } from "./shortcuts.ts";
 import { LanguageSwitch, ManualLink, ThemeSwitch } from "./Switches.tsx";
 import { buttonClass } from "../part/button.ts";
 import * as style from "./Navbar.module.css";
@@ -54,7 +55,7 @@ export function Navbar({ onSearch }: { onSearch: () => void }) {
             <button type="button" class={style.search} onClick={onSearch}>
               <Icon name="search" />
               <span>{t.search}</span>
-              <kbd>{t.searchKeys}</kbd>
+              <kbd>{searchKeys}</kbd>
             </button>
             <div class={style.switches}>
               <ManualLink />

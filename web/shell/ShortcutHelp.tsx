@@ -1,22 +1,21 @@
 /** The list of keyboard shortcuts (`?`). */
 
 import type { Signal } from "@preact/signals";
+import { ErrorBoundary } from "preact-iso/lazy";
 import { Dialog } from "../part/Dialog.tsx";
-import { Facts } from "../part/Facts.tsx";
+import { late } from "../part/late.tsx";
 import { messages } from "../state/locale.ts";
-import { destinations } from "./destinations.ts";
+
+const ShortcutList = late(() =>
+  import("./ShortcutList.tsx").then(({ ShortcutList }) => ShortcutList)
+);
 
 export function ShortcutHelp({ isOpen }: { isOpen: Signal<boolean> }) {
-  const t = messages.value;
-  const lines = [
-    [t.nav.searchKeys, t.palette.title],
-    ["/", t.palette.focusFilter],
-    ["?", t.palette.help],
-    ...destinations().map(({ key, name }) => [`g ${key}`, t.nav.pages[name]] as const),
-  ] as const;
   return (
-    <Dialog isOpen={isOpen} title={t.palette.help}>
-      <Facts rows={lines.map(([keys, text]) => [<kbd key={keys}>{keys}</kbd>, text])} />
+    <Dialog isOpen={isOpen} title={messages.value.palette.help}>
+      <ErrorBoundary>
+        <ShortcutList />
+      </ErrorBoundary>
     </Dialog>
   );
 }

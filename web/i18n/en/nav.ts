@@ -17,7 +17,6 @@ export const nav = {
   },
   manual: "Manual",
   search: "Search",
-  searchKeys: "Ctrl K",
   account: "Your account",
   roles: { user: "User", admin: "Admin" },
   signIn: "Sign in",

@@ -9,5 +9,4 @@ export const palette = {
   language: "Language: 中文",
   theme: { system: "Theme: system", light: "Theme: light", dark: "Theme: dark" },
   help: "Keyboard shortcuts",
-  focusFilter: "To the page’s filter",
 } as const;

@@ -1,8 +1,9 @@
 /** The page on which a machine’s request to join is approved, in simplified Chinese. */
 
-import type { Messages } from "../en.ts";
+import type { Filled } from "../en.ts";
+import type { join as english } from "../en/join.ts";
 
-export const join: Messages["join"] = {
+export const join: Filled<typeof english> = {
   title: "批准机器接入",
   lead: "机器的终端会显示一个代码；在这里批准后，它就成为你的节点。",
   code: "代码",

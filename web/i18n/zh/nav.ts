@@ -19,7 +19,6 @@ export const nav: Messages["nav"] = {
   },
   manual: "使用手册",
   search: "搜索",
-  searchKeys: "Ctrl K",
   account: "你的账号",
   roles: { user: "用户", admin: "管理员" },
   signIn: "登录",

@@ -11,5 +11,4 @@ export const palette: Messages["palette"] = {
   language: "语言：English",
   theme: { system: "主题：跟随系统", light: "主题：浅色", dark: "主题：深色" },
   help: "键盘快捷键",
-  focusFilter: "跳到本页的筛选框",
 };

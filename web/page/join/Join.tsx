@@ -15,6 +15,7 @@ import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
 import { formatAge, messages } from "../../state/locale.ts";
 import { useSubmit } from "../../state/submit.ts";
+import { texts } from "./texts.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as buttonStyle from "../../part/button.module.css";
 import * as formStyle from "../../part/form.module.css";
@@ -25,7 +26,7 @@ export function Join() {
 }
 
 function JoinForm({ email }: { email: string }) {
-  const t = messages.value.join;
+  const t = texts.value;
   const { query } = useRoute();
   const code = useSignal(query.code ?? "");
   const request = useSignal<JoinRequestView | null>(null);
@@ -94,7 +95,7 @@ interface RequestProps {
 }
 
 function Request({ request, code, email, isBusy, onDecide }: RequestProps) {
-  const t = messages.value.join;
+  const t = texts.value;
   const { machine, address, created_at, state } = request;
   if (state === "denied") return <Notice tone="info">{t.denied(machine)}</Notice>;
   if (state !== "open") {

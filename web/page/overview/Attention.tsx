@@ -4,7 +4,7 @@ import type { Attention as Finding, AttentionKind } from "../../../api/mod.ts";
 import { buttonClass } from "../../part/button.ts";
 import { Icon } from "../../part/Icon.tsx";
 import * as panelStyle from "../../part/panel.module.css";
-import { groupPath, manualPath, nodePath, paths, userPath } from "../../route.ts";
+import { manualPath, nodePath, paths } from "../../route.ts";
 import { formatList, formatMoment, locale, messages } from "../../state/locale.ts";
 import { has } from "../../state/words.ts";
 import * as style from "./Overview.module.css";
@@ -25,8 +25,8 @@ const targets: Partial<Record<AttentionKind, string>> = {
 
 /** Where the budget of an account or a group is seen and raised. */
 const placeOf: Record<Holder["of"], (holder: Holder) => string> = {
-  account: ({ name }) => userPath(name),
-  group: ({ id }) => groupPath(id),
+  account: ({ name }) => `${paths.admin}?tab=users&q=${encodeURIComponent(name)}`,
+  group: ({ id }) => `${paths.admin}?tab=groups&group=${encodeURIComponent(id)}`,
 };
 
 /** The page of the manual that has the next step, where no page of the console has it. */
