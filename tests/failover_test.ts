@@ -116,8 +116,8 @@ describe("a node that", () => {
     const after = await again.view();
     expect(after?.id).toBe(before!.id);
     expect(after).toMatchObject({ penalized: true, penalty_reason: before!.penalty_reason });
-    // The time shown is reckoned from two clocks, whose fractions of a millisecond differ.
-    expect(Math.abs(after!.penalized_until! - before!.penalized_until!)).toBeLessThanOrEqual(1);
+    // The time shown is reckoned from two clocks, of which one may be set meanwhile.
+    expect(Math.abs(after!.penalized_until! - before!.penalized_until!)).toBeLessThan(1000);
     expect((await call(model)).json.error.code).toBe("nodes_penalized");
     expect(calls(again)).toBe(0);
   });
@@ -277,7 +277,9 @@ describe("a call", () => {
     const first = chat(lenient, other.apiToken, hello("m"));
     node.fail(await node.called(), 401);
     expect((await first).status).toBe(502);
-    expect((await node.view())?.penalized).toBe(true);
+    // The list may be asked after the penalty's end.
+    const isLogged = () => lenient.log.some((line) => line.includes("node penalised"));
+    await until("the penalty is in the log", isLogged);
     await until("the penalty is over", async () => (await node.view())?.penalized === false);
     const second = chat(lenient, other.apiToken, hello("m"));
     node.answer(await node.called(), "better");

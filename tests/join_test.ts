@@ -35,7 +35,10 @@ test("one command with a code joins, finds the models, tries them, serves, and k
   const code = await aCode();
   const client = machine.start(["join", gateway.url, code, "--yes", "--name", "studio-pc"]);
   await client.line((line) => line.includes('"connected"') || undefined, 30_000);
-  const said = client.lines.join("\n");
+  const said = await until("it has said what became of the models", () => {
+    const said = client.lines.join("\n");
+    return said.includes("nomic-embed-text answered in") && said;
+  });
   expect(said).toMatch(/Joined http\S+ as \S+@example.com's "studio-pc"\. Token saved/);
   expect(said).toMatch(/✓ tiny:1b answered in [\d.]+ s/);
   expect(said).toMatch(/✓ nomic-embed-text answered in/);
@@ -71,7 +74,8 @@ test("without a code, the machine joins once its code was approved", async () =>
     (line) => /must show this code: (\S+)/.exec(line)?.[1],
     20_000,
   );
-  expect(client.lines.join("\n")).toContain(`${gateway.url}/join?code=${userCode}`);
+  const address = `${gateway.url}/join?code=${userCode}`;
+  await client.line((line) => line.includes(address) || undefined, 20_000);
   await done(gateway, ada, `POST /join/requests/${userCode}`, { approved: true });
   expect(await client.ended).toBe(0);
   expect(readFileSync(machine.configFile("token"), "utf8")).toMatch(/^client-\w+\n$/);

@@ -51,7 +51,7 @@ test("a gateway and a node made by the library serve a call, and stop", async ()
   await node.stop();
   expect(node.status.state).toBe("stopped");
   await gateway.stop();
-  expect(fetch(`${gateway.url}/livez`)).rejects.toThrow();
+  await expect(fetch(`${gateway.url}/livez`)).rejects.toThrow();
 }, 60_000);
 
 test("a gateway with a clock of its own stores that clock's time", async () => {
@@ -82,8 +82,8 @@ test("a gateway with a clock of its own stores that clock's time", async () => {
   expect(usage.to).toBe(now);
 }, 60_000);
 
-test("a bad setting is refused by name before anything is opened", () => {
-  expect(readConfig({ PORT: "many", COLINK_DEFAULT_RPM: "-1" })).rejects.toMatchObject({
+test("a bad setting is refused by name before anything is opened", async () => {
+  await expect(readConfig({ PORT: "many", COLINK_DEFAULT_RPM: "-1" })).rejects.toMatchObject({
     problems: [expect.stringContaining("PORT"), expect.stringContaining("COLINK_DEFAULT_RPM")],
   });
 });

@@ -51,7 +51,7 @@ async function fail(node: JoinedNode, model: string, code: number): Promise<void
 
 describe("after a fault, a node", () => {
   test("gets one call at a time until one is answered, as the node list and the log show", async () => {
-    const lenient = await startGateway({ env: { COLINK_PENALTY_SECONDS: "1" } });
+    const lenient = await startGateway({ env: { COLINK_PENALTY_SECONDS: "3" } });
     const account = await createAccount(lenient);
     const node = await joinNode({
       gateway: lenient,

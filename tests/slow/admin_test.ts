@@ -44,7 +44,7 @@ test("a password set from the command line replaces the old one", async () => {
   const set = await admin(["password", "--email", account.email], "a new password\n");
   expect(set.code).toBe(0);
   await signIn(gateway, account.email, "a new password");
-  expect(signIn(gateway, account.email, account.password)).rejects.toThrow("401");
+  await expect(signIn(gateway, account.email, account.password)).rejects.toThrow("401");
 });
 
 test(

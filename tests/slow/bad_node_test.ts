@@ -22,10 +22,11 @@ let models = 0;
 beforeAll(async () => {
   gateway = await startGateway({
     env: {
-      COLINK_REGISTER_SECONDS: "0.5",
-      COLINK_FIRST_TOKEN_SECONDS: "0.4",
-      COLINK_IDLE_SECONDS: "0.4",
-      COLINK_CANCEL_GRACE_SECONDS: "0.4",
+      // Short, and yet long enough for a busy machine to do what must be done in time.
+      COLINK_REGISTER_SECONDS: "1.5",
+      COLINK_FIRST_TOKEN_SECONDS: "1.5",
+      COLINK_IDLE_SECONDS: "1.5",
+      COLINK_CANCEL_GRACE_SECONDS: "1.5",
       COLINK_PING_SECONDS: "0.5",
       COLINK_SILENCE_SECONDS: "2.5",
       COLINK_MAX_FRAME_BYTES: "131072",
@@ -109,7 +110,9 @@ describe("a REGISTER", () => {
       const { data: error } = await node.next("ERROR");
       expect(error.code).toBe(400);
       expect(error.message).toMatch(reason);
-      expect((await listNodes(gateway)).map(({ id }) => id)).toEqual(before.map(({ id }) => id));
+      // Nodes of the tests before may still be leaving.
+      const known = new Set(before.map(({ id }) => id));
+      expect((await listNodes(gateway)).filter(({ id }) => !known.has(id))).toEqual([]);
       await node.close();
     });
   }
@@ -229,10 +232,9 @@ describe("malformed frames", () => {
 
 describe("frames for a call that is not the node's", () => {
   test("do not reach its caller, and the tenth ends the link", async () => {
-    const victim = await join();
+    const [victim, intruder] = [await join(), await join()];
     const answer = stream(gateway, owner.apiToken, hello(await modelOf(victim)));
     const id = await victim.called();
-    const intruder = await join();
     victim.say(id, "mine ");
     intruder.say(id, "FORGED");
     intruder.finish(id);
@@ -283,10 +285,10 @@ describe("a node that makes no progress", () => {
     const { response } = await stream(gateway, owner.apiToken, hello(model));
     expect(response.status).toBe(504);
     const { data: cancel } = await node.raw.next("ERROR");
-    expect(cancel).toMatchObject({ code: 499, request_id: await node.called() });
-    expect(await penalized(node)).toMatch(/sent nothing/);
     // It ignores the cancel: the slot comes back after the grace period.
     expect((await node.view())?.active_tasks).toBe(1);
+    expect(cancel).toMatchObject({ code: 499, request_id: await node.called() });
+    expect(await penalized(node)).toMatch(/sent nothing/);
     await idle(node);
     expect(await ledgerRows(gateway, model)).toMatchObject([{ outcome: "timeout", status: 504 }]);
     await node.raw.close();
@@ -320,7 +322,7 @@ describe("a node that makes no progress", () => {
   test("because it never finishes what does not stream runs into the caller's deadline", async () => {
     const node = await join();
     const model = await modelOf(node);
-    const answer = await call(model, { "x-stainless-timeout": "0.3" });
+    const answer = await call(model, { "x-stainless-timeout": "1" });
     expect(answer.status).toBe(504);
     expect(answer.json.error).toMatchObject({ code: "deadline_exceeded", type: "server_error" });
     expect((await node.raw.next("ERROR")).data.code).toBe(499);

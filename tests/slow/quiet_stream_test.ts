@@ -15,13 +15,15 @@ import { dial, wholeCall } from "../harness/raw_http.ts";
 import { until, within } from "../harness/wait.ts";
 
 const KEEP_ALIVE = ": keep-alive\n\n";
+/** So long a stream is silent before a comment is sent. */
+const SILENCE_MS = 100;
 
 let gateway: Gateway;
 let owner: Account;
 let models = 0;
 
 beforeAll(async () => {
-  gateway = await startGateway({ env: { COLINK_KEEPALIVE_SECONDS: "0.1" } });
+  gateway = await startGateway({ env: { COLINK_KEEPALIVE_SECONDS: String(SILENCE_MS / 1000) } });
   owner = await createAccount(gateway);
 }, 60_000);
 
@@ -94,13 +96,16 @@ describe("a stream whose node thinks", () => {
     const stream = read(model);
     const id = await node.called();
     let said = 0;
+    const startedMs = performance.now();
     const talk = setInterval(() => node.say(id, `${said++} `), 10);
     await until("it has talked for longer than the silence", () => said > 100);
     clearInterval(talk);
     node.finish(id);
     const { seen, ended } = await stream;
     await ended;
-    expect(commentsIn(seen.text)).toBeLessThan(5);
+    // A busy machine makes pauses of its own. Without regard to what is said there would be twice as many.
+    const silences = (performance.now() - startedMs) / SILENCE_MS;
+    expect(commentsIn(seen.text)).toBeLessThan(Math.max(5, silences / 2));
     expect(eventsIn(seen.text)).toHaveLength(said + 1);
   });
 
@@ -230,7 +235,7 @@ describe("a call that does not stream", () => {
   describe("and takes longer than proxies wait", () => {
     let patient: Gateway;
     let caller: Account;
-    const SILENCE_SECONDS = 1;
+    const SILENCE_SECONDS = 2;
 
     beforeAll(async () => {
       patient = await startGateway({
@@ -254,7 +259,7 @@ describe("a call that does not stream", () => {
         });
         const answer = sdk.chat.completions.create(sdkHello(kind));
         const id = await node.called();
-        await Bun.sleep(2.5 * SILENCE_SECONDS * 1000);
+        await Bun.sleep(1.5 * SILENCE_SECONDS * 1000);
         node.answer(id, "at last");
         expect((await answer).choices[0]?.message.content).toBe("at last");
       }, 30_000);
@@ -307,7 +312,7 @@ describe("X-Stainless-Timeout", () => {
 
   test("ends a call that does not stream with 504, and the node is told", async () => {
     const { model, node } = await fleet();
-    const answer = await chat(gateway, owner.apiToken, hello(model), { headers: patience("0.2") });
+    const answer = await chat(gateway, owner.apiToken, hello(model), { headers: patience("1") });
     expect(answer.status).toBe(504);
     expect(answer.json.error).toMatchObject({ code: "deadline_exceeded", type: "server_error" });
     expect(answer.headers.get("x-should-retry")).toBe("true");
@@ -319,7 +324,7 @@ describe("X-Stainless-Timeout", () => {
 
   test("ends a stream that has not begun by then", async () => {
     const { model, node } = await fleet();
-    const { seen, ended } = await read(model, patience("0.3"));
+    const { seen, ended } = await read(model, patience("1"));
     expect((await node.raw.next("ERROR")).data.code).toBe(499);
     await ended;
     expect(JSON.parse(eventsIn(seen.text).at(-1)!).error.code).toBe("deadline_exceeded");
@@ -327,13 +332,13 @@ describe("X-Stainless-Timeout", () => {
 
   test("does not end a stream that has begun: SDKs do not count its length", async () => {
     const { model, node } = await fleet();
-    const stream = read(model, patience("0.3"));
+    const stream = read(model, patience("1"));
     const id = await node.called();
     node.say(id, "a long ");
     const { seen, ended } = await stream;
     // Another one, asked for later with the same patience, has run out of it.
     const late = await chat(gateway, owner.apiToken, hello((await fleet()).model), {
-      headers: patience("0.4"),
+      headers: patience("1"),
     });
     expect(late.status).toBe(504);
     node.say(id, "story");

@@ -120,6 +120,7 @@ describe("with a certificate of the operator's", () => {
     expect(closed).toEqual([]);
     expect(await listsModel()).toBe(true);
     expect(await gateway.stop()).toBe(0);
+    await until("the node knows of the end", () => closed.length > 0);
     expect(closed).toEqual([1012]);
   });
 

@@ -160,7 +160,7 @@ test("a newer program is verified, put in place and started; then there is nothi
     0,
     expect.stringContaining("Updated to 0.2.0: the node is connected"),
   ]);
-  expect(await agentOf("updated")).toBe("co-link/0.2.0");
+  await until("the new one is listed", async () => await agentOf("updated") === "co-link/0.2.0");
   expect(existsSync(`${program}.old`)).toBe(false);
   expect((await update()).output).toContain("This program is 0.2.0; the gateway offers 0.2.0");
 });
