@@ -4,11 +4,20 @@
 const LOWEST = 10_000;
 const HIGHEST = 32_000;
 
+/** Processes of the test runner that run at a time are given ports of different remainders by this. */
+const LANES = 16;
+const LANE = Number(process.env.BUN_TEST_WORKER_ID ?? 0) % LANES;
+
+/** Ports that this process was given: a program takes a while until it listens. */
+const given = new Set<number>();
+
 /** A port on which no program listens at this moment, and which no outgoing connection is given by itself. */
 export function freePort(hostname = "127.0.0.1"): number {
   for (;;) {
-    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
-    if (canListen(port, hostname)) return port;
+    const port = LOWEST + LANES * Math.floor(Math.random() * (HIGHEST - LOWEST) / LANES) + LANE;
+    if (given.has(port) || !canListen(port, hostname)) continue;
+    given.add(port);
+    return port;
   }
 }
 

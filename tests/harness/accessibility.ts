@@ -3,6 +3,7 @@
 import { expect } from "bun:test";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
+import { until } from "./wait.ts";
 
 /** Serious and critical findings, as `rule: elements`. */
 export async function accessibilityFaults(page: Page): Promise<string[]> {
@@ -20,10 +21,18 @@ export async function inspect(page: Page, path: string, title: string): Promise<
   await page.locator("[data-part=skeleton]").waitFor({ state: "detached" });
   for (const width of [360, 768, 1280]) {
     await page.setViewportSize({ width, height: 800 });
-    const drawn = await page.evaluate<number>("document.documentElement.scrollWidth");
-    expect({ path, drawn }).toEqual({ path, drawn: width });
+    await isAsWideAs(page, width);
   }
   await inspectAsIs(page, path);
+}
+
+/** Resolves once the page is as wide as its window: what is measured anew is drawn a moment later. */
+export async function isAsWideAs(page: Page, width: number): Promise<void> {
+  await until(`${page.url()} is ${width} pixels wide`, async () => {
+    const drawn = await page.evaluate<number>("document.documentElement.scrollWidth");
+    if (drawn !== width) throw new Error(`it is ${drawn}`);
+    return true;
+  });
 }
 
 /** Inspects the page as it is, light and dark; `name` identifies it in failures. */

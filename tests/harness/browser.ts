@@ -8,6 +8,7 @@ import {
   type Page,
 } from "playwright-core";
 import { endAfterTests } from "./cleanup.ts";
+import { until } from "./wait.ts";
 
 /** `baseURL` resolves relative addresses and is the only host that may be requested. */
 export type TabOptions = BrowserContextOptions & { baseURL: string };
@@ -37,6 +38,8 @@ export async function inTab(browser: Browser, options: TabOptions, scene: Scene)
   const context = await browser.newContext({
     locale: "en-US",
     colorScheme: "light",
+    // What fades in has other contrasts until it is there.
+    reducedMotion: "reduce",
     viewport: { width: 1280, height: 800 },
     permissions: ["clipboard-read", "clipboard-write"],
     ...options,
@@ -48,7 +51,8 @@ export async function inTab(browser: Browser, options: TabOptions, scene: Scene)
   } finally {
     await context.close();
   }
-  if (tab.faults.length > 0) throw new Error(`Went wrong in the tab:\n${tab.faults.join("\n")}`);
+  const faults = tab.unexpectedFaults();
+  if (faults.length > 0) throw new Error(`Went wrong in the tab:\n${faults.join("\n")}`);
 }
 
 export class Tab {
@@ -59,6 +63,7 @@ export class Tab {
   readonly faults: string[] = [];
   /** `METHOD /path` of every request. */
   readonly requests: string[] = [];
+  readonly #expected: RegExp[] = [];
 
   constructor(
     readonly context: BrowserContext,
@@ -75,11 +80,21 @@ export class Tab {
     return page;
   }
 
-  /** Removes the expected faults from the list; throws when there was none. */
-  expectFault(pattern: RegExp): void {
-    const others = this.faults.filter((fault) => !pattern.test(fault));
-    if (others.length === this.faults.length) throw new Error(`Nothing went wrong as ${pattern}`);
-    this.faults.splice(0, Infinity, ...others);
+  /**
+   * Waits for an expected fault, and removes it and those like it from the list. More of them may
+   * come: a page asks several paths at a time.
+   */
+  async expectFault(pattern: RegExp): Promise<void> {
+    await until(`something goes wrong as ${pattern}`, () => {
+      return this.faults.some((fault) => pattern.test(fault));
+    });
+    this.faults.splice(0, Infinity, ...this.faults.filter((fault) => !pattern.test(fault)));
+    this.#expected.push(pattern);
+  }
+
+  /** The faults but for those that are like an expected one. */
+  unexpectedFaults(): string[] {
+    return this.faults.filter((fault) => !this.#expected.some((pattern) => pattern.test(fault)));
   }
 
   /** Presses Tab until `selector` has the focus. */

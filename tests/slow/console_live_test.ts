@@ -197,7 +197,7 @@ test.concurrent("a gateway that dies is noticed, its last data stays, and its re
       .waitFor();
     await banner.waitFor({ state: "detached" });
     await dashboard.locator("[data-part=banner]").waitFor({ state: "detached" });
-    tab.expectFault(/net::ERR_/);
+    await tab.expectFault(/net::ERR_/);
   });
 });
 
@@ -248,7 +248,7 @@ test.concurrent("an invited person registers by the link, and every page shows t
     await submit(page);
     await page.getByText(en.errors.invite_required).waitFor();
     expect(await problemOf(page, "invite")).toBe(en.errors.invite_required);
-    tab.expectFault(/ 403 .*\/api\/auth\/register/);
+    await tab.expectFault(/ 403 .*\/api\/auth\/register/);
 
     await page.goto(`/register?invite=${await inviteCode(invited)}`);
     await fill(page, { email: freshEmail(), password: PASSWORD });

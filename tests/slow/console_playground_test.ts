@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "bun:test";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { en } from "../../web/i18n/en.ts";
 import { zh } from "../../web/i18n/zh.ts";
-import { accessibilityFaults } from "../harness/accessibility.ts";
+import { accessibilityFaults, isAsWideAs } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { inTab, type Scene, startBrowser, type TabOptions } from "../harness/browser.ts";
 import { ending, piece } from "../harness/chunks.ts";
@@ -143,7 +143,7 @@ test(
     // The failure penalizes the node for a while, which the page says in the chosen language.
     await button(page, t.again).click();
     await page.getByRole("alert").getByText(/nodes_penalized/).waitFor();
-    tab.expectFault(/ 503 .*chat\/completions/);
+    await tab.expectFault(/ 503 .*chat\/completions/);
   }),
 );
 
@@ -264,8 +264,7 @@ test(
         await page.keyboard.press("Enter");
         node.raw.answer(await node.called(), [piece("互斥锁是一把锁。"), ending()]);
         await page.getByText("互斥锁是一把锁。").waitFor();
-        const width = await page.evaluate<number>("document.documentElement.scrollWidth");
-        expect(width).toBe(360);
+        await isAsWideAs(page, 360);
         expect(await accessibilityFaults(page)).toEqual([]);
       },
     ),

@@ -9,7 +9,7 @@ import { node as enNode } from "../../web/i18n/en/node.ts";
 import { zh } from "../../web/i18n/zh.ts";
 import { admin as zhAdmin } from "../../web/i18n/zh/admin.ts";
 import { node as zhNode } from "../../web/i18n/zh/node.ts";
-import { accessibilityFaults } from "../harness/accessibility.ts";
+import { accessibilityFaults, isAsWideAs } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { inTab, startBrowser, type Tab } from "../harness/browser.ts";
 import { button, fill, freshEmail, submit } from "../harness/console.ts";
@@ -106,8 +106,7 @@ describe.each(stages)("on $database", (stage) => {
     const options = { baseURL: gateway.url, locale, colorScheme, viewport };
     return inTab(browser, options, async (tab, page) => {
       await scene(tab, page, words);
-      const drawn = await page.evaluate<number>("document.documentElement.scrollWidth");
-      expect(drawn).toBe(width);
+      await isAsWideAs(page, width);
       expect(await accessibilityFaults(page)).toEqual([]);
     });
   };
@@ -132,6 +131,7 @@ describe.each(stages)("on $database", (stage) => {
         const dialog = page.getByRole("dialog");
         await dialog.locator("pre", { hasText: "a-model" }).waitFor();
         await button(dialog, `${t.copy}: curl`).click();
+        await button(dialog, `${t.copied}: curl`).waitFor();
         expect(await runCurl(await tab.clipboard())).toContain("Gladly.");
         await dialog.getByText(t.keys.received).waitFor();
         await button(dialog, t.keys.saved).click();
@@ -149,6 +149,7 @@ describe.each(stages)("on $database", (stage) => {
       const dialog = page.getByRole("dialog", { name: t.nodes.adding.title });
       await dialog.getByText(t.nodes.adding.waiting).waitFor();
       await button(dialog, `${t.copy}: ${t.setup.terminal}`).click();
+      await button(dialog, `${t.copied}: ${t.setup.terminal}`).waitFor();
       const code = / sh -s -- (\S+)$/.exec(await tab.clipboard())?.[1];
       const joined = await asked<JoinedView>(gateway, null, "POST /join", { code, machine: "pc" });
       const clientToken = joined.json.access_token;

@@ -7,7 +7,7 @@ import type { Browser } from "playwright-core";
 import { en } from "../../web/i18n/en.ts";
 import { zh } from "../../web/i18n/zh.ts";
 import { aCall } from "../../web/testing/call.ts";
-import { accessibilityFaults, inspect } from "../harness/accessibility.ts";
+import { accessibilityFaults, inspect, isAsWideAs } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { ask, chat, hello } from "../harness/api.ts";
 import {
@@ -125,6 +125,7 @@ test(
     await dialog.getByText(en.keys.received).waitFor();
     await dialog.getByLabel(en.clients.label).selectOption("Codex");
     await button(dialog, `${en.copy}: ~/.codex/config.toml`).click();
+    await button(dialog, `${en.copied}: ~/.codex/config.toml`).waitFor();
     expect(await tab.clipboard()).toContain(`model = "${MODEL}"`);
     await dialog.locator("pre", { hasText: "export COLINK_API_KEY=sk-colink-••••" }).waitFor();
     await button(dialog, en.keys.saved).click();
@@ -203,7 +204,7 @@ test(
     await fill(page, { email: owner.email, password: "not the password" });
     await page.keyboard.press("Enter");
     await page.getByText(en.errors.invalid_credentials).waitFor();
-    tab.expectFault(/ 401 .*\/api\/auth\/login/);
+    await tab.expectFault(/ 401 .*\/api\/auth\/login/);
     await fill(page, { password: owner.password });
     await page.keyboard.press("Enter");
     await page.waitForURL("/dashboard");
@@ -219,7 +220,7 @@ test(
     await expireSession(tab);
     await comeBackTo(page);
     await page.getByText(en.account.sessionEnded).waitFor();
-    tab.expectFault(/ 401 .*\/api\//);
+    await tab.expectFault(/ 401 .*\/api\//);
     await fill(page, { email: owner.email, password: owner.password });
     await submit(page);
     await page.waitForURL("/dashboard?from=test");
@@ -229,7 +230,7 @@ test(
     await expireSession(tab);
     await page.goto("/dashboard?from=test");
     await page.waitForURL(/\/login\?next=/);
-    tab.expectFault(/ 401 .*\/api\/user\/me/);
+    await tab.expectFault(/ 401 .*\/api\/user\/me/);
     await page.goto("/");
     await page.getByText(en.home.headline).waitFor();
   }),
@@ -273,7 +274,7 @@ test(
     await button(page, `${en.copied}: ${en.errorDetails}`).waitFor();
     expect(JSON.parse(await tab.clipboard()))
       .toMatchObject({ code: "store_unavailable", status: 503, page: "/dashboard" });
-    tab.expectFault(/ 503 .*\/api\/user\/me/);
+    await tab.expectFault(/ 503 .*\/api\/user\/me/);
     await page.unroute(answers);
     await button(page, en.tryAgain).click();
     await page.getByText(owner.email).waitFor();
@@ -317,7 +318,7 @@ test(
     await comeBackTo(page);
     await page.getByRole("alert").getByText(en.errors.internal_error).waitFor();
     await keyRow(page, en.keys.own.api).waitFor();
-    tab.expectFault(/ 500 .*\/api\/keys/);
+    await tab.expectFault(/ 500 .*\/api\/keys/);
     await page.unroute(answers);
     await comeBackTo(page);
     await page.getByRole("alert").waitFor({ state: "detached" });
@@ -369,7 +370,7 @@ test(
     await other.getByRole("row", { name: /build server/ }).waitFor({ state: "detached" });
     await button(dialog, en.keys.revokeAction).click();
     await dialog.getByRole("alert").waitFor();
-    tab.expectFault(/ 404 .*\/api\/keys/);
+    await tab.expectFault(/ 404 .*\/api\/keys/);
   }),
 );
 
@@ -461,7 +462,7 @@ test(
     await button(page, en.calls.only(en.calls.narrowings.model, call.model)).waitFor();
     for (const width of [360, 768, 1280]) {
       await page.setViewportSize({ width, height: 800 });
-      expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBe(width);
+      await isAsWideAs(page, width);
     }
   }),
 );
@@ -483,7 +484,7 @@ test(
       await submit(page);
       await page.getByText(en.errors.invalid_credentials).waitFor();
       expect(await problemOf(page, "current_password")).toBe(en.errors.invalid_credentials);
-      tab.expectFault(/ 401 .*\/api\/user\/password/);
+      await tab.expectFault(/ 401 .*\/api\/user\/password/);
       await fill(page, { current_password: account.password });
       await submit(page);
       await page.getByText(en.settings.passwordChanged).waitFor();
@@ -502,7 +503,7 @@ test(
     await submit(page);
     expect(await problemOf(page, "email")).toBe(zh.account.problems.emailWrong);
     expect(await problemOf(page, "password")).toBe(zh.account.problems.passwordShort);
-    expect(await hasFocus(page, "[name=email]")).toBe(true);
+    await until("the first wrong field has the focus", () => hasFocus(page, "[name=email]"));
     expect(await accessibilityFaults(page)).toEqual([]);
     expect(tab.requests).not.toContain("POST /api/auth/register");
 
@@ -510,7 +511,7 @@ test(
     await submit(page);
     await page.getByText(zh.errors.email_taken).waitFor();
     expect(await problemOf(page, "email")).toBe(zh.errors.email_taken);
-    tab.expectFault(/ 400 .*\/api\/auth\/register/);
+    await tab.expectFault(/ 400 .*\/api\/auth\/register/);
     await fill(page, { email: freshEmail() });
     await submit(page);
     await page.waitForURL("/");
@@ -548,7 +549,7 @@ test(
     await page.route("**/assets/main-*.js", (route) => route.abort());
     await page.reload();
     expect(await look(page)).toEqual({ lang: "zh-CN", ground: LIGHT });
-    tab.expectFault(/ERR_FAILED/);
+    await tab.expectFault(/ERR_FAILED/);
   }, { colorScheme: "dark" }),
 );
 
@@ -620,7 +621,7 @@ test(
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "hidden" });
-    expect(await hasFocus(page, rotate)).toBe(true);
+    await until("the focus is back", () => hasFocus(page, rotate));
   }),
 );
 
@@ -643,7 +644,7 @@ test(
     document.head.append(script);
   `);
     expect(await page.title()).toBe(`${en.dashboard.title} · Co-Link`);
-    tab.expectFault(/Content Security Policy/);
+    await tab.expectFault(/Content Security Policy/);
   }),
 );
 
