@@ -24,7 +24,7 @@ import { readTally, type Tally } from "./testing/tally.ts";
 const SLOW = "tests/slow/**";
 
 /** Real processes on a busy machine are slower than Bun's five seconds allow for. */
-const TEST_TIMEOUT_MS = 60_000;
+const TEST_TIMEOUT_MS = 180_000;
 
 /**
  * Test files that run at a time: one more than there are processors, because those of the whole

@@ -31,7 +31,7 @@ beforeAll(async () => {
   });
   await served("sleepy-model");
   await gone.close();
-}, 60_000);
+}, 180_000);
 
 /** After each invalid request, a valid call on the same gateway and node still works. */
 afterEach(async () => {

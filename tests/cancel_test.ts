@@ -17,7 +17,7 @@ let owner: Account;
 beforeAll(async () => {
   gateway = await startGateway();
   owner = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 async function callsWaiting(): Promise<number> {
   const { text } = await ask(`${gateway.url}/metrics`);
@@ -53,7 +53,7 @@ describe("through a node and its upstream, a caller that leaves", () => {
         models: models.map((model) => ({ local: model, server_mapping: model })),
       }],
     });
-  }, 60_000);
+  }, 180_000);
 
   async function upstreamHas(model: string) {
     return await until(

@@ -14,7 +14,7 @@ let scenes: Record<Provider, Scene>;
 
 beforeAll(async () => {
   scenes = await startScenes();
-}, 60_000);
+}, 180_000);
 
 for (const [client, features] of Map.groupBy(allFeatures, ({ client }) => client)) {
   describe(client, () => {

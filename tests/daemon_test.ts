@@ -61,7 +61,7 @@ async function aNode(config: Config): Promise<{ machine: Machine; node: Program 
   const machine = aMachine();
   write(machine, config);
   const node = machine.start([]);
-  await node.line(isConnected, 20_000);
+  await node.line(isConnected, 60_000);
   await until("the gateway lists it", () => viewOf(config.name));
   return { machine, node };
 }
@@ -102,7 +102,7 @@ test("its owner sees what it does, pauses and resumes it, and a second one leave
     expect.stringMatching(/A node runs already .* --as NAME/s),
   ]);
   const deliberate = machine.start(["--as", "second"]);
-  await deliberate.line(isConnected, 20_000);
+  await deliberate.line(isConnected, 60_000);
   await until("both are listed", async () => await viewOf("second") && await viewOf("watched"));
   await deliberate.stop();
   await node.stop();
@@ -135,7 +135,7 @@ test("a saved change is taken over without a new connection or a cut call; nonse
   });
   const good = readFileSync(path, "utf8");
   writeFileSync(path, "providers: [nonsense\n");
-  await node.line((line) => line.includes("the one before stays in use") || undefined, 10_000);
+  await node.line((line) => line.includes("the one before stays in use") || undefined, 60_000);
   expect(JSON.parse((await machine.run(["status"])).output).configProblems).not.toBeNull();
   const { id } = (await viewOf("edited"))!;
   await until("the console shows it", async () => {
@@ -148,7 +148,7 @@ test("a saved change is taken over without a new connection or a cut call; nonse
 
   writeFileSync(path, good);
   node.signal("SIGHUP");
-  await node.line((line) => line.includes("configuration reloaded") || undefined, 10_000);
+  await node.line((line) => line.includes("configuration reloaded") || undefined, 60_000);
   await until(
     "it is well again",
     async () => JSON.parse((await machine.run(["status"])).output).configProblems === null,

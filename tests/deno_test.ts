@@ -66,7 +66,7 @@ test(
     });
     expect(await node.stop()).toMatchObject({ state: "stopped", served: 1, failed: 0 });
   },
-  60_000,
+  180_000,
 );
 
 test("a node on Deno speaks v2 with the gateway of this version", async () => {
@@ -93,4 +93,4 @@ test("a node on Deno speaks v2 with the gateway of this version", async () => {
     "[DONE]",
   ]);
   expect(await node.stop()).toMatchObject({ state: "stopped", served: 1, failed: 0 });
-}, 60_000);
+}, 180_000);

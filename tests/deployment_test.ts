@@ -59,7 +59,7 @@ test(
     expect(again.user.total_api_calls).toBe(1);
     expect(again.user.total_provided_calls).toBe(1);
   },
-  60_000,
+  180_000,
 );
 
 test("with PostgreSQL and no secret the gateway refuses to start, with 2 and the reason", async () => {

@@ -17,7 +17,7 @@ let models = 0;
 beforeAll(async () => {
   gateway = await startGateway();
   account = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 /** A node with its own model, served at these endpoints. */
 async function join(...endpoints: string[]): Promise<{ node: RawNodeV2; model: string }> {

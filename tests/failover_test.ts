@@ -17,7 +17,7 @@ let models = 0;
 beforeAll(async () => {
   gateway = await startGateway();
   owner = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 /** Nodes that all serve one model, which no other node serves. */
 async function fleet(size: number): Promise<{ model: string; nodes: JoinedNode[] }> {

@@ -22,7 +22,7 @@ beforeAll(async () => {
   gateway = await startGateway();
   owner = await createAccount(gateway);
   good = await joinNode({ gateway, owner, models: ["good-model"], maxParallel: 10 });
-}, 60_000);
+}, 180_000);
 
 interface Flood {
   /** By how much the gateway's memory grew at most. */
@@ -44,7 +44,7 @@ async function flood({ raw: { socket } }: JoinedNode, text: string): Promise<Flo
         sent += text.length;
       }
       return sent >= total && socket.bufferedAmount === 0;
-    }, 60_000);
+    }, 180_000);
   // A gateway that has just begun grows by itself.
   await send(FLOOD_BYTES / 8);
   const before = await memoryOf(gateway);

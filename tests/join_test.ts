@@ -34,7 +34,7 @@ test("one command with a code joins, finds the models, tries them, serves, and k
   const machine = aMachine({ OLLAMA_HOST: ollama.host });
   const code = await aCode();
   const client = machine.start(["join", gateway.url, code, "--yes", "--name", "studio-pc"]);
-  await client.line((line) => line.includes('"connected"') || undefined, 30_000);
+  await client.line((line) => line.includes('"connected"') || undefined, 60_000);
   const said = await until("it has said what became of the models", () => {
     const said = client.lines.join("\n");
     return said.includes("nomic-embed-text answered in") && said;
@@ -64,7 +64,7 @@ test("one command with a code joins, finds the models, tries them, serves, and k
   const key = keys.find(({ name }) => name === "studio-pc")!;
   expect(key).toMatchObject({ kind: "client", is_default: false });
   await done(gateway, ada, `DELETE /keys/${key.id}`);
-  await client.line((line) => line.includes("was revoked") || undefined, 20_000);
+  await client.line((line) => line.includes("was revoked") || undefined, 60_000);
 });
 
 test("without a code, the machine joins once its code was approved", async () => {
@@ -72,10 +72,10 @@ test("without a code, the machine joins once its code was approved", async () =>
   const client = machine.start(["join", gateway.url, "--no-init"]);
   const userCode = await client.line(
     (line) => /must show this code: (\S+)/.exec(line)?.[1],
-    20_000,
+    180_000,
   );
   const address = `${gateway.url}/join?code=${userCode}`;
-  await client.line((line) => line.includes(address) || undefined, 20_000);
+  await client.line((line) => line.includes(address) || undefined, 60_000);
   await done(gateway, ada, `POST /join/requests/${userCode}`, { approved: true });
   expect(await client.ended).toBe(0);
   expect(readFileSync(machine.configFile("token"), "utf8")).toMatch(/^client-\w+\n$/);

@@ -52,7 +52,7 @@ test("a gateway and a node made by the library serve a call, and stop", async ()
   expect(node.status.state).toBe("stopped");
   await gateway.stop();
   await expect(fetch(`${gateway.url}/livez`)).rejects.toThrow();
-}, 60_000);
+}, 180_000);
 
 test("a gateway with a clock of its own stores that clock's time", async () => {
   const now = Date.UTC(2090, 0, 1);
@@ -80,7 +80,7 @@ test("a gateway with a clock of its own stores that clock's time", async () => {
   expect(new Set(entries.map(({ at }) => at))).toEqual(new Set([now]));
   const usage = await done<UsageView>(gateway, root, "GET /usage?step=day");
   expect(usage.to).toBe(now);
-}, 60_000);
+}, 180_000);
 
 test("a bad setting is refused by name before anything is opened", async () => {
   await expect(readConfig({ PORT: "many", COLINK_DEFAULT_RPM: "-1" })).rejects.toMatchObject({
@@ -108,4 +108,4 @@ test("on Deno, mod.ts offers the protocol and the node", async () => {
   ]);
   expect(complaints).not.toContain("rror");
   expect(JSON.parse(output)).toEqual({ frames: golden.map(() => "frame"), hasProblems: true });
-}, 60_000);
+}, 180_000);

@@ -32,7 +32,7 @@ beforeAll(async () => {
     apiKey: someoneElse.apiToken,
     maxRetries: 0,
   });
-}, 60_000);
+}, 180_000);
 
 const messages = [{ role: "user" as const, content: "one two three, all through the gateway" }];
 

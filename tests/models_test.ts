@@ -18,7 +18,7 @@ let account: Account;
 beforeAll(async () => {
   gateway = await startGateway();
   account = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 function join(models: string[], capabilities?: ModelCapabilities): Promise<RawNodeV2> {
   return joinRawNodeV2({ gateway, owner: account, models, ...(capabilities && { capabilities }) });

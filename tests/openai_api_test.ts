@@ -32,7 +32,7 @@ beforeAll(async () => {
       models: MODELS.map((name) => ({ local: `local ${name}`, server_mapping: name })),
     }],
   });
-}, 60_000);
+}, 180_000);
 
 function call(body: unknown, init: RequestInit = {}): Promise<Answer<ErrorView>> {
   return chat(gateway, account.apiToken, body, init);

@@ -49,7 +49,7 @@ beforeAll(async () => {
   upstream = startUpstream();
   await serve([...MODELS, ...FAILING]);
   sdk = client();
-}, 60_000);
+}, 180_000);
 
 function serve(models: string[], to = { gateway, owner }): Promise<RunningNode> {
   return startNode({
@@ -390,7 +390,7 @@ describe("a node's penalty of a second", () => {
     const gateway = await startGateway({ env: { COLINK_PENALTY_SECONDS: "1" } });
     strict = { gateway, owner: await createAccount(gateway) };
     await serve(["model"], strict);
-  }, 60_000);
+  }, 180_000);
 
   test("is reported with a 429 as Retry-After, which the SDK waits for before it tries again", async () => {
     const slow = refuse(429, "slow down");

@@ -27,7 +27,7 @@ beforeAll(async () => {
   upstream = startUpstream();
   folder = mkdtempSync(join(tmpdir(), "co-link-policy-"));
   endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
-}, 60_000);
+}, 180_000);
 
 /** A node of its own, which serves these models on these terms. */
 async function lend(name: string, models: string[], policy: PolicyConfig) {
@@ -84,7 +84,7 @@ test("a program that the owner gives way to pauses the node for as long as it ru
   expect((await chat(gateway, owner.apiToken, hello("g"))).status).toBe(200);
   const said = "takes no calls: the owner's own programs come first";
   await until("the log has it", () => node.log.some((line) => line.includes(said)));
-}, 60_000);
+}, 180_000);
 
 test("another policy in config.yaml holds without another connection", async () => {
   const { isPaused, isServing, node } = await lend("editor", ["e"], {
@@ -103,7 +103,7 @@ test("another policy in config.yaml holds without another connection", async () 
   delete config.policy;
   writeFileSync(node.configFile, stringify(config));
   expect((await isServing()).connected_at).toBe(before);
-}, 60_000);
+}, 180_000);
 
 test(
   "tokens of the day are counted from answers, and close the node once they are used up",
@@ -114,7 +114,7 @@ test(
     expect((await isPaused()).pause_reason).toBe("today's tokens are used up");
     expect(await node.stop()).toBe(0);
   },
-  60_000,
+  180_000,
 );
 
 test(
@@ -144,7 +144,7 @@ test(
     expect([...statuses.keys()]).toEqual([200]);
     expect((await listNodes(gateway)).flatMap(({ penalties }) => penalties)).toEqual([]);
   },
-  60_000,
+  180_000,
 );
 
 test(
@@ -197,5 +197,5 @@ test(
     await until("one who has left is refused", async () => (await asks(member)).status === 404);
     expect((await asks(owner)).status).toBe(200);
   },
-  60_000,
+  180_000,
 );

@@ -191,7 +191,7 @@ beforeAll(async () => {
       ),
     ],
   });
-}, 60_000);
+}, 180_000);
 
 function call(model: string): Promise<Answer<typeof completion & { error: { message: string } }>> {
   received.length = 0;

@@ -44,7 +44,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "co-link-readme-"));
   endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
   symlinkSync(at("node_modules"), join(folder, "node_modules"));
-}, 60_000);
+}, 180_000);
 
 /** Runs a snippet with the key that the README tells to export, and this gateway's address. */
 async function runSnippet(

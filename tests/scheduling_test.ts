@@ -23,7 +23,7 @@ beforeAll(async () => {
     env: { COLINK_POLICIES: "talkative=affinity,steady=least-busy" },
   });
   owner = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 function join(models: string[], maxParallel = 4): Promise<JoinedNode> {
   return joinNode({ gateway, owner, models, maxParallel });
@@ -218,7 +218,7 @@ describe("nodes of different speed, each with a cache,", () => {
       expect(measured).toMatchObject([{ model: "clever" }]);
       expect(measured[0]!.decode[0]!.tokens_per_second).toBeGreaterThan(0);
     },
-    60_000,
+    180_000,
   );
 
   /** Streams an answer that takes as long as the simulated model server says. */

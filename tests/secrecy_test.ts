@@ -55,7 +55,7 @@ beforeAll(async () => {
     }],
     env: { COLINK_CLIENT_LOG_LEVEL: "debug" },
   });
-}, 60_000);
+}, 180_000);
 
 const asking = (model: string, more = {}) => ({
   ...hello(model, more),
@@ -180,7 +180,7 @@ describe("a working folder that contains another program's settings", () => {
       env: gatewayEnvironment(dataDir),
     });
     endAfterTests(() => program.kill());
-    const url = await program.line((line) => /"url":"([^"]+)"/.exec(line)?.[1], 20_000);
+    const url = await program.line((line) => /"url":"([^"]+)"/.exec(line)?.[1], 60_000);
     expect((await ask<{ registration: string }>(`${url}/api/info`)).json.registration).toBe("open");
     expect(existsSync(mark)).toBe(false);
     await program.kill();
@@ -192,7 +192,7 @@ describe("a working folder that contains another program's settings", () => {
       env: { PATH: process.env.PATH, HOME: folder, TMPDIR: tmpdir() },
     });
     endAfterTests(() => program.kill());
-    await program.line((line) => line.includes(`"msg":"connected"`) || undefined, 20_000);
+    await program.line((line) => line.includes(`"msg":"connected"`) || undefined, 60_000);
     expect(existsSync(mark)).toBe(false);
     await program.kill();
   });

@@ -146,7 +146,7 @@ for (const [name, env] of databases) {
       const settings = await env();
       databaseUrl = settings.DATABASE_URL;
       world = await startWorld(settings);
-    }, 60_000);
+    }, 180_000);
 
     test("shows no secret in any answer to any account", () => {
       const { seen, secrets } = world;
@@ -167,7 +167,7 @@ for (const [name, env] of databases) {
 
     test("sends none to a node, and logs none", async () => {
       const { gateway, node, secrets } = world;
-      await gateway.program.line((line) => line.includes(`"outcome":"ok"`) || undefined, 5000);
+      await gateway.program.line((line) => line.includes(`"outcome":"ok"`) || undefined, 60_000);
       expect(node.raw.frames.map(({ type }) => type)).toContain("CALL");
       expect(shownIn(JSON.stringify(node.raw.frames), secrets)).toEqual([]);
       expect(shownIn(gateway.log.join("\n"), secrets)).toEqual([]);
@@ -214,7 +214,7 @@ describe("what the database holds", () => {
     gateway = await startGateway();
     account = await createAccount(gateway);
     database = new Database(join(gateway.dataDir, "colink.db"));
-  }, 60_000);
+  }, 180_000);
 
   const keys = () =>
     database.query<Record<string, string>, []>("select kind, digest, sealed, id from keys").all();

@@ -28,7 +28,7 @@ beforeAll(async () => {
   // Without penalties, the failures of one test do not affect another.
   gateway = await startGateway({ env: { COLINK_PENALTY_SECONDS: "0" } });
   account = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 /** A model whose only node handles each call like this. */
 async function modelThat(act: (node: RawNodeV2, call: RawCall) => void): Promise<string> {

@@ -67,7 +67,7 @@ for (const { page, language, interpreter, file, missing } of nodes) {
         apiKey: account.apiToken,
         maxRetries: 0,
       });
-    }, 60_000);
+    }, 180_000);
 
     test("serves a whole answer, under its upstream's own name of the model", async () => {
       const messages = [{ role: "user" as const, content: QUESTION }];

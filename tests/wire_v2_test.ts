@@ -30,7 +30,7 @@ let models = 0;
 beforeAll(async () => {
   gateway = await startGateway();
   owner = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 function call(model: string): Promise<Answer<ErrorView>> {
   return chat(gateway, owner.apiToken, hello(model));

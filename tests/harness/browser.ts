@@ -14,7 +14,7 @@ import { until } from "./wait.ts";
 export type TabOptions = BrowserContextOptions & { baseURL: string };
 
 /** Long, because a machine that is busy with other tests renders slowly. */
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 /** Starts Chromium: the one that the test command found, otherwise the one in the PATH. */
 export async function startBrowser(): Promise<Browser> {

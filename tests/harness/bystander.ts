@@ -13,7 +13,7 @@ import { limitOf, Reading } from "./metrics.ts";
 const MIB = 1024 * 1024;
 
 /** A call or a probe that takes longer counts as not answered. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 const PAUSE_MS = 20;
 
 /**

@@ -16,7 +16,7 @@ export async function endAll(): Promise<void> {
   for (const stop of stops.splice(0).reverse()) await stop();
 }
 
-const END_WITHIN_MS = 20_000;
+const END_WITHIN_MS = 60_000;
 
 try {
   afterAll(endAll, END_WITHIN_MS);

@@ -32,7 +32,7 @@ export interface GatewayOptions {
   dataDir?: string;
 }
 
-const READY_WITHIN_MS = 20_000;
+const READY_WITHIN_MS = 60_000;
 
 /** Resolves once the gateway listens. Rejects with its last words when it does not. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
@@ -50,7 +50,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     dataDir,
     program,
     log: program.lines,
-    stop: () => program.stop({ graceMs: 30_000 }),
+    stop: () => program.stop({ graceMs: 60_000 }),
     kill: () => program.kill(),
   };
 }

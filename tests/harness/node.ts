@@ -40,7 +40,7 @@ export interface RunningNode {
   kill(): Promise<void>;
 }
 
-const CONNECTED_WITHIN_MS = 20_000;
+const CONNECTED_WITHIN_MS = 60_000;
 
 /** Resolves once the node is connected and the gateway lists every one of its models. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
@@ -68,7 +68,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     program,
     configFile,
     log: program.lines,
-    stop: () => program.stop({ graceMs: 30_000 }),
+    stop: () => program.stop({ graceMs: 60_000 }),
     kill: () => program.kill(),
   };
 }

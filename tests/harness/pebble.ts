@@ -20,7 +20,7 @@ export interface Pebble {
 /** Why its tests are left out; null: they are not. */
 export const noPebble = findPebble() === null ? "no pebble, and no Go to build it with" : null;
 
-const READY_WITHIN_MS = 20_000;
+const READY_WITHIN_MS = 60_000;
 
 export async function startPebble({ validitySeconds = 86_400 } = {}): Promise<Pebble> {
   const program = findPebble();

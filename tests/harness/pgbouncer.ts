@@ -8,7 +8,7 @@ import { requirements } from "../../scripts/testing/requirement.ts";
 import { endAfterTests } from "./cleanup.ts";
 import { temporaryFolder } from "./gateway.ts";
 
-const READY_WITHIN_MS = 20_000;
+const READY_WITHIN_MS = 60_000;
 
 /**
  * Resolves with the database's URL by way of it. Few sessions are shared by all, so that hardly two

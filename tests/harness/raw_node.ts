@@ -43,7 +43,7 @@ export class RawNode {
   /** Takes the oldest frame of this type, waiting for it if there is none. */
   async next<T extends FrameType>(
     type: T,
-    deadlineMs = 10_000,
+    deadlineMs = 60_000,
   ): Promise<Extract<Frame, { type: T }>> {
     return await within(`a ${type} frame`, this.#next(type), deadlineMs);
   }

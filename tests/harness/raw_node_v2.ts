@@ -80,7 +80,7 @@ export class RawNodeV2 {
   }
 
   /** Takes the oldest frame of this type, waiting for it if there is none. */
-  async next(type: RawFrame["type"], deadlineMs = 10_000): Promise<RawFrame> {
+  async next(type: RawFrame["type"], deadlineMs = 60_000): Promise<RawFrame> {
     return await within(`a ${type} frame`, this.#next(type), deadlineMs);
   }
 

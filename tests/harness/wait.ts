@@ -7,7 +7,7 @@
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
-  deadlineMs = 20_000,
+  deadlineMs = DEADLINE_MS,
 ): Promise<Exclude<NonNullable<T>, false>> {
   const endAt = performance.now() + deadlineMs;
   let last: unknown;
@@ -26,7 +26,7 @@ export async function until<T>(
 }
 
 /** Rejects when `promise` is not settled within `deadlineMs`. */
-export function within<T>(what: string, promise: Promise<T>, deadlineMs = 20_000): Promise<T> {
+export function within<T>(what: string, promise: Promise<T>, deadlineMs = DEADLINE_MS): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => reject(new Error(`Waited ${deadlineMs} ms for ${what}: it did not come`)),
@@ -36,6 +36,9 @@ export function within<T>(what: string, promise: Promise<T>, deadlineMs = 20_000
 }
 
 const PAUSE_MS = 10;
+
+/** Long, because it ends only what has failed: a machine that is busy with others may take many times its usual time. */
+const DEADLINE_MS = 60_000;
 
 function shown(value: unknown): string {
   return value instanceof Error ? value.message : JSON.stringify(value) ?? "nothing";

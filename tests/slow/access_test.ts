@@ -29,7 +29,7 @@ beforeAll(async () => {
     createAccount(gateway),
   ]);
   answerEveryCall(await joinNode({ gateway, owner: provider, models: ["m"], maxParallel: 10 }));
-}, 60_000);
+}, 180_000);
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const CSRF = { "x-colink-csrf": "1" };

@@ -19,7 +19,7 @@ let account: Account;
 beforeAll(async () => {
   gateway = await startGateway();
   account = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 function admin(words: string[], input = "") {
   const env = gatewayEnvironment(gateway.dataDir);
@@ -38,7 +38,7 @@ test("limits set from the command line hold within seconds", async () => {
   expect(set.output).toContain("no node has ever offered one, two");
   await until("the model list holds", async () => await refusal("nobody") === "model_not_allowed");
   expect(await refusal("two")).toBe("model_not_found");
-}, 60_000);
+}, 180_000);
 
 test("a password set from the command line replaces the old one", async () => {
   const set = await admin(["password", "--email", account.email], "a new password\n");
@@ -62,7 +62,7 @@ test(
       return (await ask(`${gateway.url}/v1/models`, { token: account.apiToken })).status === 200;
     });
   },
-  60_000,
+  180_000,
 );
 
 const mistakes: [words: string[], complaint: string][] = [
@@ -108,5 +108,5 @@ test(
     expect((await admin(["group", "remove", "--name", "LAB"])).code).toBe(0);
     expect((await admin(["group", "list"])).output).toContain("There are no groups");
   },
-  60_000,
+  180_000,
 );

@@ -56,7 +56,7 @@ describe("on SQLite", () => {
   beforeAll(async () => {
     gateway = await startGateway();
     account = await fill(gateway);
-  }, 60_000);
+  }, 180_000);
 
   test("a backup of a running gateway fills another data folder, secret included, and overwrites none", async () => {
     const file = join(temporaryFolder(), "backup");

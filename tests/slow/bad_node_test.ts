@@ -34,7 +34,7 @@ beforeAll(async () => {
   });
   owner = await createAccount(gateway);
   good = await joinNode({ gateway, owner, models: ["good-model"] });
-}, 60_000);
+}, 180_000);
 
 /** Whatever a node has done, another one serves as before. */
 afterEach(async () => {

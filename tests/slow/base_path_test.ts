@@ -17,7 +17,7 @@ const PATH = "/tools/co-link";
 let browser: Browser;
 beforeAll(async () => {
   browser = await startBrowser();
-}, 60_000);
+}, 180_000);
 
 describe.each([["passes the whole path on", false], ["removes the path", true]] as const)(
   "behind a proxy that %s",

@@ -23,7 +23,7 @@ let models = 0;
 beforeAll(async () => {
   gateways = (await startCluster(3)).gateways;
   account = await createAccount(gateways[0]!);
-}, 60_000);
+}, 180_000);
 
 /** Connects a node with a model of its own to the gateway. */
 async function joinAt(
@@ -286,7 +286,7 @@ describe("a node program and its model server, at another gateway", () => {
       }],
     });
     await listedBy(gateways, "far");
-  }, 60_000);
+  }, 180_000);
 
   test("streams megabytes on credit, every byte of them", async () => {
     const client = new OpenAI({ baseURL: `${gateways[0]!.url}/v1`, apiKey: account.apiToken });
@@ -407,7 +407,7 @@ test("gateways on a Redis Cluster of three servers are one network", async () =>
   expect(answer.text).toContain("through the cluster");
   expect(Number(answer.headers.get("x-ratelimit-remaining-requests"))).toBeGreaterThan(0);
   expect((await ask<{ status: string }>(`${one!.url}/readyz`)).json.status).toBe("ok");
-}, 60_000);
+}, 180_000);
 
 describe("/cluster", () => {
   test("answers 404 to every client that is not a gateway of the network", async () => {

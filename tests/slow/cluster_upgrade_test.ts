@@ -77,7 +77,7 @@ test(
       gateways[i] = await replaced(cluster, gateways, i);
     }
     isOver = true;
-    await within("the last calls", Promise.all(callers), 20_000);
+    await within("the last calls", Promise.all(callers));
     expect(failures).toEqual([]);
     expect(upstream.mostActive).toBeLessThanOrEqual(3 * names.length);
   },
@@ -104,7 +104,7 @@ async function replaced(
   const old = gateways[i]!;
   old.program.signal("SIGTERM");
   // A gateway without streams ends before /readyz could be seen to answer 503.
-  expect(await within("its end", old.program.ended, 30_000)).toBe(EXIT_OK);
+  expect(await within("its end", old.program.ended)).toBe(EXIT_OK);
   const next = await cluster.add({ env: { PORT: new URL(old.url).port } });
   await linked(gateways.map((one, k) => k === i ? next : one));
   return next;
@@ -137,8 +137,8 @@ test("a gateway that leaves ends its peers' calls on its nodes before it goes", 
   const rest = await Array.fromAsync(events);
   expect(rest[0]).toContain("after");
   expect(rest.at(-1)).toBe("[DONE]");
-  expect(await within("its end", far!.program.ended, 30_000)).toBe(EXIT_OK);
-}, 60_000);
+  expect(await within("its end", far!.program.ended)).toBe(EXIT_OK);
+}, 180_000);
 
 test(
   "a node whose link is cut twice while its gateway leaves finishes its answer there, directly and through another",
@@ -196,7 +196,7 @@ test(
     ]);
     expect(upstream.calls).toHaveLength(2);
   },
-  60_000,
+  180_000,
 );
 
 /** A stream of these words, each sent when its gate opens. */

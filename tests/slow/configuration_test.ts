@@ -15,7 +15,7 @@ import { type Gateway, runGateway, startGateway, temporaryFolder } from "../harn
 let gateway: Gateway;
 beforeAll(async () => {
   gateway = await startGateway();
-}, 60_000);
+}, 180_000);
 
 describe("a start with settings that are wrong", () => {
   test("names each of them with what was expected, shows no secret, and ends with 2", async () => {

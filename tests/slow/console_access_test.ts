@@ -29,7 +29,7 @@ beforeAll(async () => {
   owner = await createAccount(gateway, LONG_EMAIL);
   const node = await joinNode({ gateway, owner, models: [MODEL] });
   answerEveryCall(node, "Gladly.");
-}, 60_000);
+}, 180_000);
 
 function visit(scene: Scene): () => Promise<void> {
   return () => inTab(browser, { baseURL: gateway.url }, scene);
@@ -102,7 +102,7 @@ test(
     await page.goto("/admin");
     await inspectDialog(page, button(page, admin.editUser(owner.email)), "a user's limits");
   }),
-  60_000,
+  180_000,
 );
 
 test(
@@ -153,7 +153,7 @@ test(
     const settings = button(page.getByRole("main"), en.playground.settings);
     await inspectDialog(page, settings, "the settings on a phone");
   }),
-  60_000,
+  180_000,
 );
 
 test(
@@ -178,5 +178,5 @@ test(
     await page.keyboard.press("Escape");
     await until("the focus is back", () => hasFocus(page, "[popovertarget]"));
   }),
-  60_000,
+  180_000,
 );

@@ -18,8 +18,8 @@ import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
 import { until } from "../harness/wait.ts";
 
-/** A change at one gateway is in force at all others within this. */
-const EVERYWHERE_MS = 5000;
+/** A change at one gateway is in force at all others within 5 s; a busy machine is given three times as long. */
+const EVERYWHERE_MS = 15_000;
 
 for (const [database, settings] of databases) {
   describe(`on ${database}`, () => {
@@ -40,7 +40,7 @@ for (const [database, settings] of databases) {
         createAccount(gateway),
         createAccount(gateway),
       ]);
-    }, 60_000);
+    }, 180_000);
 
     const model = () => `model-${crypto.randomUUID()}`;
 
@@ -103,7 +103,7 @@ for (const [database, settings] of databases) {
           }, EVERYWHERE_MS);
           expect((await asked(gateway, alice, `DELETE /keys/${id}`)).status).toBe(404);
         },
-        60_000,
+        180_000,
       );
 
       test(
@@ -123,7 +123,7 @@ for (const [database, settings] of databases) {
           const again = await asked(gateway, alice, `POST /keys/${made.key.id}/rotate`, {});
           expect(again.status).toBe(404);
         },
-        60_000,
+        180_000,
       );
 
       test("that were replaced are refused once their overlap is over", async () => {
@@ -327,7 +327,7 @@ for (const [database, settings] of databases) {
         expect(ofProvider.series.reduce((sum, { calls }) => sum + calls, 0)).toBe(2);
         const wide = await asked(gateway, caller, `GET /usage?from=0&step=minute`);
         expect(wide.json.error).toMatchObject({ code: "invalid_request", param: "step" });
-      }, 60_000);
+      }, 180_000);
     });
   });
 }

@@ -52,7 +52,7 @@ beforeAll(async () => {
     startGateway({ env: { COLINK_RESUME_SECONDS: "1" } }),
   ]);
   owner = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 // Concurrent, because they mostly wait for programs and for the page's next update.
 

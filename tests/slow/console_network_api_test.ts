@@ -28,8 +28,8 @@ import { until } from "../harness/wait.ts";
 
 const ROOT = { email: "root@example.com", password: "a root's own password" };
 
-/** A change at one gateway is in force at all others within this. */
-const EVERYWHERE_MS = 5000;
+/** A change at one gateway is in force at all others within 5 s; a busy machine is given three times as long. */
+const EVERYWHERE_MS = 15_000;
 
 for (const [database, settings] of databases) {
   describe(`on ${database}`, () => {
@@ -55,7 +55,7 @@ for (const [database, settings] of databases) {
         createAccount(gateway),
         createAccount(gateway),
       ]);
-    }, 60_000);
+    }, 180_000);
 
     const newModel = () => `model-${crypto.randomUUID()}`;
 
@@ -126,7 +126,7 @@ for (const [database, settings] of databases) {
         expect(others).toContain("disconnected");
         expect(others).not.toContain("paused");
         expect((await detail(other, id)).own).toBeNull();
-      }, 60_000);
+      }, 180_000);
 
       test("that is drained gets no calls until it connects again or is resumed", async () => {
         const me = alice;
@@ -190,7 +190,7 @@ for (const [database, settings] of databases) {
             return (await kinds(me, id)).includes("token_rotated");
           });
         },
-        60_000,
+        180_000,
       );
 
       test("of another account can be neither changed nor looked into", async () => {
@@ -246,7 +246,7 @@ for (const [database, settings] of databases) {
           role: "user",
         });
         expect(self.json.error).toMatchObject({ code: "invalid_request", param: "role" });
-      }, 60_000);
+      }, 180_000);
 
       test("grants and withdraws the role, in force from the next request on", async () => {
         const me = await signIn(gateway, carol.email, carol.password);
@@ -331,7 +331,7 @@ for (const [database, settings] of databases) {
           expect((await chat(gateway, me.apiToken, hello(after))).status).toBe(200);
           await done(gateway, root, "PATCH /admin/settings", { node_approval: null });
         },
-        60_000,
+        180_000,
       );
 
       test("reads who did what, when and from where", async () => {
@@ -390,7 +390,8 @@ for (const [database, settings] of databases) {
             "usage",
             (list) => list.some((one) => one.model === model),
           );
-          expect(added).toMatchObject([{ side: "made", calls: 1, errors: 0 }]);
+          expect(added.filter((one) => one.model === model))
+            .toMatchObject([{ side: "made", calls: 1, errors: 0 }]);
           expect(others.events.filter(({ name }) => name === "call")).toHaveLength(1);
 
           node.raw.socket.terminate();
@@ -399,7 +400,7 @@ for (const [database, settings] of databases) {
           mine.leave();
           others.leave();
         },
-        60_000,
+        180_000,
       );
 
       test("are resumed where they broke off, or begin with a snapshot where that is not known", async () => {

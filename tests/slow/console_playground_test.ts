@@ -29,7 +29,7 @@ beforeAll(async () => {
     await signInBehindThePage(context, owner);
     session = await context.storageState();
   });
-}, 60_000);
+}, 180_000);
 
 /** In a tab where the owner is signed in. */
 function visit(scene: Scene, options: Partial<TabOptions> = {}): () => Promise<void> {

@@ -24,7 +24,7 @@ let owner: Account;
 beforeAll(async () => {
   [browser, gateway] = await Promise.all([startBrowser(), startGateway()]);
   owner = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 test("a thousand nodes are listed, searched and scrolled through without a jolt", () =>
   inTab(browser, { baseURL: gateway.url }, async ({ context }, page) => {

@@ -89,7 +89,7 @@ async function register(page: Page, t: Messages, email: string): Promise<void> {
 let browser: Browser;
 beforeAll(async () => {
   browser = await startBrowser();
-}, 60_000);
+}, 180_000);
 
 describe.each(stages)("on $database", (stage) => {
   let gateway: Gateway;
@@ -117,7 +117,7 @@ describe.each(stages)("on $database", (stage) => {
     host = await createAccount(gateway);
     const node = await joinNode({ gateway, owner: host, models: ["a-model"], maxParallel: 2 });
     answerEveryCall(node, "Gladly.");
-  }, 60_000);
+  }, 180_000);
 
   test(
     "a caller creates an account and a key, makes a first call, and sees it arrive",

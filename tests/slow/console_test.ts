@@ -62,7 +62,7 @@ beforeAll(async () => {
       models: [{ local: "local-model", server_mapping: MODEL }],
     }],
   });
-}, 60_000);
+}, 180_000);
 
 /** Plays a scene in a visitor's tab. */
 function visit(scene: Scene, options: Partial<TabOptions> = {}): () => Promise<void> {
@@ -739,5 +739,5 @@ test(
     expect(await accessibilityFaults(manual)).toEqual([]);
     expect(noise).toEqual([]);
   }, { locale: "zh-CN" }),
-  60_000,
+  180_000,
 );

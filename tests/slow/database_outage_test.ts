@@ -104,7 +104,7 @@ for (const [name, begin] of outages) {
       world = await startWorld();
       ids.push(world.firstId, ...await serveMany(3, world.gateway, world.account));
       begin(world.network);
-    }, 60_000);
+    }, 180_000);
 
     test("known keys are served, on open and on new sockets, and unknown ones get 503", async () => {
       const { gateway, account } = world;

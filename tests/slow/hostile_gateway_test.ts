@@ -223,7 +223,7 @@ describe("a call whose body a gateway should have refused", () => {
       }
       expect(ran).toEqual([OFFERED, OFFERED]);
     },
-    60_000,
+    180_000,
   );
 
   test("is refused by the node in wire v1", async () => {
@@ -236,7 +236,7 @@ describe("a call whose body a gateway should have refused", () => {
     gateway.send(encodeCall("good", OFFERED, body(OFFERED)));
     await until("the node finishes", () => said("good", "FINISH"));
     expect(ran).toEqual([OFFERED]);
-  }, 60_000);
+  }, 180_000);
 
   test("for a model that is not lent, under whatever name, is refused", async () => {
     const { gateway, ran } = await start(2);
@@ -247,7 +247,7 @@ describe("a call whose body a gateway should have refused", () => {
       expect(await gateway.end(i + 1)).toMatchObject({ type: "error", data: { code: 404 } });
     }
     expect(ran).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("a call to a node that is lent to a group", () => {
@@ -281,7 +281,7 @@ describe("a call to a node that is lent to a group", () => {
           ),
       );
     },
-    60_000,
+    180_000,
   );
 
   for (const version of [1, 2] as const) {
@@ -308,7 +308,7 @@ describe("a call to a node that is lent to a group", () => {
           () => program.lines.some((line) => line.includes("too old to honour share_with")),
         );
       },
-      60_000,
+      180_000,
     );
   }
 });
@@ -335,7 +335,7 @@ describe("a flood of BODY frames", () => {
     expect(gateway.closes[0]).toBe(4003);
     // The node dials again and serves.
     await until("the node is back", () => gateway.registered > 1);
-  }, 120_000);
+  }, 180_000);
 
   test("of a byte each costs the node no more memory than its body", async () => {
     const { gateway, program } = await start(2);
@@ -346,5 +346,5 @@ describe("a flood of BODY frames", () => {
       expect(await gateway.end(1)).toMatchObject({ type: "error", data: { code: 400 } });
     });
     expect(grownMiB).toBeLessThan(64);
-  }, 120_000);
+  }, 180_000);
 });

@@ -30,7 +30,7 @@ beforeAll(async () => {
   gateway = await startGateway({ env: { COLINK_OFFERS_PER_ACCOUNT: "10000" } });
   [bystander, attacker] = [await createAccount(gateway), await createAccount(gateway)];
   await joinBystander(gateway, bystander);
-}, 60_000);
+}, 180_000);
 
 function expectServed(seen: Witnessed, mostMiB = 64): void {
   expect(seen.failures).toEqual([]);
@@ -84,7 +84,7 @@ for (const [what, frame, reason] of manyFrames) {
       expect(await node.closed).toEqual({ code: CloseCode.protocol, reason });
     });
     expectServed(seen);
-  }, 60_000);
+  }, 180_000);
 }
 
 test("a node that pings without end loses its link", async () => {
@@ -97,7 +97,7 @@ test("a node that pings without end loses its link", async () => {
     expect(await node.closed).toEqual({ code: CloseCode.protocol, reason });
   });
   expectServed(seen);
-}, 60_000);
+}, 180_000);
 
 test("an account's nodes offer no more models together than its budget", async () => {
   const hoarder = await createAccount(gateway);
@@ -114,7 +114,7 @@ test("an account's nodes offer no more models together than its budget", async (
     await Promise.all(links.map((link) => link.close()));
   });
   expectServed(seen);
-}, 60_000);
+}, 180_000);
 
 test("the lists of models of an account that offers thousands block no one", async () => {
   const hoarder = await createAccount(gateway);
@@ -142,7 +142,7 @@ test("the lists of models of an account that offers thousands block no one", asy
   });
   await Promise.all(links.map((link) => link.close()));
   expectServed(seen);
-}, 60_000);
+}, 180_000);
 
 test(
   "a chunk of a v1 node that ends its choices again and again costs no more than a chunk",
@@ -161,7 +161,7 @@ test(
     // The rest is the body's way through the gateway, once.
     expectServed(seen, 160);
   },
-  60_000,
+  180_000,
 );
 
 test("hundreds of links that claim to be one node cost what as many nodes cost", async () => {
@@ -183,7 +183,7 @@ test("hundreds of links that claim to be one node cost what as many nodes cost",
   expectServed(seen);
   // A question to every twin for each newcomer took as long again.
   expect(seen.cpuSeconds).toBeLessThan(1.5);
-}, 60_000);
+}, 180_000);
 
 test("a piece of an answer keeps no more of its message in memory than itself", async () => {
   const calls = 8;
@@ -220,7 +220,7 @@ test("a piece of an answer keeps no more of its message in memory than itself", 
     await Promise.all(answers);
   });
   expectServed(seen);
-}, 60_000);
+}, 180_000);
 
 function streamFrame(id: number, bytes: Uint8Array): Uint8Array {
   const frame = new Uint8Array(HEADER_BYTES + bytes.byteLength);

@@ -15,7 +15,7 @@ let bob: Account;
 beforeAll(async () => {
   gateway = await startGateway({ env: { COLINK_QUEUE_PER_ACCOUNT: "3" } });
   [alice, bob] = await Promise.all([createAccount(gateway), createAccount(gateway)]);
-}, 60_000);
+}, 180_000);
 
 function join(model: string, maxParallel = 1, more: string[] = []): Promise<JoinedNode> {
   return joinNode({ gateway, owner: alice, models: [model, ...more], maxParallel });
@@ -273,7 +273,7 @@ test(
     for (let i = 0; i < 6; i++) node.answer(await node.called(), "done");
     expect((await Promise.all(answers)).every(({ status }) => status === 200)).toBe(true);
   },
-  30_000,
+  180_000,
 );
 
 describe("a second REGISTER", () => {

@@ -18,8 +18,8 @@ for (const [database, seeds] of databases) {
 
     beforeAll(async () => {
       world = await World.start(database);
-    }, 60_000);
-    afterAll(() => world.end(), 20_000);
+    }, 180_000);
+    afterAll(() => world.end(), 180_000);
 
     for (const seed of seeds) {
       test(
@@ -28,7 +28,7 @@ for (const [database, seeds] of databases) {
           const { rows, losses } = await play(world, planOf(seed), { mayCostMs: MAY_COST_MS });
           told += rows.length + losses.length;
         },
-        60_000,
+        180_000,
       );
     }
 

@@ -31,7 +31,7 @@ beforeAll(async () => {
     },
   });
   owner = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 interface Scene {
   gateway: Gateway;

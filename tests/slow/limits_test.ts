@@ -38,7 +38,7 @@ async function limitKey({ dataDir }: Gateway, { email }: Account, ...limits: str
 
 describe("calls a minute", () => {
   let started: Started;
-  beforeAll(async () => void (started = await start("3")), 60_000);
+  beforeAll(async () => void (started = await start("3")), 180_000);
 
   test("are counted by key, reported on every answer, and refused with 429 beyond the limit", async () => {
     const { gateway, account } = started;
@@ -99,7 +99,7 @@ describe("calls a minute", () => {
 
 describe("without a limit of calls", () => {
   let started: Started;
-  beforeAll(async () => void (started = await start(UNLIMITED)), 60_000);
+  beforeAll(async () => void (started = await start(UNLIMITED)), 180_000);
 
   test("a key that may use some models sees and calls those, and no other", async () => {
     const { gateway, account } = started;
@@ -167,7 +167,7 @@ describe("with Redis", () => {
     }
     provider = await createAccount(gateways[0]);
     for (const gateway of gateways) await serve(gateway, provider, ["pro-model"]);
-  }, 60_000);
+  }, 180_000);
 
   const logged = (words: string) => gateways[0].log.filter((line) => line.includes(words)).length;
 
@@ -208,12 +208,12 @@ describe("with Redis", () => {
     await until("the other knows", async () => {
       const { json } = await ask<Ready>(`${gateways[1].url}/readyz`);
       return json.checks.limiter.includes("OOM");
-    }, 20_000);
+    }, 180_000);
     await client.call("config", "set", "maxmemory", "0");
-    await until("Redis is used again", async () => (await ready()).status === "ok", 10_000);
+    await until("Redis is used again", async () => (await ready()).status === "ok");
     await until("it is logged", () => logged("limits: Redis is back") === 1);
     expect(logged("limits: Redis is away")).toBe(1);
-  }, 60_000);
+  }, 180_000);
 
   test("that dies, each gateway counts its own share of the limit, and the common count is used again once Redis is back", async () => {
     const [gateway] = gateways;
@@ -238,13 +238,13 @@ describe("with Redis", () => {
 
     const again = await startRedis(Number(new URL(redis.url).port));
     endAfterTests(again.stop);
-    await until("Redis is used again", async () => (await ready()).status === "ok", 5000);
+    await until("Redis is used again", async () => (await ready()).status === "ok");
     await until("it is logged", () => logged("limits: Redis is back") === back + 1);
     expect(logged("limits: Redis is away")).toBe(away + 1);
     await until("the other uses it too", async () => {
       const { json } = await ask<Ready>(`${gateways[1].url}/readyz`);
       return json.status === "ok";
-    }, 5000);
+    });
     // Redis came back empty: a fresh minute for both together.
     const together = await Promise.all(
       Array.from({ length: 20 }, (_, i) => call(gateways[i % 2]!, account)),

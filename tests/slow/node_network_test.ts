@@ -24,7 +24,7 @@ let authority: Authority;
 beforeAll(async () => {
   [gateway, authority] = await Promise.all([startGateway(), createAuthority()]);
   account = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 /** A provider that answers every chat. */
 function startProvider() {
@@ -61,7 +61,7 @@ function startNode(config: Record<string, unknown>, env: Record<string, string> 
 }
 
 const says = (program: Program, text: string) =>
-  program.line((line) => line.includes(text) ? line : undefined, 20_000);
+  program.line((line) => line.includes(text) ? line : undefined, 60_000);
 
 async function expectServed(model: string): Promise<void> {
   await until(
@@ -208,7 +208,7 @@ test(
     expect(runs).toBe(8);
     expect(await node()).toMatchObject({ penalized: false });
   },
-  60_000,
+  180_000,
 );
 
 function event(delta: object, finish_reason: string | null = null): Uint8Array {
@@ -231,7 +231,7 @@ test.skipIf(blackHole === null)(
     endAfterTests(() => program.kill());
     const seen = await program.line(
       (line) => line.startsWith("{") ? JSON.parse(line) : undefined,
-      30_000,
+      180_000,
     );
     // A dial of the first address alone would be given up after 15 s, again and again.
     expect(seen).toMatchObject({ first: 6, holeIs: "silent" });

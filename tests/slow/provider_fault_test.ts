@@ -30,7 +30,7 @@ let models = 0;
 beforeAll(async () => {
   gateway = await startGateway();
   owner = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 const newModel = () => `lacking-${models++}`;
 
@@ -84,7 +84,7 @@ test(
     expect(full.calls).toHaveLength(CALLS);
     expect(await nodeOf(model)).toMatchObject({ penalized: false, penalties: [] });
   },
-  60_000,
+  180_000,
 );
 
 test("a node whose only provider has lost the model swallows no calls of another's", async () => {
@@ -103,7 +103,7 @@ test("a node whose only provider has lost the model swallows no calls of another
     return found.supported_models.length === 0 && found;
   });
   expect(node).toMatchObject({ supported_models: [], penalized: false, penalties: [] });
-}, 60_000);
+}, 180_000);
 
 test("a model that its only node has lost is an error of its own, and then nobody's", async () => {
   const model = newModel();
@@ -112,7 +112,7 @@ test("a model that its only node has lost is an error of its own, and then nobod
   expect([status, json.error.code]).toEqual([404, "upstream_404"]);
   expect((await chat(gateway, owner.apiToken, hello(model))).status).toBeGreaterThanOrEqual(404);
   expect((await nodeOf(model)).penalties).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test("a path that a server has not got is withdrawn, and its chats go on", async () => {
   const model = newModel();
@@ -135,7 +135,7 @@ test("a path that a server has not got is withdrawn, and its chats go on", async
   expect(calls).toHaveLength(asked);
   expect(await statusesOf(model)).toEqual(allServed);
   expect((await nodeOf(model)).penalties).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test("a 404 that one caller's request has earned costs another caller nothing", async () => {
   const model = newModel();
@@ -155,7 +155,7 @@ test("a 404 that one caller's request has earned costs another caller nothing", 
   expect(statuses.filter((_, i) => i % 2 === 1)).toEqual(allServed);
   expect(new Set(statuses.filter((_, i) => i % 2 === 0))).toEqual(new Set([404]));
   expect(await nodeOf(model)).toMatchObject({ supported_models: [model], penalties: [] });
-}, 60_000);
+}, 180_000);
 
 test(
   "a stream whose choices have ended ends well, though its connection goes on with heartbeats",
@@ -187,7 +187,7 @@ test(
     expect(row).toMatchObject({ outcome: "ok", status: 200 });
     expect((await nodeOf(model)).penalties).toEqual([]);
   },
-  60_000,
+  180_000,
 );
 
 test(
@@ -210,7 +210,7 @@ test(
     expect(rows.map(({ attempts }) => attempts)).toEqual(rows.map(() => 1));
     expect((await nodeOf(model)).penalties).toEqual([]);
   },
-  60_000,
+  180_000,
 );
 
 /** An `error` event after the beginning of a stream. */
@@ -298,7 +298,7 @@ describe("a request that its only node's provider answers with", () => {
     const models = poisons.map(([what]) => ({ local: what, server_mapping: what }));
     const providers = [{ ...providerAt(upstream.url, ""), models }];
     await startNode({ gateway, clientToken: owner.clientToken, name: "poisoned", providers });
-  }, 60_000);
+  }, 180_000);
 
   for (const [model, , { path = "/v1/chat/completions", stream } = {}] of poisons) {
     test(`${model} costs another account's calls nothing`, async () => {
@@ -321,7 +321,7 @@ describe("a request that its only node's provider answers with", () => {
       }
       expect(seen).toEqual(Array.from({ length: 6 }, () => 200));
       expect((await nodeOf("poisoned")).penalties).toEqual([]);
-    }, 60_000);
+    }, 180_000);
   }
 });
 
@@ -351,7 +351,7 @@ test(
     expect(await ledgerRows(gateway, model)).toMatchObject([{ outcome: "ok", status: 200 }]);
     expect(await nodeOf(model)).toMatchObject({ penalties: [] });
   },
-  60_000,
+  180_000,
 );
 
 test("a call that cannot be translated is its caller's fault", async () => {
@@ -394,4 +394,4 @@ test("a call that cannot be translated is its caller's fault", async () => {
     expect((await chat(gateway, owner.apiToken, hello(model))).status).toBe(200);
   }
   expect(await nodeOf(model)).toMatchObject({ penalties: [] });
-}, 60_000);
+}, 180_000);

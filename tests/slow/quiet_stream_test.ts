@@ -25,7 +25,7 @@ let models = 0;
 beforeAll(async () => {
   gateway = await startGateway({ env: { COLINK_KEEPALIVE_SECONDS: String(SILENCE_MS / 1000) } });
   owner = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 async function fleet(size = 1): Promise<{ model: string; nodes: JoinedNode[]; node: JoinedNode }> {
   const model = `model-${models++}`;
@@ -242,7 +242,7 @@ describe("a call that does not stream", () => {
         env: { COLINK_KEEPALIVE_SECONDS: "0.2", COLINK_WHOLE_KEEPALIVE_SECONDS: "0.4" },
       });
       caller = await createAccount(patient);
-    }, 60_000);
+    }, 180_000);
 
     async function join(model: string) {
       return await joinNode({ gateway: patient, owner: caller, models: [model] });
@@ -262,7 +262,7 @@ describe("a call that does not stream", () => {
         await Bun.sleep(1.5 * SILENCE_SECONDS * 1000);
         node.answer(id, "at last");
         expect((await answer).choices[0]?.message.content).toBe("at last");
-      }, 30_000);
+      }, 180_000);
     }
 
     test("goes to another node when its own fails, and is cut off when none is left", async () => {

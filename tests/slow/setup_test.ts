@@ -80,5 +80,5 @@ test.each(databases)(
     // A log may be read by many.
     expect(gateway.log.join("\n")).not.toContain(code);
   },
-  60_000,
+  180_000,
 );

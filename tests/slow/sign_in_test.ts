@@ -20,7 +20,7 @@ beforeAll(async () => {
   proxied = await startGateway({ env: { COLINK_TRUSTED_PROXIES: "127.0.0.0/8, 10.0.0.0/8" } });
   direct = await startGateway();
   [account, other] = await Promise.all([createAccount(proxied), createAccount(proxied)]);
-}, 60_000);
+}, 180_000);
 
 /** The statuses of so many tries; `forwarded` says what the proxy tells about the n-th. */
 async function tries(

@@ -31,7 +31,7 @@ beforeAll(async () => {
     },
   });
   owner = await createAccount(gateway);
-}, 60_000);
+}, 180_000);
 
 /** A caller that has read the beginning of a stream and stopped reading. */
 async function stalledCaller(node: JoinedNode, model: string) {

@@ -12,7 +12,7 @@ describe(`${NODES} nodes whose gateway is restarted`, () => {
   beforeAll(async () => {
     stage = await StormStage.start();
     await stage.startCrowd(NODES);
-  }, 60_000);
+  }, 180_000);
 
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     test(
@@ -22,7 +22,7 @@ describe(`${NODES} nodes whose gateway is restarted`, () => {
         expect(gaps.problems).toEqual([]);
         expect(gaps.streams).toBeGreaterThanOrEqual(STREAMS);
       },
-      120_000,
+      180_000,
     );
   }
 });

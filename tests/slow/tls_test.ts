@@ -221,11 +221,11 @@ describe(noPebble === null ? "by ACME" : `by ACME (left out: ${noPebble})`, () =
     endAfterTests(() => program.kill());
     await program.line(
       (line) => line.includes("HTTPS begins once it has come") ? line : undefined,
-      20_000,
+      180_000,
     );
     const line = await program.line(
       (line) => line.includes("cannot get a certificate") ? line : undefined,
-      20_000,
+      180_000,
     );
     expect(line).toContain("port 80 must be open");
     expect(line).toContain("connection refused");

@@ -50,7 +50,7 @@ beforeAll(async () => {
   gateway = await startGateway();
   ada = await createAccount(gateway);
   address = await withDownloads(new URL(gateway.url));
-}, 120_000);
+}, 180_000);
 
 /** One address for the gateway and the files; resolves with it. */
 async function withDownloads({ port }: URL): Promise<string> {
