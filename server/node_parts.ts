@@ -9,6 +9,7 @@ import { Links } from "./node/links.ts";
 import { OfferBudget } from "./node/offer_budget.ts";
 import { PenaltyBook } from "./node/penalty.ts";
 import { TurnBatches } from "./node/turn_batches.ts";
+import { processMemory } from "./node/unfinished_messages.ts";
 import { enforceDecisions, nodeObserverOf } from "./node_lifecycle.ts";
 
 export interface NodeParts {
@@ -92,6 +93,7 @@ function createLinks(
     observer: nodeObserverOf(register, services.lent),
     offers: new OfferBudget(config, budgets, clock),
     budgets,
+    memory: processMemory,
     batches: new TurnBatches(setImmediate),
   }, config);
 }

@@ -119,6 +119,8 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   #isClosed = false;
   /** Monotonic milliseconds of the last sign of life. */
   lastSeenMs: number;
+  /** When a whole message came last, or it was opened, in monotonic milliseconds. */
+  messageMs: number;
   pingedMs: number;
   /** When it was first pinged since anything has arrived. */
   askedMs = -Infinity;
@@ -128,7 +130,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     protected readonly owner: LinkOwner,
     private readonly monotonic: () => number,
   ) {
-    this.lastSeenMs = this.pingedMs = monotonic();
+    this.lastSeenMs = this.messageMs = this.pingedMs = monotonic();
   }
 
   abstract start(order: Order, sink: AttemptSink): RunningAttempt | null;
@@ -136,6 +138,16 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   /** Whether the end of the link is to be noticed soon. */
   get isBusy(): boolean {
     return false;
+  }
+
+  /** Whether the link can go on over another connection. */
+  get isResumable(): boolean {
+    return false;
+  }
+
+  /** Whether calls would be lost with its connection. */
+  get losesCalls(): boolean {
+    return this.open.size > 0 && !this.isResumable;
   }
 
   /** Asks the node to connect to another gateway within the time, because this one is leaving. */
@@ -214,6 +226,7 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   /** A message from the socket. Never throws. */
   receive(message: string | Uint8Array): void {
     this.markAlive();
+    this.messageMs = this.lastSeenMs;
     if (this.#isClosed) return;
     try {
       this.read(message);

@@ -235,7 +235,7 @@ export class LinkV2 extends Link<number, OpenStream> {
   }
 
   /** Whether the session can outlast its link. */
-  get isResumable(): boolean {
+  override get isResumable(): boolean {
     const isWanted = !this.#isLeft || this.#returnsAfterGoaway;
     return this.isOpen && this.#secret !== null && isWanted;
   }

@@ -35,6 +35,12 @@ import type { LinkOffer, OfferBudget } from "./offer_budget.ts";
 import { changedOffer, isSameOffer, isSamePause } from "./offer_change.ts";
 import type { TurnBatches } from "./turn_batches.ts";
 import { firstOf, Twins } from "./twins.ts";
+import {
+  CALM_LOOK_MS,
+  LOOK_MS,
+  type ProcessMemory,
+  UnfinishedMessages,
+} from "./unfinished_messages.ts";
 
 export interface LinksConfig {
   pingMs: number;
@@ -55,8 +61,10 @@ export interface LinksParts {
   /** Derives a stable and unguessable public id from a node key. */
   publicId: (nodeKey: string) => string;
   offers: OfferBudget;
-  /** Where what is kept for lost links is counted. Absent: nowhere. */
+  /** Where what is kept for lost links is counted, and links that are cut for want of memory. Absent: nowhere. */
   budgets?: Budgets;
+  /** Absent: links may hold unfinished messages for as long as they last. */
+  memory?: ProcessMemory;
   observer?: NodeObserver;
   /** Sends frames together. Absent: each is sent at once. */
   batches?: TurnBatches;
@@ -188,13 +196,15 @@ export class Links implements LinkOwner {
   /** Links in wire v2 that were open when this gateway began to leave, by token; null: it has not. */
   #leaving: Multimap<string, LinkV2> | null = null;
   readonly #watch: LivenessWatch<Link>;
+  readonly #unfinished: UnfinishedMessages<Link> | null;
+  #cancelMemoryLook: () => void = nothing;
 
   constructor(private readonly parts: LinksParts, private readonly config: LinksConfig) {
-    const { clock } = parts;
+    const { clock, memory, budgets = new Budgets() } = parts;
     const { pingMs, silenceMs } = config;
     this.#monotonic = () => clock.monotonic();
     this.#twins = new Twins(clock);
-    this.#keptBytes = (parts.budgets ?? new Budgets()).add("lost_link_bytes", {
+    this.#keptBytes = budgets.add("lost_link_bytes", {
       limit: MAX_KEPT_PER_LINK,
       used: () => Math.max(0, ...[...this.#interrupted.values()].map((link) => link.keptBytes)),
     });
@@ -204,15 +214,20 @@ export class Links implements LinkOwner {
       () => this.#peers.keys(),
       (link) => this.#silent(link),
     );
+    this.#unfinished = memory
+      ? new UnfinishedMessages<Link>(memory, config.maxFrameBytes, budgets)
+      : null;
   }
 
-  /** Starts the heartbeat. */
+  /** Starts the heartbeat, and looks at memory. */
   start(): void {
     this.#watch.start();
+    this.#lookAtMemory();
   }
 
   stop(): void {
     this.#watch.stop();
+    this.#cancelMemoryLook();
   }
 
   get size(): number {
@@ -811,6 +826,29 @@ export class Links implements LinkOwner {
       link.cut();
     };
     for (const link of ask((asked) => asked.forEach(cutSilent))) link.ping();
+  }
+
+  /** Cuts links that fill memory with messages which they do not finish. */
+  #lookAtMemory(): void {
+    const unfinished = this.#unfinished;
+    if (unfinished === null) return;
+    const { clock, log } = this.parts;
+    const lookMs = this.#peers.size > unfinished.spared ? LOOK_MS : CALM_LOOK_MS;
+    this.#cancelMemoryLook = clock.after(lookMs, () => this.#lookAtMemory());
+    const found = unfinished.look(this.#connected(), this.#peers.size, this.#monotonic());
+    if (found === null) return;
+    const { accountId: account, links, grownBytes } = found;
+    for (const link of links) link.drop();
+    log.warn(
+      { account, links: links.length, grown_mib: Math.round(grownBytes / 1024 / 1024) },
+      "cut links that may hold unfinished messages: memory has grown",
+    );
+  }
+
+  *#connected(): Iterable<readonly [accountId: string, link: Link]> {
+    for (const [link, { dialer, cancelWait }] of this.#peers) {
+      if (cancelWait === null) yield [dialer.accountId, link];
+    }
   }
 
   #silent(link: Link): void {

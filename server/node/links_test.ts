@@ -901,3 +901,27 @@ describe("what the nodes of one account offer", () => {
     expect(harness.dial().closed).toBeNull();
   });
 });
+
+describe("memory that fills while nothing is received", () => {
+  const filled = async (wire: 1 | 2) => {
+    const harness = new LinkHarness();
+    harness.links.start();
+    const sockets = Array.from({ length: 12 }, () => harness.dial({ wire, accountId: "many" }));
+    const others = Array.from({ length: 8 }, () => harness.dial({ wire, accountId: "few" }));
+    for (const socket of [...sockets, ...others]) harness.register(socket);
+    await harness.clock.pass(10_000);
+    harness.residentBytes += 300 * 1024 * 1024;
+    await harness.clock.pass(4_000);
+    return { harness, sockets, others };
+  };
+
+  for (const wire of [1, 2] as const) {
+    test(`costs an account of many links those over 64 MiB, in wire v${wire}`, async () => {
+      const { harness, sockets, others } = await filled(wire);
+      expect(sockets.filter(({ isTerminated }) => isTerminated)).toHaveLength(4);
+      expect(others.filter(({ isTerminated }) => isTerminated)).toEqual([]);
+      const line = "warn cut links that may hold unfinished messages: memory has grown";
+      expect(harness.log.filter((entry) => entry === line)).toHaveLength(1);
+    });
+  }
+});

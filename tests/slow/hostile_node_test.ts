@@ -1,6 +1,8 @@
 /** Nodes that send as much as they may, in the form that costs the gateway most: a bystander's calls are served all the while. */
 
 import { beforeAll, expect, test } from "bun:test";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { FrameTypeV2 } from "../../protocol/frame_v2.ts";
 import { CloseCode, encodeJson, everyEndpoint } from "../../protocol/mod.ts";
 import { type Account, createAccount } from "../harness/account.ts";
@@ -11,8 +13,10 @@ import {
   whileWatched,
   type Witnessed,
 } from "../harness/bystander.ts";
+import { endAfterTests } from "../harness/cleanup.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { joinNode } from "../harness/joined_node.ts";
+import { Reading } from "../harness/metrics.ts";
 import { joinRawNodeV2 } from "../harness/raw_node_v2.ts";
 import { connectRawNode } from "../harness/raw_node.ts";
 import { until } from "../harness/wait.ts";
@@ -21,6 +25,11 @@ const MIB = 1024 * 1024;
 const TOO_MUCH = "Too many bytes that belong to no call within a minute";
 const HEADER_BYTES = 8;
 const LENGTH_BYTES = 4;
+
+/** What a WebSocket frame begins with. */
+const FINAL = 0x80;
+const TEXT = 1;
+const CONTINUATION = 0;
 
 let gateway: Gateway;
 let bystander: Account;
@@ -229,3 +238,51 @@ function streamFrame(id: number, bytes: Uint8Array): Uint8Array {
   frame.set(bytes, HEADER_BYTES);
   return frame;
 }
+
+/** A v1 node by hand, which fragments its messages as no WebSocket of the runtime does. */
+async function fragmentingNode({ clientToken }: Account) {
+  const { hostname, port } = new URL(gateway.url);
+  const socket = connect(Number(port), hostname);
+  endAfterTests(() => void socket.destroy());
+  // It is cut while it writes.
+  socket.on("error", () => {});
+  socket.write(
+    `GET /ws HTTP/1.1\r\nhost: co-link\r\nclient-token: ${clientToken}\r\n` +
+      "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n" +
+      "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+  );
+  expect(String((await once(socket, "data"))[0])).toStartWith("HTTP/1.1 101");
+  socket.resume();
+  /** Resolves once it is written, or the link has ended. */
+  const send = (opcode: number, payload: Uint8Array) => {
+    // The length of 8 bytes, and a mask of zeros that changes nothing.
+    const head = Buffer.from([opcode, 0xff, ...new Array(12).fill(0)]);
+    head.writeBigUInt64BE(BigInt(payload.length), 2);
+    socket.write(head);
+    return new Promise<void>((resolve) => socket.write(payload, () => resolve()));
+  };
+  const data = { max_parallel: 1, models: ["fragments"] };
+  await send(TEXT | FINAL, Buffer.from(JSON.stringify({ type: "REGISTER", data })));
+  return { send, isCut: () => socket.closed };
+}
+
+test(
+  "an account whose links never finish their messages keeps no more memory than its budget",
+  async () => {
+    const hoarder = await createAccount(gateway);
+    const residentMiB = async () =>
+      (await Reading.of(gateway)).value("process_resident_memory_bytes") / MIB;
+    const before = await residentMiB();
+    const seen = await whileWatched(gateway, bystander, async () => {
+      const nodes = await Promise.all(Array.from({ length: 40 }, () => fragmentingNode(hoarder)));
+      const part = Buffer.alloc(MIB, " ");
+      for (const { send } of nodes) {
+        for (let parts = 0; parts < 7; parts++) await send(parts === 0 ? TEXT : CONTINUATION, part);
+      }
+      await until("links are cut", () => nodes.some(({ isCut }) => isCut()));
+      await until("memory is given back", async () => await residentMiB() < before + 224);
+    });
+    expect(seen.failures).toEqual([]);
+  },
+  60_000,
+);

@@ -78,6 +78,8 @@ export class LinkHarness {
   /** The calls of the observer: `left public:key/n1 1006 silent`. */
   readonly observed: string[] = [];
   readonly links: Links;
+  /** What this process takes, in bytes. */
+  residentBytes = 0;
   readonly #handlers;
 
   constructor(
@@ -103,6 +105,7 @@ export class LinkHarness {
       },
       publicId: (nodeKey) => `public:${nodeKey}`,
       offers: new OfferBudget({ offersPerAccount }, new Budgets(), this.clock),
+      memory: { residentBytes: () => this.residentBytes, knownBytes: () => 0 },
       observer: {
         connected: ({ who }) =>
           void this.observed.push(`connected ${who.publicId}, ${this.hub.size} in the hub`),
