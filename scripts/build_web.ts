@@ -3,6 +3,7 @@
  * docs/ → dist/web/manual/.
  */
 
+import { existsSync, renameSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { basename, extname, join, relative } from "node:path";
@@ -14,7 +15,13 @@ import { buildManual } from "./manual/build_manual.ts";
 import type { ManualFiles } from "./manual/layout.ts";
 
 const root = join(import.meta.dir, "..");
-const out = join(root, "dist/web");
+const place = join(root, "dist/web");
+
+/** Each build has a folder of its own, so that builds at once do not remove each other's files. */
+const folder = `dist/.web-${process.pid}`;
+const out = join(root, folder);
+/** Where the files of before go until the build's are in their place. */
+const old = `${out}.old`;
 
 /**
  * Of JavaScript, gzipped: the shell in English, what it imports, and the heaviest page. Chinese, charts
@@ -38,8 +45,34 @@ const squeezed: ReadonlySet<string> = new Set([".woff2"]);
  * sources do not bundle or the first view is too heavy.
  */
 export async function buildWeb(): Promise<string> {
-  await rm(out, { recursive: true, force: true });
-  await mkdir(out, { recursive: true });
+  await clear();
+  try {
+    await mkdir(out, { recursive: true });
+    return await buildInFolder();
+  } finally {
+    await clear();
+  }
+}
+
+async function clear(): Promise<void> {
+  for (const made of [out, old]) await rm(made, { recursive: true, force: true });
+}
+
+/** A gateway that runs from source misses the files for a moment only, and finds the same ones again. */
+async function putInPlace(): Promise<void> {
+  for (let triesLeft = 3;; triesLeft--) {
+    await rm(old, { recursive: true, force: true });
+    try {
+      if (existsSync(place)) renameSync(place, old);
+      return renameSync(out, place);
+    } catch (error) {
+      // Another build may just have done the same.
+      if (triesLeft === 0) throw error;
+    }
+  }
+}
+
+async function buildInFolder(): Promise<string> {
   const outputs = await bundle();
   await writeFile(join(out, "index.html"), await indexPage(outputs));
   const manifest = await compressAll();
@@ -53,7 +86,8 @@ export async function buildWeb(): Promise<string> {
   }
   await writeFile(join(out, "manifest.json"), JSON.stringify(manifest, null, 2));
   const pages = await buildManual(join(root, "docs"), join(out, "manual"), manualFiles(outputs));
-  await writeFile(`${out}.inputs.json`, JSON.stringify(inputsOf(outputs)));
+  await writeFile(`${place}.inputs.json`, JSON.stringify(inputsOf(outputs)));
+  await putInPlace();
   return `${Object.keys(manifest).length} files, first view ${
     kib(weight)
   }, ${pages} pages of the manual`;
@@ -61,7 +95,7 @@ export async function buildWeb(): Promise<string> {
 
 const common: BuildOptions = {
   absWorkingDir: root,
-  outdir: "dist/web",
+  outdir: folder,
   entryNames: "assets/[name]-[hash]",
   chunkNames: "assets/[name]-[hash]",
   bundle: true,
@@ -185,12 +219,12 @@ async function indexPage(outputs: Outputs): Promise<string> {
 
 /** What the manual's pages load, beside the console's own icon and the script that sets its theme. */
 function manualFiles(outputs: Outputs): ManualFiles {
-  const built = (source: string) => relative("dist/web", entry(outputs, source)[0]);
+  const built = (source: string) => relative(folder, entry(outputs, source)[0]);
   return {
     script: built(MANUAL.script),
     styles: built(MANUAL.styles),
     boot: built("web/boot.ts"),
-    icon: relative("dist/web", iconFile(outputs)),
+    icon: relative(folder, iconFile(outputs)),
   };
 }
 
@@ -217,7 +251,7 @@ function fontFiles(outputs: Outputs): string[] {
 }
 
 function address(file: string): string {
-  return "/" + relative("dist/web", file);
+  return "/" + relative(folder, file);
 }
 
 /** What a browser must load before `file` runs, itself excluded. */
