@@ -33,7 +33,7 @@ export interface OtherGateways {
   claim(name: AnswerName, callId: string, keepMs: number): Promise<OwnerRecord | null>;
   /** The record of a name that belongs to another gateway; null: no gateway has said so. */
   find(name: AnswerName): Promise<OwnerRecord | null>;
-  renew(name: AnswerName, keepMs: number): void;
+  renew(name: AnswerName, callId: string, keepMs: number): void;
   release(name: AnswerName): void;
   /** Says that a name of this gateway belongs to another one from now on. */
   move(name: AnswerName, owner: OwnerRecord, keepMs: number): Promise<void>;
@@ -326,7 +326,7 @@ export class SharedAnswers {
         continue;
       }
       const keepMs = this.#keepMs(name);
-      this.others?.renew(name, keepMs);
+      this.others?.renew(name, answer.call.id, keepMs);
       this.#removeAfter(name, answer, keepMs);
     }
   }
@@ -405,7 +405,7 @@ export class SharedAnswers {
   #renewWhileRunning(name: AnswerName, answer: SharedAnswer): void {
     this.clock.after(this.#keepMs(name) / RENEWALS, () => {
       if (answer.isEnded || this.find(name)?.answer !== answer) return;
-      this.others?.renew(name, this.#recordMs(name));
+      this.others?.renew(name, answer.call.id, this.#recordMs(name));
       this.#renewWhileRunning(name, answer);
     });
   }

@@ -37,8 +37,9 @@ export class AnswerOwners {
     return standing?.gateway === this.id ? null : standing;
   }
 
-  renew(name: OwnedName, keepMs: number): void {
-    this.bus.renewAnswer(this.id, placeOf(name), Math.ceil(keepMs)).catch(ignoreError);
+  renew(name: OwnedName, callId: string, keepMs: number): void {
+    const own = { gateway: this.id, callId };
+    this.bus.renewAnswer(placeOf(name), own, Math.ceil(keepMs)).catch(ignoreError);
   }
 
   release(name: OwnedName): void {

@@ -105,8 +105,8 @@ export interface Bus {
   /** Gives a record of the gateway, or one that has expired, to another one. Changes no other gateway's. */
   moveAnswer(from: string, place: string, owner: AnswerOwner, keepMs: number): Promise<void>;
   readAnswer(place: string): Promise<AnswerOwner | null>;
-  /** Changes no record but the gateway's. */
-  renewAnswer(gateway: string, place: string, keepMs: number): Promise<void>;
+  /** Keeps the record for that long from now on, unless it names another gateway or call. */
+  renewAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<void>;
   /** Erases no record but the gateway's. */
   eraseAnswer(gateway: string, place: string): Promise<void>;
   /** Sends a message to all gateways that listen, this one included. */

@@ -229,10 +229,10 @@ export class RedisBus implements Bus {
     return (await this.#answerAt(this.#answerKey(place))).owner;
   }
 
-  async renewAnswer(gateway: string, place: string, keepMs: number): Promise<void> {
+  async renewAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<void> {
     const key = this.#answerKey(place);
-    const { text, owner } = await this.#answerAt(key);
-    if (owner?.gateway === gateway) await this.#swap(key, text, text, keepMs);
+    const signed = this.#records.sign(key, owner);
+    await this.#swap(key, signed, signed, keepMs);
   }
 
   async eraseAnswer(gateway: string, place: string): Promise<void> {

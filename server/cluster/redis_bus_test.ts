@@ -221,7 +221,7 @@ for (const [name, start] of Object.entries(forms)) {
       await one.eraseAnswer(winner.gateway, place);
       expect(await two.readAnswer(place)).toBeNull();
       await two.claimAnswer(place, owners[1]!, 60_000);
-      await two.renewAnswer("gw-1", place, 1);
+      await two.renewAnswer(place, owners[1]!, 1);
       while (await one.readAnswer(place) !== null) await Bun.sleep(1);
     });
 
@@ -231,7 +231,8 @@ for (const [name, start] of Object.entries(forms)) {
       const [own, next] = ["gw-1", "gw-2"].map((gateway) => ({ gateway, callId: "req" }));
       await one.claimAnswer(place, own!, 60_000);
       await two.moveAnswer("gw-3", place, next!, 60_000);
-      await two.renewAnswer("gw-3", place, 1);
+      await two.renewAnswer(place, { ...own!, gateway: "gw-3" }, 1);
+      await one.renewAnswer(place, { ...own!, callId: "req of before" }, 1);
       await two.eraseAnswer("gw-3", place);
       // Longer than the millisecond for which a stranger renewed it.
       await Bun.sleep(5);
@@ -401,6 +402,34 @@ describe("a gateway's connection to Redis", () => {
     });
     return { bus, events, secret };
   }
+
+  test("renews an answer's record with one command", async () => {
+    const { bus } = open(redisUrl());
+    await bus.opened();
+    const monitor = await new Redis(redisUrl()).monitor();
+    const commands: string[][] = [];
+    monitor.on("monitor", (_time, command: string[], source: string) => {
+      if (source !== "lua") commands.push(command);
+    });
+    const raw = new Redis(redisUrl());
+    const [place, callId, end] = Array.from({ length: 3 }, () => crypto.randomUUID()) as [
+      string,
+      string,
+      string,
+    ];
+    const owner = { gateway: "gw-1", callId };
+    await bus.claimAnswer(place, owner, 60_000);
+    // The first script is sent whole, where Redis does not know it yet.
+    for (let i = 0; i < 3; i++) await bus.renewAnswer(place, owner, 60_000 + i);
+    await raw.echo(end);
+    await waitedFor(() => Promise.resolve(commands.some((command) => command.includes(end))));
+    const [key] = commands.find((command) => command.some((part) => part.includes(callId)))!
+      .slice(1);
+    const sent = commands.filter((command) => command.includes(key!)).slice(-3);
+    expect(sent.map((command) => command.at(-1))).toEqual(["60000", "60001", "60002"]);
+    for (const client of [raw, monitor]) client.disconnect();
+    bus.close();
+  });
 
   test("is used while Redis answers slowly, as from far away", async () => {
     const network = await slowNetworkTo(redisUrl(), 200);

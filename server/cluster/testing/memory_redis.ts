@@ -163,9 +163,9 @@ export class MemoryRedis {
     return record !== undefined && record.untilMs > this.clock.now() ? record.owner : null;
   }
 
-  renewAnswer(gateway: string, place: string, keepMs: number): void {
-    const record = this.answers.get(place);
-    if (record?.owner.gateway === gateway) record.untilMs = this.clock.now() + keepMs;
+  renewAnswer(place: string, owner: AnswerOwner, keepMs: number): void {
+    if (!Bun.deepEquals(this.readAnswer(place), owner)) return;
+    this.answers.set(place, { owner, untilMs: this.clock.now() + keepMs });
   }
 
   eraseAnswer(gateway: string, place: string): void {
@@ -241,8 +241,8 @@ export class MemoryBus implements Bus {
     return this.redis.run(this, () => this.redis.readAnswer(place));
   }
 
-  renewAnswer(gateway: string, place: string, keepMs: number): Promise<void> {
-    return this.redis.run(this, () => this.redis.renewAnswer(gateway, place, keepMs));
+  renewAnswer(place: string, owner: AnswerOwner, keepMs: number): Promise<void> {
+    return this.redis.run(this, () => this.redis.renewAnswer(place, owner, keepMs));
   }
 
   eraseAnswer(gateway: string, place: string): Promise<void> {
