@@ -10,7 +10,8 @@ import type { Node } from "../node/node.ts";
 import type { Call, StopListener } from "../schedule/call.ts";
 import type { Lease } from "../schedule/lease.ts";
 import type { Timing } from "../schedule/policy/policy.ts";
-import type { AnswerSink, AnswerSource } from "./answer_writer.ts";
+import type { AnswerSource } from "../node/kept_answer.ts";
+import type { AnswerSink } from "./answer_writer.ts";
 import { classifyFailure } from "./classify_failure.ts";
 
 export interface AttemptTimes {

@@ -9,7 +9,8 @@ import { errorIn, JsonFault, JsonFeed, owned } from "../../protocol/mod.ts";
 import { type AttemptFailure, errorInAnswer } from "../node/attempt.ts";
 import type { Node } from "../node/node.ts";
 import type { Call } from "../schedule/call.ts";
-import type { AnswerSink, AnswerSource, AnswerWriter } from "./answer_writer.ts";
+import type { AnswerSource } from "../node/kept_answer.ts";
+import type { AnswerSink, AnswerWriter } from "./answer_writer.ts";
 
 export interface GatherLimits {
   /** The largest answer. One that is larger stops its call. */

@@ -1,13 +1,8 @@
 /** What a gateway that leaves says of an answer to another one, which keeps it for the rest of its time. */
 
 import { errorKinds } from "../base/error.ts";
-import type { HandedAnswer } from "../base/handed_answer.ts";
-import {
-  type AnswerName,
-  type AnswerState,
-  MAX_FAILURE_CHARS,
-  type SharedAnswer,
-} from "./shared_answer.ts";
+import type { AnswerName, HandedAnswer } from "../node/kept_answer.ts";
+import { type AnswerState, MAX_FAILURE_CHARS, type SharedAnswer } from "./shared_answer.ts";
 
 interface Rest {
   names: { name: AnswerName; digest: string | null }[];

@@ -6,7 +6,8 @@
 import { owned } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Node } from "../node/node.ts";
-import type { AnswerSink, AnswerSource } from "./answer_writer.ts";
+import type { AnswerSource } from "../node/kept_answer.ts";
+import type { AnswerSink } from "./answer_writer.ts";
 
 export interface OpeningLimits {
   /** An opening is passed on after this time: from then on its caller sees signs of life in any case. */

@@ -1,7 +1,8 @@
 /** What gateways ask each other about the answers that they keep. */
 
 import { ColinkError } from "../base/error.ts";
-import { type AnswerName, type AnswerReader, goneError, type LeaveCode } from "./shared_answer.ts";
+import type { AnswerName, AnswerReader } from "../node/kept_answer.ts";
+import { goneError, type LeaveCode } from "./shared_answer.ts";
 import type { AttachQuestion, SharedAnswers } from "./shared_answers.ts";
 import { giveAgain, type ResponseQuestion, StoredResponses } from "./stored_responses.ts";
 

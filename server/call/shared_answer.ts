@@ -7,24 +7,13 @@
 import { endpointSpecs } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { ColinkError, type ErrorCode } from "../base/error.ts";
-import type { Node } from "../node/node.ts";
+import type { AnsweringNode, AnswerReader, AnswerSource } from "../node/kept_answer.ts";
 import { type AnswerRoom, type Call, type CallRequest, stopError } from "../schedule/call.ts";
 import type { LedgerEntry, ReplaysEntry } from "../store/store.ts";
 import { AnswerLog, EventNumbers } from "./answer_log.ts";
-import type { AnswerSource, AnswerWriter } from "./answer_writer.ts";
+import type { AnswerWriter } from "./answer_writer.ts";
 import type { UpstreamRejection } from "./classify_failure.ts";
 import { WholeEvents } from "./whole_events.ts";
-
-/** Where the answer goes for one caller. */
-export type AnswerReader =
-  & Pick<AnswerWriter, "queued" | "data" | "whole" | "end" | "reject" | "fail">
-  & {
-    head(node: AnsweringNode, headers: Readonly<Record<string, string>>): void;
-    /** The answer has outgrown what is kept: a caller that loses its connection from now on cannot continue. */
-    outgrown(): void;
-  };
-
-export type AnsweringNode = { readonly who: Pick<Node["who"], "publicId"> };
 
 /** From where a caller wants to read, and how long the call runs on without it. */
 export interface Attachment {
@@ -70,13 +59,6 @@ export interface StoredTerms {
   input: string | null;
   /** JSON of the request's members that the response repeats; null: none, or too large to be kept. */
   echo: string | null;
-}
-
-/** The name of an answer within its account. Names of different kinds are independent of each other. */
-export interface AnswerName {
-  accountId: string;
-  kind: "key" | "response";
-  name: string;
 }
 
 /** An answer that has ended, but for its bytes. */

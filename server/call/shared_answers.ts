@@ -7,11 +7,9 @@ import type { Budget, Budgets } from "../base/budgets.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
 import { ColinkError } from "../base/error.ts";
-import type { HandedAnswer } from "../base/handed_answer.ts";
+import type { AnswerName, AnswerOwner, AnswerReader, HandedAnswer } from "../node/kept_answer.ts";
 import type { LedgerEntry, ReplaysEntry } from "../store/store.ts";
 import {
-  type AnswerName,
-  type AnswerReader,
   type Attachment,
   goneError,
   type LeaveCode,
@@ -20,23 +18,16 @@ import {
 } from "./shared_answer.ts";
 import { handedOf, restOf } from "./handed_answer.ts";
 
-/** Which gateway runs the call that a name belongs to. */
-interface OwnerRecord {
-  /** The gateway's id. */
-  gateway: string;
-  callId: string;
-}
-
 /** The other gateways on the same Redis. */
 export interface OtherGateways {
   /** Says that a name belongs to this gateway, unless it belongs to another: returns that one's record. */
-  claim(name: AnswerName, callId: string, keepMs: number): Promise<OwnerRecord | null>;
+  claim(name: AnswerName, callId: string, keepMs: number): Promise<AnswerOwner | null>;
   /** The record of a name that belongs to another gateway; null: no gateway has said so. */
-  find(name: AnswerName): Promise<OwnerRecord | null>;
+  find(name: AnswerName): Promise<AnswerOwner | null>;
   renew(name: AnswerName, callId: string, keepMs: number): void;
   release(name: AnswerName): void;
   /** Says that a name of this gateway belongs to another one from now on. */
-  move(name: AnswerName, owner: OwnerRecord, keepMs: number): Promise<void>;
+  move(name: AnswerName, owner: AnswerOwner, keepMs: number): Promise<void>;
   /** Gateways that could keep the answers of this one. */
   successors(): string[];
   /** Gives an answer to a gateway. Resolves with whether that keeps it; null: it does not say. */
@@ -74,7 +65,7 @@ export type Claim =
   /** The request is the first. Must be settled. */
   | { is: "first"; settle(answer: SharedAnswer | null, digest: string): void }
   | { is: "here"; answer: SharedAnswer; digest: string }
-  | { is: "elsewhere"; record: OwnerRecord };
+  | { is: "elsewhere"; record: AnswerOwner };
 
 type RoomConfig = Pick<
   Config,

@@ -4,17 +4,11 @@ import { describe, expect, test } from "bun:test";
 import { Endpoint } from "../../protocol/mod.ts";
 import { Budgets } from "../base/budgets.ts";
 import { ColinkError } from "../base/error.ts";
-import type { HandedAnswer } from "../base/handed_answer.ts";
 import { FakeClock, settle } from "../base/testing/fake_clock.ts";
+import type { AnswerName, AnswerReader, AnswerSource, HandedAnswer } from "../node/kept_answer.ts";
 import { type StopCode, stopError } from "../schedule/call.ts";
 import type { LedgerEntry, ReplaysEntry } from "../store/store.ts";
-import type { AnswerSource } from "./answer_writer.ts";
-import {
-  type AnswerName,
-  type AnswerReader,
-  type AnswerState,
-  SharedAnswer,
-} from "./shared_answer.ts";
+import { type AnswerState, SharedAnswer } from "./shared_answer.ts";
 import { SharedAnswers } from "./shared_answers.ts";
 import { servePeer } from "./peer_answers.ts";
 import { StoredResponses } from "./stored_responses.ts";

@@ -1,9 +1,8 @@
 /** Responses that their callers asked to be stored: kept in memory with the other answers, whatever provider gave them. */
 
 import { ColinkError } from "../base/error.ts";
+import type { AnswerName, AnswerReader } from "../node/kept_answer.ts";
 import {
-  type AnswerName,
-  type AnswerReader,
   IDENTIFYING_EVENTS,
   type LeaveCode,
   replayGone,

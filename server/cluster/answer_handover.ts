@@ -1,7 +1,7 @@
 /** Answers that a leaving gateway gives to another one, which keeps them for callers who come back. */
 
 import type { Clock } from "../base/clock.ts";
-import type { HandedAnswer } from "../base/handed_answer.ts";
+import type { HandedAnswer } from "../node/kept_answer.ts";
 
 /** An answer goes in parts, one after the other. `rest` is JSON, and comes with the last one. */
 export type HandoverMessage =

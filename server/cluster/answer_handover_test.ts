@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { FakeClock } from "../base/testing/fake_clock.ts";
-import type { HandedAnswer } from "../base/handed_answer.ts";
+import type { HandedAnswer } from "../node/kept_answer.ts";
 import { AnswerHandover, type HandoverMessage } from "./answer_handover.ts";
 
 /** Two gateways, whose messages arrive at once unless the way is cut. */

@@ -1,13 +1,7 @@
 /** Which gateway keeps an answer: one record in Redis for each name of an account. */
 
-import type { AnswerOwner, Bus } from "./bus.ts";
-
-/** What an answer is known by. */
-export interface OwnedName {
-  accountId: string;
-  kind: string;
-  name: string;
-}
+import type { AnswerName, AnswerOwner } from "../node/kept_answer.ts";
+import type { Bus } from "./bus.ts";
 
 export class AnswerOwners {
   constructor(
@@ -20,34 +14,34 @@ export class AnswerOwners {
   ) {}
 
   /** Says that a name belongs to this gateway, unless another has it: returns that one's record. Rejects while Redis is away. */
-  async claim(name: OwnedName, callId: string, keepMs: number): Promise<AnswerOwner | null> {
+  async claim(name: AnswerName, callId: string, keepMs: number): Promise<AnswerOwner | null> {
     const own = { gateway: this.id, callId };
     const standing = await this.bus.claimAnswer(placeOf(name), own, Math.ceil(keepMs));
     return standing.gateway === this.id ? null : standing;
   }
 
   /** Says that this gateway's name belongs to another one from now on; another gateway's stays its own. Rejects while Redis is away. */
-  move(name: OwnedName, owner: AnswerOwner, keepMs: number): Promise<void> {
+  move(name: AnswerName, owner: AnswerOwner, keepMs: number): Promise<void> {
     return this.bus.moveAnswer(this.id, placeOf(name), owner, Math.ceil(keepMs));
   }
 
   /** Null: no gateway has it, or this one. */
-  async find(name: OwnedName): Promise<AnswerOwner | null> {
+  async find(name: AnswerName): Promise<AnswerOwner | null> {
     const standing = await this.bus.readAnswer(placeOf(name));
     return standing?.gateway === this.id ? null : standing;
   }
 
-  renew(name: OwnedName, callId: string, keepMs: number): void {
+  renew(name: AnswerName, callId: string, keepMs: number): void {
     const own = { gateway: this.id, callId };
     this.bus.renewAnswer(placeOf(name), own, Math.ceil(keepMs)).catch(ignoreError);
   }
 
-  release(name: OwnedName): void {
+  release(name: AnswerName): void {
     this.bus.eraseAnswer(this.id, placeOf(name)).catch(ignoreError);
   }
 }
 
-function placeOf({ accountId, kind, name }: OwnedName): string {
+function placeOf({ accountId, kind, name }: AnswerName): string {
   return `${accountId} ${kind} ${name}`;
 }
 

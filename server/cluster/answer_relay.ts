@@ -6,18 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import { ColinkError, type ErrorCode, errorKinds } from "../base/error.ts";
 import type { UpstreamRejection } from "../node/failure.ts";
-
-/** Where an answer goes. */
-export interface AnswerTarget {
-  head(node: { who: { publicId: string } }, headers: Readonly<Record<string, string>>): void;
-  queued(position: number): void;
-  data(piece: string | Uint8Array, source: { drained(): void }): boolean;
-  whole(body: string | Uint8Array): void;
-  outgrown(): void;
-  end(isMarked?: boolean): void;
-  reject(rejection: UpstreamRejection): void;
-  fail(error: ColinkError): void;
-}
+import type { AnsweringNode, AnswerReader, AnswerSource } from "../node/kept_answer.ts";
 
 type LeaveCode = "caller_gone" | "caller_too_slow";
 type Leave = (code: LeaveCode) => void;
@@ -58,7 +47,7 @@ export interface AnswerRelayParts {
 /** Gives a peer's caller an answer that is kept here. Throws ColinkError. */
 export type Serve = (
   question: unknown,
-  target: AnswerTarget,
+  target: AnswerReader,
 ) => { leave: Leave; isEnded: boolean } | Promise<{ leave: Leave; isEnded: boolean }>;
 
 /** Receives what happens to a question besides the answer's parts. */
@@ -93,7 +82,7 @@ export class AnswerRelay {
   ask(
     peer: string,
     question: unknown,
-    target: AnswerTarget,
+    target: AnswerReader,
     listener: AskListener,
   ): (code: LeaveCode) => boolean {
     const ask = ++this.#asks;
@@ -227,7 +216,7 @@ export class AnswerRelay {
 
 interface Asked {
   peer: string;
-  target: AnswerTarget;
+  target: AnswerReader;
   listener: AskListener;
   /** Given to the caller and not granted to the peer again. */
   takenBytes: number;
@@ -237,11 +226,11 @@ interface Asked {
 }
 
 /** A peer's caller, as a target. What is written before it is open is kept until then. */
-class Served implements AnswerTarget {
+class Served implements AnswerReader {
   #leave: Leave | null = null;
   #left: LeaveCode | null = null;
   #creditBytes = WINDOW_BYTES;
-  #source: { drained(): void } | null = null;
+  #source: AnswerSource | null = null;
   #isOpen = false;
   #early: AnswerPart[] = [];
 
@@ -269,7 +258,7 @@ class Served implements AnswerTarget {
     if (wasFull && this.#creditBytes > 0) this.#source?.drained();
   }
 
-  head({ who }: { who: { publicId: string } }, headers: Readonly<Record<string, string>>): void {
+  head({ who }: AnsweringNode, headers: Readonly<Record<string, string>>): void {
     this.#give({ does: "head", node: who.publicId, headers });
   }
 
@@ -277,7 +266,7 @@ class Served implements AnswerTarget {
     this.#give({ does: "queued", position });
   }
 
-  data(piece: string | Uint8Array, source: { drained(): void }): boolean {
+  data(piece: string | Uint8Array, source: AnswerSource): boolean {
     this.#source = source;
     const bytes = Buffer.from(piece as Uint8Array);
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {

@@ -3,7 +3,8 @@
 import { expect, test } from "bun:test";
 import { ColinkError } from "../base/error.ts";
 import { FakeClock } from "../base/testing/fake_clock.ts";
-import { type AnswerMessage, AnswerRelay, type AnswerTarget } from "./answer_relay.ts";
+import type { AnswerReader } from "../node/kept_answer.ts";
+import { type AnswerMessage, AnswerRelay } from "./answer_relay.ts";
 
 test("a gateway that answers too late learns that the caller has left", async () => {
   const clock = new FakeClock();
@@ -11,7 +12,7 @@ test("a gateway that answers too late learns that the caller has left", async ()
   const relay = new AnswerRelay({ clock, send: (_, message) => void sent.push(message) });
   const errors: string[] = [];
   const unused = () => {};
-  const target: AnswerTarget = {
+  const target: AnswerReader = {
     head: unused,
     queued: unused,
     data: () => true,

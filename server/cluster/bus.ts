@@ -1,6 +1,7 @@
 /** What gateways send each other through Redis, and the operations on Redis that this takes. */
 
 import type { Penalty } from "../node/penalty.ts";
+import type { AnswerOwner } from "../node/kept_answer.ts";
 import type { NodeRecord } from "./node_record.ts";
 
 /** A gateway, as the others know it. JSON in Redis. */
@@ -57,13 +58,6 @@ export type Message =
   | { is: "pardon"; from: string; identity: string; model: string | null; at: number }
   /** The node with the key `identity` stores this response: calls that continue it need that node. */
   | { is: "pin"; from: string; account: string; response: string; identity: string };
-
-/** Whose an answer is. */
-export interface AnswerOwner {
-  /** The gateway's id. */
-  gateway: string;
-  callId: string;
-}
 
 /** The reply to a heartbeat. */
 export interface BeatReply {

@@ -4,8 +4,8 @@ import { createHmac } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { Log } from "../base/log.ts";
 import { isCluster, openRedis, type RedisClient } from "../limit/redis_client.ts";
+import type { AnswerOwner } from "../node/kept_answer.ts";
 import type {
-  AnswerOwner,
   BeatReply,
   Bus,
   BusListener,

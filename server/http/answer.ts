@@ -3,9 +3,9 @@
 import { endpointSpecs } from "../../protocol/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ColinkError } from "../base/error.ts";
-import type { AnswerSource, AnswerWriter } from "../call/answer_writer.ts";
+import type { AnswerWriter } from "../call/answer_writer.ts";
 import type { UpstreamRejection } from "../call/classify_failure.ts";
-import type { AnsweringNode } from "../call/shared_answer.ts";
+import type { AnsweringNode, AnswerSource } from "../node/kept_answer.ts";
 import type { AnswerRoom, Call } from "../schedule/call.ts";
 import type { EndpointRow } from "./endpoints.ts";
 import type { AnswerHeaders } from "./env.ts";

@@ -4,7 +4,8 @@ import { CallBody, Endpoint, withMember, withoutMember } from "../../protocol/mo
 import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
 import { newId } from "../base/new_id.ts";
-import type { AnswerReader, StoredTerms } from "../call/shared_answer.ts";
+import type { StoredTerms } from "../call/shared_answer.ts";
+import type { AnswerReader } from "../node/kept_answer.ts";
 import {
   inputItemsOf,
   type ResponseContext,

@@ -2,10 +2,11 @@
 
 import type { Key } from "../account/keyring.ts";
 import { ColinkError } from "../base/error.ts";
-import type { AnswerReader, Attachment, LeaveCode, SharedAnswer } from "../call/shared_answer.ts";
+import type { Attachment, LeaveCode, SharedAnswer } from "../call/shared_answer.ts";
 import type { Claim } from "../call/shared_answers.ts";
 import type { PeerQuestion } from "../call/peer_answers.ts";
 import { giveAgain, giveAsIs, isAsIs } from "../call/stored_responses.ts";
+import type { AnswerReader } from "../node/kept_answer.ts";
 import { stopError } from "../schedule/call.ts";
 import { HttpAnswer } from "./answer.ts";
 import type { BodyConnection } from "./answer_body.ts";

@@ -13,8 +13,8 @@ export interface Fault {
   reason: string;
   /** The pause that the provider asked for: it takes the place of the first penalty's length. */
   retryAfterMs?: number | null;
-  /** The node is not at fault: the pause is as long as the provider asks each time. */
-  isRest?: boolean;
+  /** The provider is at fault, not the node: each pause is as long as the provider asks. */
+  blamesProvider?: boolean;
 }
 
 export interface Penalty {
@@ -213,12 +213,12 @@ export class PenaltyBook {
     return [...this.#byNode.get(nodeKey)?.values() ?? []].map((entry) => this.#shown(entry));
   }
 
-  #lengthMs({ retryAfterMs, isRest }: Fault, faults: number): number {
+  #lengthMs({ retryAfterMs, blamesProvider }: Fault, faults: number): number {
     const { penaltyMs, penaltyMaxMs } = this.times;
     const askedMs = retryAfterMs
       ? Math.min(Math.max(retryAfterMs, MIN_RETRY_AFTER_MS), MAX_RETRY_AFTER_MS)
       : null;
-    if (isRest && askedMs !== null) return askedMs;
+    if (blamesProvider && askedMs !== null) return askedMs;
     const firstMs = askedMs ?? penaltyMs;
     return Math.min(firstMs * 2 ** (faults - 1), Math.max(firstMs, penaltyMaxMs));
   }

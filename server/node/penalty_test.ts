@@ -84,14 +84,14 @@ describe("a penalty", () => {
   });
 
   test("doubles from what the provider asks for, unless the node only rests", async () => {
-    for (const isRest of [false, true]) {
+    for (const blamesProvider of [false, true]) {
       const { clock, penalize } = start();
       const lengths = [];
       for (let i = 0; i < 3; i++) {
-        lengths.push(penalize({ retryAfterMs: 2_000, isRest }));
+        lengths.push(penalize({ retryAfterMs: 2_000, blamesProvider }));
         await clock.pass(lengths.at(-1)! * 1000);
       }
-      expect(lengths).toEqual(isRest ? [2, 2, 2] : [2, 4, 8]);
+      expect(lengths).toEqual(blamesProvider ? [2, 2, 2] : [2, 4, 8]);
     }
   });
 

@@ -119,7 +119,7 @@ describe("a call that may use none of the nodes", () => {
       code: "node_lost",
       reason: "x",
       retryAfterMs: null,
-      isRest: false,
+      blamesProvider: false,
     } as never);
     expect([outcome(world, "ann"), outcome(world, "eve")])
       .toEqual(["nodes_penalized", "model_not_found"]);

@@ -542,7 +542,7 @@ function faultOf({ blame, error, what }: Failure, { model }: Service): Fault {
     code: error.code,
     reason: what,
     retryAfterMs: error.retryAfterMs,
-    isRest: blame.blamed === "provider",
+    blamesProvider: blame.blamed === "provider",
   };
 }
 

@@ -15,7 +15,8 @@ import { type Circuit, PenaltyBook, type PenaltyTimes } from "../../node/penalty
 import { GroupBook, testAudienceOf } from "../../node/testing/group_book.ts";
 import { V1Answer } from "../../node/v1_answer.ts";
 import type { LedgerEntry } from "../../store/store.ts";
-import type { AnswerSource, AnswerWriter } from "../answer_writer.ts";
+import type { AnswerSource } from "../../node/kept_answer.ts";
+import type { AnswerWriter } from "../answer_writer.ts";
 import type { UpstreamRejection } from "../classify_failure.ts";
 import { type AliasPlan, type AnswerRoom, Call, type Target } from "../../schedule/call.ts";
 import { Calls } from "../calls.ts";

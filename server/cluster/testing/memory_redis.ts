@@ -1,8 +1,8 @@
 /** Redis, as far as gateways use it among themselves, in this process's memory: every byte counted. */
 
 import type { Clock } from "../../base/clock.ts";
+import type { AnswerOwner } from "../../node/kept_answer.ts";
 import type {
-  AnswerOwner,
   BeatReply,
   Bus,
   BusListener,

@@ -469,7 +469,7 @@ describe("a call that could wait for a faster node", () => {
       ...fault,
       model: "n",
       retryAfterMs: 1_000,
-      isRest: true,
+      blamesProvider: true,
     });
     await world.clock.pass(1_001);
     expect(world.penalties.circuit(who.nodeKey, "n")).toBe("probation");
