@@ -68,9 +68,9 @@ function joinParts(
   { keyring, sessions, groups, calls, links, live, cluster, scheduler, sharedAnswers }:
     GatewayParts,
 ) {
-  keyring.revocations.subscribe((keyId) => {
-    calls.stopKey(keyId);
-    links.closeKey(keyId);
+  keyring.revocations.subscribe((keyIds) => {
+    calls.stopKeys(keyIds);
+    links.closeKeys(keyIds);
   });
   keyring.deletions.subscribe((accountId) => sharedAnswers.forgetAccount(accountId));
   // After the audiences, which find the groups that names stand for.

@@ -340,7 +340,7 @@ describe("rotation", () => {
       const old = await keyring.authenticate(user[field], kind);
       await store.keys.change(user.id, old.id, { rpm: 3, models: ["llama-3"] });
       const reported: string[] = [];
-      keyring.revocations.subscribe((keyId) => reported.push(keyId));
+      keyring.revocations.subscribe((keyIds) => reported.push(...keyIds));
 
       const rotated = await accounts.rotate(user.id, kind);
       expect(reported).toEqual([old.id]);

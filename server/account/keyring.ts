@@ -74,7 +74,7 @@ const MAX_UNKNOWN = 20_000;
 
 export class Keyring {
   /** Emits the id of each key that was revoked, has expired or whose account was disabled, on any gateway. */
-  readonly revocations = new Emitter<[keyId: string]>();
+  readonly revocations = new Emitter<[keyIds: ReadonlySet<string>]>();
 
   /** Emits the id of each account that was deleted, on any gateway. */
   readonly deletions = new Emitter<[accountId: string]>();
@@ -150,13 +150,13 @@ export class Keyring {
     return this.#revocationCount;
   }
 
-  /** Evicts keys that were revoked, and reports each of them. */
+  /** Evicts keys that were revoked, and reports them. */
   revoked(keyIds: readonly string[]): void {
     const ids = new Set(keyIds);
     this.#revocationCount += ids.size;
     this.#evict(ids);
     for (const { revokedIds } of this.#lookups.values()) ids.forEach((id) => revokedIds.add(id));
-    for (const id of ids) this.revocations.emit(id);
+    this.revocations.emit(ids);
   }
 
   /** Reports an account that was deleted, after its keys. */

@@ -284,7 +284,7 @@ describe("revocation", () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
     const reported: string[] = [];
-    const stop = keyring.revocations.subscribe((keyId) => reported.push(keyId));
+    const stop = keyring.revocations.subscribe((keyIds) => reported.push(...keyIds));
     store.revoke(token);
     keyring.revoked([id]);
     expect(reported).toEqual([id]);
@@ -311,7 +311,7 @@ describe("revocation", () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
     const reported: string[] = [];
-    keyring.revocations.subscribe((keyId) => reported.push(keyId));
+    keyring.revocations.subscribe((keyIds) => reported.push(...keyIds));
     await keyring.start();
     store.revoke(token);
     await poll();
@@ -326,7 +326,7 @@ describe("revocation", () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
     const reported: string[] = [];
-    keyring.revocations.subscribe((keyId) => reported.push(keyId));
+    keyring.revocations.subscribe((keyIds) => reported.push(...keyIds));
     await keyring.start();
     const stamp = nowMs;
     nowMs += 2000;
@@ -340,7 +340,7 @@ describe("revocation", () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
     const reported: string[] = [];
-    keyring.revocations.subscribe((keyId) => reported.push(keyId));
+    keyring.revocations.subscribe((keyIds) => reported.push(...keyIds));
     await keyring.start();
     store.isAway = true;
     store.revoke(token);
@@ -369,7 +369,7 @@ describe("revocation", () => {
     const token = store.add("api");
     const { id } = await keyring.authenticate(token, "api");
     const reported: string[] = [];
-    keyring.revocations.subscribe((keyId) => reported.push(keyId));
+    keyring.revocations.subscribe((keyIds) => reported.push(...keyIds));
     await keyring.start();
     store.revoke(token);
     await poll();

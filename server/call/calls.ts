@@ -45,9 +45,9 @@ export class Calls {
     return this.#size;
   }
 
-  stopKey(keyId: string): void {
+  stopKeys(keyIds: ReadonlySet<string>): void {
     for (const { call } of this.#calls) {
-      if (call.request.keyId === keyId) call.stop("key_revoked");
+      if (keyIds.has(call.request.keyId)) call.stop("key_revoked");
     }
   }
 

@@ -12,7 +12,7 @@ function start() {
 
 test("a revoked key stops its calls and no others", () => {
   const { calls, alice, bob } = start();
-  calls.stopKey("key-alice");
+  calls.stopKeys(new Set(["key-alice"]));
   expect(alice.stopped).toMatchObject({ code: "key_revoked" });
   expect(bob.stopped).toBeNull();
   calls.stopAll("shutting_down");

@@ -905,7 +905,7 @@ describe("the relay", () => {
     const { answer, done } = run();
     await settle();
     expect(world.calls.size).toBe(1);
-    world.calls.stopKey("key-alice");
+    world.calls.stopKeys(new Set(["key-alice"]));
     expect(world.calls.size).toBe(1);
     await world.clock.pass(1_000);
     await done;

@@ -328,7 +328,7 @@ describe("a node that comes back at another gateway than it left", () => {
       const { network, other, node, received } = withCall();
       node.lose();
       await node.comeTo(other);
-      network.gateways[at]!.harness.links.closeKey("key");
+      network.gateways[at]!.harness.links.closeKeys(new Set(["key"]));
       await network.pass();
       expect(node.socket.closed).toMatchObject({ code: 4001 });
       node.lose(4001);

@@ -99,7 +99,7 @@ export function respond(
   };
   // Its own key counts, whichever key of the account the call was made with.
   const unsubscribe = parts.keyring.revocations.subscribe((revoked) => {
-    if (revoked === keyId) stop("key_revoked");
+    if (revoked.has(keyId)) stop("key_revoked");
   });
   const caller = { id: requestId, startedMs, request: { stream }, stop };
   const sentOn = connectionOf(received, parts);

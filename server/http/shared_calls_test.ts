@@ -297,7 +297,7 @@ describe("a key that is revoked", () => {
     await begun;
     await app.parts.keys.revoke(owner.id, id);
     // As the gateway does where it joins its parts.
-    app.parts.calls.stopKey(id);
+    app.parts.calls.stopKeys(new Set([id]));
     expect(await errorOf(first)).toEqual([401, "key_revoked"]);
     await app.clock.pass(2_000);
     script = answered;

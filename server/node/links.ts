@@ -562,10 +562,10 @@ export class Links implements LinkOwner {
     log.error({ node: node?.who.publicId, err: error }, "could not handle a node's message");
   }
 
-  /** Ends all connections that were authenticated by the key, registered or not. */
-  closeKey(keyId: string): void {
+  /** Ends all connections that were authenticated by one of the keys, registered or not. */
+  closeKeys(keyIds: ReadonlySet<string>): void {
     for (const [link, peer] of this.#peers) {
-      if (peer.dialer.keyId === keyId) {
+      if (keyIds.has(peer.dialer.keyId)) {
         this.#close(link, peer, CloseCode.revoked, "The client token was revoked");
       }
     }

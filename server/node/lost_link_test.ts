@@ -315,7 +315,7 @@ describe("a node whose link is lost", () => {
     const { received } = call(node.harness, stream);
     node.send(head(1));
     node.lose();
-    node.harness.links.closeKey("key");
+    node.harness.links.closeKeys(new Set(["key"]));
     expect(node.inHub).toEqual([]);
     expect(received.failures).toMatchObject([{ kind: "lost" }]);
     expect(node.comeBack().welcome.resumed).toBeUndefined();
