@@ -223,7 +223,9 @@ export class Slots implements HubWatcher {
   hasHealthyOther(node: Node, service: Service): boolean {
     const { hub, penalties } = this.parts;
     for (const other of hub.nodesOf(service.model)) {
-      if (other === node || other.isOut || !other.serves(service) || !covers(other, node)) continue;
+      if (
+        other === node || other.isOut || !hub.isServedBy(service, other) || !covers(other, node)
+      ) continue;
       if (penalties.circuit(other.who.nodeKey, service.model) === "clear") return true;
     }
     return false;
