@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../tests/harness/fast_check.ts";
 import { type AnswerTerms, AnswerWriter, type ReadAheadBudget } from "./answer_writer.ts";
 import { type Finish, HEADER_BYTES, MAX_FRAME_BYTES, WINDOW_BYTES } from "./frame_v2.ts";
 import { framesOf, inShort } from "./testing/frames.ts";

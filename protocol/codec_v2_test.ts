@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../tests/harness/fast_check.ts";
 import golden from "./golden/v2.json" with { type: "json" };
 import {
   decodeV2,

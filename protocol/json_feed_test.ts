@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../tests/harness/fast_check.ts";
 import { JsonFeed } from "./json_feed.ts";
 import { JsonFault } from "./json_scan.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../tests/harness/fast_check.ts";
 import { isEmptyArray, JsonFault, ObjectScan, scanObject } from "./json_scan.ts";
 
 const DEPTH = 64;

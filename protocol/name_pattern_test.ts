@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../tests/harness/fast_check.ts";
 import { fitsPattern } from "./name_pattern.ts";
 
 const cases: [name: string, pattern: string, fits: boolean][] = [

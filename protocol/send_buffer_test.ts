@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../tests/harness/fast_check.ts";
 import { SendBuffer } from "./send_buffer.ts";
 
 test("whatever is added and taken comes out in order, never more than was asked for", () => {

@@ -1,10 +1,11 @@
 /** The checker finds each kind of breach: a rule that cannot fail guards nothing. */
 
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { breaches } from "./check_imports.ts";
+import { root } from "./root.ts";
 
 /** The breaches in a tree that holds just these files. */
 async function breachesIn(files: Record<string, string>): Promise<string[]> {
@@ -120,3 +121,13 @@ for (const [name, [files, breach]] of Object.entries(forbidden)) {
     expect(found[0]).toMatch(breach);
   });
 }
+
+test("tests take fast-check by way of the harness, which gives it the same seed in each run", () => {
+  const files = new Bun.Glob(
+    "{protocol,log,api,service,server,client,web,scripts,tests}/**/*.{ts,tsx}",
+  );
+  const direct = [...files.scanSync({ cwd: root })].filter((path) => {
+    return /^import .* from "fast-check";$/m.test(readFileSync(join(root, path), "utf8"));
+  });
+  expect(direct).toEqual(["tests/harness/fast_check.ts"]);
+});

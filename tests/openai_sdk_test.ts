@@ -1,7 +1,7 @@
 /** The official SDK sees what it would see at OpenAI, through a gateway and a real node. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "./harness/fast_check.ts";
 import OpenAI, {
   APIError,
   AuthenticationError,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import OpenAI from "openai";
 import { callOf, textsOf } from "../testing/adapter_call.ts";
 import { chunkShape, completionShape } from "../testing/openai_shapes.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProviderConfig } from "../config/config.ts";

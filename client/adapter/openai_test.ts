@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { objectMembers } from "../../protocol/mod.ts";
 import { callOf, textsOf } from "../testing/adapter_call.ts";

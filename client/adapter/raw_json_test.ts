@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import { parseKeeping, RawJson, toJsonText } from "./raw_json.ts";
 
 const exact = '{ "10": 2512292042121000001, "9":1.0,"e":1E5, "s":"\\u00e9" }';

@@ -1,6 +1,6 @@
 import type Anthropic from "@anthropic-ai/sdk";
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import type OpenAI from "openai";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

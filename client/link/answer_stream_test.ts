@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import { Endpoint, type FrameV2, MAX_FRAME_BYTES } from "../../protocol/mod.ts";
 import { UpstreamFailure } from "../adapter/adapter.ts";
 import { AnswerStream, type KnownCallHead } from "./answer_stream.ts";

@@ -1,7 +1,6 @@
 /** The call room's simulation with many more seeds, and the property tests with many more runs. */
 
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { run } from "../program.ts";
 import { at, root } from "../root.ts";
 import type { Campaign, CampaignOptions } from "./campaign.ts";
@@ -38,7 +37,9 @@ async function search({ seed, runs: seeds = SEEDS, progress }: CampaignOptions):
 /** Tests of properties that start no processes. */
 function propertyTests(): string[] {
   const files = new Bun.Glob("{protocol,server,client}/**/*_test.ts").scanSync({ cwd: root });
-  return [...files].filter((file) => readFileSync(at(file), "utf8").includes("fast-check"));
+  return [...files].filter((file) =>
+    readFileSync(at(file), "utf8").includes("harness/fast_check.ts")
+  );
 }
 
 /** Throws with what the tests printed when one fails. */
@@ -51,8 +52,6 @@ export async function runTests(
     "test",
     "--only-failures",
     `--timeout=${TEST_TIMEOUT_MS}`,
-    "--preload",
-    join(import.meta.dir, "more_runs.ts"),
     ...files,
   ], { cwd: root, env: { ...process.env, ...env } });
   if (code !== 0) throw new Error(`failed with ${JSON.stringify(env)}:\n${output}`);

@@ -1,7 +1,7 @@
 /** Tokens: their shape, their digest, their sealed copy. */
 
 import { expect, spyOn, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import { isWellFormed, newToken, randomChars, tokenKind, TokenVault } from "./tokens.ts";
 
 const vault = new TokenVault("a secret of at least thirty-two bytes");

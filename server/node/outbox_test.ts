@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import { decodeV2, HEADER_BYTES } from "../../protocol/mod.ts";
 import { Outbox, PIECE_BYTES, UNDER_WAY_BYTES } from "./outbox.ts";
 

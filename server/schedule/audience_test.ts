@@ -1,7 +1,7 @@
 /** Whose call may use which node, and which of them it gets. */
 
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import { Endpoint, type ShareWith } from "../../protocol/mod.ts";
 import { mayUse, type Route, routes, viewerOf } from "../node/audience.ts";
 import { Failure } from "../node/failure.ts";

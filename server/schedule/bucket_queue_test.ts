@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import { type Bucketed, BucketQueue } from "./bucket_queue.ts";
 
 interface Item extends Bucketed<Item> {

@@ -1,7 +1,7 @@
 /** What is suggested for a name that no node serves. */
 
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import { didYouMean } from "./did_you_mean.ts";
 
 test("names that are a few edits away are found, the nearest first, at most three", () => {

@@ -1,7 +1,7 @@
 /** Histograms: percentiles estimated from counters, against exact ones. */
 
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../tests/harness/fast_check.ts";
 import { bucketOf, BUCKETS, percentile } from "./histogram.ts";
 
 function counted(times: readonly number[]): number[] {

@@ -2,7 +2,7 @@
 
 import Anthropic from "@anthropic-ai/sdk";
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../../tests/harness/fast_check.ts";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import OpenAI from "openai";

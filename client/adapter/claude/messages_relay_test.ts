@@ -1,6 +1,6 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../../tests/harness/fast_check.ts";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Endpoint } from "../../../protocol/mod.ts";

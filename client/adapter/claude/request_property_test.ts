@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../../tests/harness/fast_check.ts";
 import { altered } from "../../testing/altered.ts";
 import { translated } from "../../testing/claude_request.ts";
 import { UpstreamFailure } from "../adapter.ts";

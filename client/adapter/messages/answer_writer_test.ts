@@ -1,6 +1,6 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../../tests/harness/fast_check.ts";
 import { Endpoint } from "../../../protocol/mod.ts";
 import type { AnswerEvent } from "../bridge/answer_event.ts";
 import { frameEvent } from "../sse/event_text.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../../tests/harness/fast_check.ts";
 import type OpenAI from "openai";
 import { z } from "zod";
 import { altered } from "../../testing/altered.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../../tests/harness/fast_check.ts";
 import { Endpoint } from "../../../protocol/mod.ts";
 import { callOf } from "../../testing/adapter_call.ts";
 import { realWorld } from "../../world.ts";

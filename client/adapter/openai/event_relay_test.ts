@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import fc from "../../../tests/harness/fast_check.ts";
 import { Endpoint } from "../../../protocol/mod.ts";
 import { AnswerStream } from "../../link/answer_stream.ts";
 import { usageMeter } from "../usage_meter.ts";
