@@ -22,9 +22,11 @@ beforeAll(async () => {
   owner = await app.account("owner@example.org");
 });
 afterAll(() => app.stop());
-beforeEach(() => {
+beforeEach(async () => {
   opened.length = 0;
   app.isDraining = false;
+  // The refused tokens of other tests are forgotten.
+  await app.clock.pass(60_000);
 });
 
 async function dial(
