@@ -1,6 +1,15 @@
 /** Signing in with a provider: the real oidc-provider, a browser, and the gateway's real parts. */
 
-import { afterAll, afterEach, beforeAll, expect, setSystemTime, spyOn, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  expect,
+  setSystemTime,
+  spyOn,
+  test,
+} from "bun:test";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
 import type { UserView } from "../../../api/mod.ts";
 import { storeUnavailable } from "../../store/backend.ts";
@@ -36,6 +45,9 @@ afterAll(async () => {
 
 const START = "http://localhost/api/auth/oidc/start";
 
+// Tokens are judged by the gateway's clock and by the process's, as `openid-client` does. The former
+// stands still from the start of the file, so the latter stands there, too, however long tests take.
+beforeEach(() => void setSystemTime(app.clock.now()));
 afterEach(() => void setSystemTime());
 
 /** The code of the error that a sign-in ended with; null: it ended well. */
@@ -116,11 +128,7 @@ test("another browser cannot end an attempt, nor one attempt another's, nor one 
   await late.stop();
 });
 
-/** By the process's own clock, which stands still for the test: tokens are checked by it, however long that takes. */
-function stillSeconds(): number {
-  setSystemTime(Date.now());
-  return Math.floor(Date.now() / 1000);
-}
+const NOW_SECONDS = () => Math.floor(app.clock.now() / 1000);
 
 /** What an ID token may claim wrongly, and whether the sign-in is then refused. */
 const forgeries: Record<string, (claims: JWTPayload) => JWTPayload | Promise<string>> = {
@@ -133,8 +141,8 @@ const forgeries: Record<string, (claims: JWTPayload) => JWTPayload | Promise<str
     aud: [CLIENT.id, "another"],
     azp: "another",
   }),
-  "an end 61 s ago": (claims) => ({ ...claims, exp: stillSeconds() - 61 }),
-  "a beginning in 61 s": (claims) => ({ ...claims, iat: stillSeconds() + 61 }),
+  "an end 61 s ago": (claims) => ({ ...claims, exp: NOW_SECONDS() - 61 }),
+  "a beginning in 61 s": (claims) => ({ ...claims, iat: NOW_SECONDS() + 61 }),
   "no subject": ({ sub: _, ...claims }) => claims,
   "no signature": (claims) => Promise.resolve(new UnsecuredJWT(claims).encode()),
   "a signature made with the client's secret": (claims) =>
@@ -166,8 +174,8 @@ for (const [what, forge] of Object.entries(forgeries)) {
 
 for (
   const [what, change] of Object.entries<(claims: JWTPayload) => JWTPayload>({
-    "ended 50 s ago": (claims) => ({ ...claims, exp: stillSeconds() - 50 }),
-    "begins in 50 s": (claims) => ({ ...claims, iat: stillSeconds() + 50 }),
+    "ended 50 s ago": (claims) => ({ ...claims, exp: NOW_SECONDS() - 50 }),
+    "begins in 50 s": (claims) => ({ ...claims, iat: NOW_SECONDS() + 50 }),
   })
 ) {
   test(`an ID token that ${what} is accepted: clocks differ`, async () => {
@@ -670,8 +678,8 @@ test("a logout token ends the sessions that it names, once, and a forged one non
   const good = () => ({
     iss: provider.issuer,
     aud: CLIENT.id,
-    iat: stillSeconds(),
-    exp: stillSeconds() + 120,
+    iat: NOW_SECONDS(),
+    exp: NOW_SECONDS() + 120,
     jti: crypto.randomUUID(),
     sub: somebody.sub,
     events: { "http://schemas.openid.net/event/backchannel-logout": {} },
@@ -685,9 +693,9 @@ test("a logout token ends the sessions that it names, once, and a forged one non
     "no event": provider.sign({ ...good(), events: {} } as JWTPayload),
     "no id": provider.sign({ ...good(), jti: undefined } as unknown as JWTPayload),
     "nobody": provider.sign({ ...good(), sub: undefined } as unknown as JWTPayload),
-    "an end 61 s ago": provider.sign({ ...good(), exp: stillSeconds() - 61 }),
-    "a beginning in 61 s": provider.sign({ ...good(), iat: stillSeconds() + 61 }),
-    "an age of ten minutes": provider.sign({ ...good(), iat: stillSeconds() - 600 }),
+    "an end 61 s ago": provider.sign({ ...good(), exp: NOW_SECONDS() - 61 }),
+    "a beginning in 61 s": provider.sign({ ...good(), iat: NOW_SECONDS() + 61 }),
+    "an age of ten minutes": provider.sign({ ...good(), iat: NOW_SECONDS() - 600 }),
     "no signature": Promise.resolve(new UnsecuredJWT(good()).encode()),
     "another's signature": new SignJWT(good()).setProtectedHeader({ alg: "ES256", kid })
       .sign((await generateKeyPair("ES256")).privateKey),
