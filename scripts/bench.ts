@@ -145,8 +145,14 @@ function readOptions(): Options {
       out: { type: "string" },
       cluster: { type: "boolean", default: false },
       "write-docs": { type: "boolean", default: false },
+      help: { type: "boolean", short: "h" },
     },
   });
+  if (values.help) {
+    const width = Math.max(...figures.map(({ name }) => name.length));
+    steps.say(figures.map(({ name, about }) => `${name.padEnd(width)}  ${about}`).join("\n"));
+    process.exit(0);
+  }
   const size = values.quick ? quickSize : fullSize;
   return {
     isQuick: values.quick,

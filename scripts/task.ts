@@ -19,11 +19,13 @@ const withTools: ReadonlySet<string> = new Set([
   "soak.ts",
 ]);
 
+/** These list by themselves, after their usage, what they can be asked for. */
+const withLists: ReadonlySet<string> = new Set(["bench.ts", "soak.ts"]);
+
 const [, script = "", ...words] = process.argv;
 const isHelp = words.includes("--help") || words.includes("-h");
 if (isHelp) console.log(usageIn(readFileSync(script, "utf8")));
-// Its campaigns are listed by the task itself.
-if (isHelp && basename(script) !== "soak.ts") process.exit(0);
+if (isHelp && !withLists.has(basename(script))) process.exit(0);
 if (withTools.has(basename(script))) await installTools(new Steps());
 
 /** The text of the comment that a script begins with. */
