@@ -103,7 +103,7 @@ export class CallRecord {
     const counted = end.is === "stopped" ? this.#estimated(reported, end.error) : reported;
     const tally = plausible(counted, context, this.#promptBytes, deliveredBytes);
     const who = this.#attempt?.node.who ?? null;
-    const { outcome, status, cause } = resultOf(end, tally, this.hasFailed);
+    const { outcome, status, cause } = resultOf(end, tally, this.hasFailed, request.stream);
     return {
       id: request.id,
       accountId: request.accountId,
@@ -210,9 +210,11 @@ function resultOf(
   end: AttemptEnd,
   tally: Tally,
   hasFailed: boolean,
+  stream: boolean,
 ): Pick<LedgerEntry, "outcome" | "status" | "cause"> {
-  // A caller who leaves after the finish reason has got the answer.
-  const isLeft = end.is === "stopped" && end.error.code === "caller_gone" && tally.isComplete;
+  // A caller who leaves after the finish reason has got the answer, of which a whole one comes last.
+  const isLeft = stream && end.is === "stopped" && end.error.code === "caller_gone" &&
+    tally.isComplete;
   if (end.is === "finished" || isLeft) {
     const isFailure = hasFailed || tally.hasFailed === true;
     return { outcome: isFailure ? "upstream_error" : "ok", status: 200, cause: null };

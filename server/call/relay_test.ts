@@ -309,6 +309,21 @@ describe("the relay", () => {
     ]);
   });
 
+  test("a caller who left before its whole answer was complete has got none of it", async () => {
+    const { world, run } = start();
+    const a = world.node("a");
+    const { call, done } = run({});
+    await settle();
+    const [attempt] = a.received;
+    call.stop("caller_gone");
+    // As nodes of wire v2 report the end of a whole answer.
+    const tally = { promptTokens: 7, completionTokens: 1, estimated: false, chunks: 1 };
+    Object.assign(attempt!, { tally: () => ({ ...tally, isComplete: true }) });
+    attempt!.sink.finish();
+    await done;
+    expect(world.ledger).toMatchObject([{ outcome: "cancelled", status: 499 }]);
+  });
+
   test("a call that is stopped otherwise after its finish reason has not succeeded", async () => {
     const { world, run } = start();
     const a = world.node("a");

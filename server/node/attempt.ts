@@ -52,7 +52,7 @@ export interface Tally {
   responseId?: string;
   /** Whether the complete answer itself says that the upstream failed: `response.failed`. */
   hasFailed?: true;
-  /** Whether the upstream has given its finish reason: the answer is complete, whether or not its stream has ended. */
+  /** Whether the upstream gave its finish reason before the call was stopped: the answer is complete, whether or not its stream has ended. */
   isComplete?: true;
 }
 

@@ -254,6 +254,7 @@ export class LinkV1 extends Link<string, OpenAttempt> {
     const attempt = this.open.get(attemptId);
     if (attempt === undefined) return;
     attempt.lateBytes ??= LATE_BYTES;
+    attempt.answer.isStopped = true;
     if (!attempt.isSent) return;
     this.send(encodeError({
       request_id: attemptId,

@@ -97,6 +97,8 @@ class OpenStream implements RunningAttempt {
   /** Bytes that were sent to the caller and not granted again yet. */
   ungrantedBytes = 0;
   chunks = 0;
+  /** How many of them came after the call was stopped, whose caller did not get them. */
+  lateChunks = 0;
   finish: Finish | null = null;
   /** The body of an answer other than 2xx, once it has begun. */
   rejection: RejectionBody | null = null;
@@ -428,6 +430,7 @@ export class LinkV2 extends Link<number, OpenStream> {
       if (failure !== null) return this.#brokeOff(id, failure);
     }
     stream.chunks++;
+    if (stream.isCancelled) stream.lateChunks++;
     if (
       stream.chunks > MAX_SMALL_PIECES && stream.receivedBytes < stream.chunks * MIN_PIECE_BYTES
     ) return this.#breach(id, "thousands of pieces of a few bytes");
@@ -599,6 +602,9 @@ function isSuccess(head: Head): boolean {
   return head.status >= 200 && head.status < 300;
 }
 
+/** What follows the finish reason of a stream: the chunk of its usage, and the end mark. */
+const MAX_CHUNKS_AFTER_REASON = 2;
+
 /** How an error event begins, in the first bytes of a stream. */
 const ERROR_EVENT = /^(?:event: ?error|data: ?\{\s*"(?:error"|(?:type|object)"\s*:\s*"error"))/;
 const ERROR_EVENT_BYTES = 64;
@@ -617,7 +623,7 @@ function errorEventIn(bytes: Uint8Array): AttemptFailure | null {
 }
 
 /** The node's own tally; if the node could not send it, because its connection was lost, the number of frames. */
-function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
+function tallyOf({ finish, chunks, lateChunks, isStream }: OpenStream): Tally {
   if (finish === null) {
     const guess = isStream && chunks > 0 ? chunks : null;
     return { promptTokens: null, completionTokens: guess, estimated: guess !== null, chunks };
@@ -629,7 +635,9 @@ function tallyOf({ finish, chunks, isStream }: OpenStream): Tally {
     chunks,
   };
   if (finish.response_id !== undefined) tally.responseId = finish.response_id;
-  if (finish.finish_reason !== null) tally.isComplete = true;
+  if (finish.finish_reason !== null && lateChunks <= MAX_CHUNKS_AFTER_REASON) {
+    tally.isComplete = true;
+  }
   if (finish.finish_reason === "failed") tally.hasFailed = true;
   return tally;
 }

@@ -576,6 +576,19 @@ describe("a cancel", () => {
     });
   }
 
+  test("after the finish reason leaves the answer complete, and one that more of it follows does not", () => {
+    for (const [lateChunks, isComplete] of [[2, true], [3, undefined]] as const) {
+      const node = new V2Node();
+      const { running } = node.call();
+      node.head(1);
+      node.text(1, "data: 1\n\n");
+      running!.cancel();
+      for (let i = 0; i < lateChunks; i++) node.text(1, "data: late\n\n");
+      node.finish(1);
+      expect(running!.tally().isComplete).toBe(isComplete);
+    }
+  });
+
   test("that is not confirmed is given up: frames that come later are ignored", () => {
     const node = new V2Node();
     const { received, running } = node.call();

@@ -427,6 +427,17 @@ describe("a node's link in wire v1", () => {
     expect(received.failures).toMatchObject([{ kind: "refused" }]);
   });
 
+  test("a stream that its node ends only after the call was stopped is not complete", () => {
+    const { harness, socket } = connected();
+    const { running } = call(harness, { stream: true });
+    harness.text(socket, stream("req-1", "a"));
+    running!.cancel();
+    harness.text(socket, stream("req-1", "late"));
+    harness.text(socket, ended("req-1"));
+    harness.text(socket, finish("req-1"));
+    expect(running!.tally()).not.toHaveProperty("isComplete");
+  });
+
   const errors: [chunk: object, status: number][] = [
     [{ error: { message: "no", code: "context_length_exceeded" } }, 400],
     [{ error: { message: "no", type: "server_error" } }, 502],

@@ -38,6 +38,8 @@ export class V1Answer {
   #highestIndex = 0;
   /** Whether all choices of a stream have ended, so that only usage may follow. */
   isComplete = false;
+  /** Whether the call was stopped: its caller does not get what is taken from now on. */
+  isStopped = false;
 
   constructor(readonly order: Order) {}
 
@@ -52,7 +54,7 @@ export class V1Answer {
     this.#readUsage(chunk.usage);
     if (carriesTokens(chunk.choices)) this.#contentChunks++;
     if (!this.order.stream) return text;
-    if (Array.isArray(chunk.choices)) this.#readEnds(chunk.choices);
+    if (Array.isArray(chunk.choices) && !this.isStopped) this.#readEnds(chunk.choices);
     if (this.order.wantsUsage) return event(text);
     const shown = withoutUsage(text, chunk);
     return shown === "" ? "" : event(shown);
