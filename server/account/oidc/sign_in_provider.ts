@@ -269,6 +269,9 @@ export class SignInProvider {
         currentDate: new Date(clock.now()),
         ...more,
       });
+      if (payload.sub !== undefined && textIn(payload.sub) === null) {
+        throw new InvalidProof("a subject that is no text of 255 characters at most");
+      }
       return payload;
     } catch (error) {
       throw asProviderError(error);
@@ -413,6 +416,7 @@ function quoted(text: string): string {
   return JSON.stringify(text.slice(0, 80));
 }
 
+/** An identifier of the provider's. What no database takes as it is could be taken for another's. */
 function textIn(value: unknown): string | null {
-  return typeof value === "string" && value !== "" && value.length <= 255 ? value : null;
+  return typeof value === "string" && /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(value) ? value : null;
 }

@@ -207,6 +207,20 @@ test("keys that the provider has begun to use since are read", async () => {
   expect([answer.status, browser.session]).toEqual([302, expect.any(String)]);
 });
 
+test("a subject that a database would store as another's, or could not index, signs no one in", async () => {
+  for (const sub of ["s\0", "s\ud800", "s".repeat(256)]) {
+    provider.signsIn = sub;
+    provider.people.set(sub, {
+      sub,
+      email: `${crypto.randomUUID()}@example.org`,
+      email_verified: true,
+    });
+    const browser = new TestBrowser(app);
+    expect(await refusedWith(await browser.signIn())).toBe("sign_in_refused");
+    expect(browser.session).toBeUndefined();
+  }
+});
+
 test("only an address that the provider says is verified opens an account", async () => {
   const signIn = async (change: Partial<Person>, at = app) => {
     person(change);
