@@ -115,7 +115,13 @@ export async function openAccountServices(config: Config, log: Log): Promise<{
   const clock = systemClock;
   const store = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
   await store.migrate();
-  const limits = await createLimits({ redisUrl: null, gateways: () => 1, clock, log });
+  const limits = await createLimits({
+    redisUrl: null,
+    secret: config.jwtSecret,
+    gateways: () => 1,
+    clock,
+    log,
+  });
   const services = createAccountServices(config, {
     store,
     limits,

@@ -37,7 +37,7 @@ export async function openBaseParts(
   { clock, log, fetch }: BaseWorld,
   gateways: () => number,
 ): Promise<BaseParts> {
-  const { databaseUrl, dataDir, redisUrl, logLines: linesPerMinute } = config;
+  const { databaseUrl, dataDir, redisUrl, jwtSecret: secret, logLines: linesPerMinute } = config;
   const budgets = new Budgets();
   const budget = budgets.add("log_lines", { limit: linesPerMinute });
   const logs = new BoundedLogs({ log, clock, linesPerMinute, budget });
@@ -45,7 +45,7 @@ export async function openBaseParts(
   await store.migrate();
   const ledger = new LedgerWriter({ store, dataDir, clock, log });
   await ledger.start();
-  const limits = await createLimits({ redisUrl, gateways, clock, log });
+  const limits = await createLimits({ redisUrl, secret, gateways, clock, log });
   const services = createAccountServices(config, { store, limits, budgets, clock, log, fetch });
   return { config, clock, log, budgets, logs, store, ledger, limits, services };
 }

@@ -178,10 +178,11 @@ function isoMinute(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
-async function redis({ redisUrl }: Config): Promise<Finding> {
+async function redis({ redisUrl, jwtSecret: secret }: Config): Promise<Finding> {
   if (redisUrl === null) return skipped(t`not set: limits in memory, one gateway`);
   const limits = await createLimits({
     redisUrl,
+    secret,
     gateways: () => 1,
     clock: systemClock,
     log: silentLog,

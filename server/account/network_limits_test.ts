@@ -7,7 +7,13 @@ import { NetworkLimits } from "./network_limits.ts";
 
 async function networks() {
   const clock = new FakeClock();
-  const limits = await createLimits({ redisUrl: null, gateways: () => 1, clock, log: silentLog });
+  const limits = await createLimits({
+    redisUrl: null,
+    secret: "",
+    gateways: () => 1,
+    clock,
+    log: silentLog,
+  });
   const budgets = new Budgets();
   const config = { signInsPerMinute: 3, accountsPerHour: 2, joinsPerHour: 2 };
   return { budgets, networks: new NetworkLimits({ ...limits, config, budgets }) };

@@ -3,7 +3,7 @@
 import { createHmac } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { Log } from "../base/log.ts";
-import { isCluster, openRedis, type RedisClient } from "../limit/redis_client.ts";
+import { installationTag, isCluster, openRedis, type RedisClient } from "../limit/redis_client.ts";
 import type { AnswerOwner } from "../node/kept_answer.ts";
 import type {
   BeatReply,
@@ -22,14 +22,10 @@ import { NewestStamps, SignedRecords, type Stamped } from "./signed_records.ts";
 
 /**
  * Keys with the same text in braces lie on one server of a Redis Cluster, so that one script may use
- * them. The names depend on the secret, so that installations can share a Redis, and differ from
- * those of versions that did not sign.
+ * them. The names differ from those of versions that did not sign.
  */
 export function keysOf(secret: string) {
-  const tag = createHmac("sha256", secret).update("co-link cluster, signed").digest("hex").slice(
-    0,
-    12,
-  );
+  const tag = installationTag(secret, "co-link cluster, signed");
   const common = `colink:{${tag}}`;
   return {
     leases: `${common}:leases`,

@@ -29,6 +29,8 @@ export interface Limits {
 export interface LimitsOptions {
   /** Null: limits in memory. */
   redisUrl: string | null;
+  /** JWT_SECRET: gateways with the same one count together. */
+  secret: string;
   /** How many gateways share the limits now. */
   gateways: () => number;
   clock: Clock;

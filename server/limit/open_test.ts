@@ -5,7 +5,13 @@ import { createLimits } from "./open.ts";
 
 test("limits are in memory without a URL of Redis, and in Redis with one", async () => {
   for (const [redisUrl, trouble] of [[null, null], ["redis://127.0.0.1:1", expect.any(String)]]) {
-    const options = { redisUrl, gateways: () => 1, clock: new FakeClock(), log: silentLog };
+    const options = {
+      redisUrl,
+      secret: "",
+      gateways: () => 1,
+      clock: new FakeClock(),
+      log: silentLog,
+    };
     const limits = await createLimits(options);
     expect(limits.limiter.trouble).toEqual(trouble);
     await limits.close();
@@ -13,7 +19,13 @@ test("limits are in memory without a URL of Redis, and in Redis with one", async
 });
 
 test("each counter has its own window, and none counts for another", async () => {
-  const options = { redisUrl: null, gateways: () => 1, clock: new FakeClock(), log: silentLog };
+  const options = {
+    redisUrl: null,
+    secret: "",
+    gateways: () => 1,
+    clock: new FakeClock(),
+    log: silentLog,
+  };
   const limits = await createLimits(options);
   const minutes = { failures: 15, signIns: 1, newAccounts: 60, joins: 60 } as const;
   for (const [name, windowMinutes] of Object.entries(minutes)) {

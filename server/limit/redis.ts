@@ -7,11 +7,13 @@ import { LruCache } from "../base/lru.ts";
 import { blocked, type FailureCounter, type Limiter, type Verdict } from "./limiter.ts";
 import { MemoryLimits } from "./memory.ts";
 import { RedisMeters } from "./redis_meters.ts";
-import { openRedis, type RedisClient } from "./redis_client.ts";
+import { installationTag, openRedis, type RedisClient } from "./redis_client.ts";
 import { countIn, takeFrom } from "./window.ts";
 
 export interface RedisLimitsOptions {
   url: string;
+  /** The same at all gateways that count together. */
+  secret: string;
   /** How many gateways share the limits now: while Redis is away, each allows its share. */
   gateways: () => number;
   clock: Clock;
@@ -31,6 +33,7 @@ export class RedisLimits implements Limiter {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #gateways: () => number;
+  readonly #prefix: string;
   readonly meters: RedisMeters;
   readonly #memory: MemoryLimits;
   readonly #byRpm = new LruCache<number, RateLimiterRedis>(MAX_RATES);
@@ -39,10 +42,11 @@ export class RedisLimits implements Limiter {
   #hasReported = false;
   #cancelProbe: () => void = () => {};
 
-  constructor({ url, gateways, clock, log }: RedisLimitsOptions) {
+  constructor({ url, secret, gateways, clock, log }: RedisLimitsOptions) {
     this.#clock = clock;
     this.#log = log;
     this.#gateways = gateways;
+    this.#prefix = `colink:${installationTag(secret, "co-link limits")}`;
     this.#memory = new MemoryLimits(clock);
     this.#redis = openRedis(url);
     this.meters = new RedisMeters({
@@ -123,7 +127,7 @@ export class RedisLimits implements Limiter {
       new RateLimiterRedis({
         ...counting,
         storeClient: this.#redis,
-        keyPrefix: `colink:failures:${name}`,
+        keyPrefix: `${this.#prefix}:failures:${name}`,
         insuranceLimiter: new RateLimiterMemory({ ...counting, keyPrefix: `failures:${name}` }),
       }),
     );
@@ -143,7 +147,7 @@ export class RedisLimits implements Limiter {
         points: rpm,
         duration: MINUTE_MS / 1000,
         storeClient: this.#redis,
-        keyPrefix: "colink:rpm",
+        keyPrefix: `${this.#prefix}:rpm`,
       });
       this.#byRpm.set(rpm, limiter);
     }

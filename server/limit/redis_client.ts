@@ -1,5 +1,6 @@
 /** A client of Redis in any of its forms: a single server, a group under Sentinel, or a Redis Cluster. */
 
+import { createHmac } from "node:crypto";
 import { Cluster, type Command, Redis, type RedisOptions } from "ioredis";
 import { parseRedisUrl, type RedisAddress } from "../base/redis_url.ts";
 
@@ -51,6 +52,11 @@ export function openRedis(
   const redis = new Redis({ ...common, ...where, db: address.database, retryStrategy });
   makeImpatient(redis, commandTimeoutMs);
   return redis;
+}
+
+/** A part of every name in Redis: installations with different secrets share a Redis, but no count or record. */
+export function installationTag(secret: string, purpose: string): string {
+  return createHmac("sha256", secret).update(purpose).digest("hex").slice(0, 12);
 }
 
 /** Whether the client has a cluster's own commands, such as sharded publish. */

@@ -14,6 +14,7 @@ import type { Meter, Verdict } from "./limiter.ts";
 import { RedisLimits } from "./redis.ts";
 
 const key = () => crypto.randomUUID();
+const secret: string = crypto.randomUUID();
 
 describe("two gateways on one Redis", () => {
   let one: RedisLimits;
@@ -51,6 +52,17 @@ describe("two gateways on one Redis", () => {
     await one.take(key(), 1);
     expect(await other.take(id, 1)).toMatchObject({ allowed: true });
     expect(await one.take(id, 1)).toMatchObject({ allowed: false });
+  });
+
+  test("an installation with another secret counts for itself, also for the same network", async () => {
+    const url = process.env.TEST_REDIS_URL!;
+    const stranger = await connected(url, silentLog, "of another installation");
+    const network = key();
+    await one.failures("signins", 60_000).add(network);
+    await one.take(network, 1);
+    expect((await stranger.failures("signins", 60_000).add(network)).failures).toBe(1);
+    expect(await stranger.take(network, 1)).toMatchObject({ allowed: true });
+    await stranger.close();
   });
 
   test("failures counted by one are seen and cleared by the other", async () => {
@@ -191,7 +203,7 @@ test("closing ends the connection, and is no failure to report", async () => {
   const { log, lines } = recordingLog();
   const clock = new FakeClock();
   const url = process.env.TEST_REDIS_URL ?? "";
-  const limits = new RedisLimits({ url, gateways: () => 1, clock, log });
+  const limits = new RedisLimits({ url, secret, gateways: () => 1, clock, log });
   while (limits.trouble !== null) await Bun.sleep(1);
   await limits.close();
   while (limits.trouble === null) await Bun.sleep(1);
@@ -284,7 +296,7 @@ describe("a Redis that answers but takes no writes", () => {
   test("is noticed without a call, by a write now and then, and reported each time", async () => {
     const clock = new FakeClock();
     const { log, lines, logged } = recordingLog();
-    const limits = new RedisLimits({ url: redis.url, gateways: () => 1, clock, log });
+    const limits = new RedisLimits({ url: redis.url, secret, gateways: () => 1, clock, log });
     while (limits.trouble !== null) await Bun.sleep(1);
     await redis.command("config", "set", "maxmemory", "1");
     await clock.pass(9_999);
@@ -323,12 +335,16 @@ test("why Redis cannot be reached or refuses the password outlasts the closing o
   }
 });
 
-function someLimits(url: string, log: Log, gateways = 1): RedisLimits {
-  return new RedisLimits({ url, gateways: () => gateways, clock: systemClock, log });
+function someLimits(url: string, log: Log, gateways = 1, of = secret): RedisLimits {
+  return new RedisLimits({ url, secret: of, gateways: () => gateways, clock: systemClock, log });
 }
 
-async function connected(url: string, log: Log = silentLog): Promise<RedisLimits> {
-  const limits = someLimits(url, log);
+async function connected(
+  url: string,
+  log: Log = silentLog,
+  of = secret,
+): Promise<RedisLimits> {
+  const limits = someLimits(url, log, 1, of);
   while (limits.trouble !== null) await Bun.sleep(1);
   return limits;
 }
