@@ -92,9 +92,10 @@ export class Tab {
     this.#expected.push(pattern);
   }
 
-  /** The faults but for those that are like an expected one. */
+  /** The faults but for those that are like an expected one, and those of the machine. */
   unexpectedFaults(): string[] {
-    return this.faults.filter((fault) => !this.#expected.some((pattern) => pattern.test(fault)));
+    const known = [...this.#expected, MACHINES_FAULT];
+    return this.faults.filter((fault) => !known.some((pattern) => pattern.test(fault)));
   }
 
   /** Presses Tab until `selector` has the focus. */
@@ -124,6 +125,9 @@ export class Tab {
     });
   }
 }
+
+/** The browser breaks off its requests when a network device comes or goes, and the page asks again. */
+const MACHINES_FAULT = /net::ERR_NETWORK_CHANGED/;
 
 /** More than any page has. */
 const MAX_TAB_STOPS = 50;

@@ -108,7 +108,7 @@ test.concurrent("a machine that asks to join is shown by its code, and gets its 
     await button(page, joinPage.approve).click();
     await page.getByText(joinPage.approved("studio-pc")).waitFor();
     expect((await poll()).json.account).toBe(account.email);
-    expect(tab.faults).toEqual([]);
+    expect(tab.unexpectedFaults()).toEqual([]);
   }));
 
 test.concurrent("a node that loses its connection is shown as away, with the reason, until it is back", () =>

@@ -313,6 +313,6 @@ test(
     expect(await page.evaluate<string[]>(foreign)).toEqual([]);
     expect(await page.evaluate<unknown>("globalThis.ran")).toBeUndefined();
     // The tab would have recorded any error, above all violations of the content security policy.
-    expect(tab.faults).toEqual([]);
+    expect(tab.unexpectedFaults()).toEqual([]);
   }),
 );

@@ -18,6 +18,8 @@ import { joinRawNodeV2 } from "../harness/raw_node_v2.ts";
 import { until } from "../harness/wait.ts";
 
 const MIB = 1024 * 1024;
+/** Several times what is seen, because garbage that is not collected yet counts too, and a fraction of what attacks send. */
+const MOST_MIB = 160;
 
 let gateway: Gateway;
 let bystander: Account;
@@ -98,7 +100,7 @@ test(
     expect(Object.keys(counted(refused))).toEqual(["429 account_bodies_full true"]);
     expectServed(seen);
     // The budget's 32 MiB are full, and the refused ones are no more unpacked than it has room for.
-    expect(seen.grownMiB).toBeLessThan(64);
+    expect(seen.grownMiB).toBeLessThan(MOST_MIB);
     const { text } = await ask(`${gateway.url}/metrics`);
     expect(text).toMatch(
       /^colink_budget_refusals_total\{budget="body_bytes_per_account"\} 1\d\d$/m,
@@ -143,7 +145,7 @@ test(
     });
     expectServed(seen);
     // The copies in the sockets, and the texts from which they were made, of two calls in twenty.
-    expect(seen.grownMiB).toBeLessThan(240);
+    expect(seen.grownMiB).toBeLessThan(2 * MOST_MIB);
     for (const { raw } of nodes) raw.terminate();
     await until("the budget is free", async () => await gauge(USED) < MIB);
   },
@@ -171,7 +173,7 @@ test(
       }
     });
     expectServed(seen);
-    expect(seen.grownMiB).toBeLessThan(64);
+    expect(seen.grownMiB).toBeLessThan(MOST_MIB);
   },
   180_000,
 );
@@ -249,7 +251,7 @@ test(
       }
     });
     expectServed(seen);
-    expect(seen.grownMiB).toBeLessThan(64);
+    expect(seen.grownMiB).toBeLessThan(MOST_MIB);
   },
   180_000,
 );
@@ -268,7 +270,7 @@ test("forms of thousands of unknown members are answered with the first of them"
     }
   });
   expectServed(seen);
-  expect(seen.grownMiB).toBeLessThan(64);
+  expect(seen.grownMiB).toBeLessThan(MOST_MIB);
 }, 180_000);
 
 test("readers of the list of nodes who never read hold a page each", async () => {
@@ -293,7 +295,7 @@ test("readers of the list of nodes who never read hold a page each", async () =>
     for (const reader of readers) reader.hangUp();
   });
   expectServed(seen);
-  expect(seen.grownMiB).toBeLessThan(64);
+  expect(seen.grownMiB).toBeLessThan(MOST_MIB);
 }, 180_000);
 
 test("a hundred reports of usage at once have a turn of the event loop each", async () => {
@@ -321,7 +323,7 @@ test(
       for (const reader of readers) reader.hangUp();
     });
     expectServed(seen);
-    expect(seen.grownMiB).toBeLessThan(64);
+    expect(seen.grownMiB).toBeLessThan(MOST_MIB);
   },
   180_000,
 );
@@ -356,7 +358,7 @@ test("visitors who page through the list of nodes from ever new places cost litt
     }
   });
   expectServed(seen);
-  expect(seen.cpuSeconds).toBeLessThan(2);
+  expect(seen.cpuSeconds).toBeLessThan(4);
 }, 180_000);
 
 test("a thousand Idempotency-Keys and places that are none hold nothing of others' room, nor their calls up", async () => {
@@ -400,5 +402,5 @@ test("a thousand Idempotency-Keys and places that are none hold nothing of other
   expectServed(seen);
   expect(counted(statuses)).toEqual({ 200: 500, 400: 500 });
   expect(await gauge('colink_budget_used{budget="idempotency_keys"}')).toBe(500);
-  expect(seen.grownMiB).toBeLessThan(48);
+  expect(seen.grownMiB).toBeLessThan(MOST_MIB);
 });

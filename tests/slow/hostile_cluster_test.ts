@@ -66,7 +66,7 @@ async function unnoticed(attack: () => Promise<unknown>): Promise<void> {
   });
   expect(seen.failures).toEqual([]);
   expect(seen.served).toBeGreaterThan(5);
-  expect(seen.grownMiB).toBeLessThan(64);
+  expect(seen.grownMiB).toBeLessThan(160);
   for (const gateway of gateways) {
     expect(await listNodes(gateway)).toMatchObject([{ name: node.nodeId, penalties: [] }]);
   }

@@ -32,7 +32,7 @@ function expectUnnoticed({ served, failures, grownMiB }: Witnessed): void {
   expect(failures).toEqual([]);
   expect(served).toBeGreaterThan(1);
   // Garbage that is not collected yet counts too, so that the bound leaves room for a busy machine.
-  expect(grownMiB).toBeLessThan(192);
+  expect(grownMiB).toBeLessThan(320);
 }
 
 async function ledgerIds(databaseUrl: string, model: string): Promise<string[]> {
@@ -261,7 +261,8 @@ test(
     expectUnnoticed(seen);
     await gateway.stop();
     expect(lines.calls).toBeGreaterThanOrEqual(seen.served);
-    expect(lines.others).toBeLessThan(750);
+    // A budget of 600 a minute, and of two where a busy machine takes so long; it is about 6,000 lines without.
+    expect(lines.others).toBeLessThan(1_500);
     expect(lines.notices).toBeGreaterThan(1);
   },
   180_000,

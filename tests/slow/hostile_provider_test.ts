@@ -124,7 +124,7 @@ test(
     });
     expect(seen.failures).toEqual([]);
     expect(seen.longestBlockMs).toBeLessThanOrEqual(LONGEST_BLOCK_MS);
-    expect(seen.grownMiB).toBeLessThan(128);
+    expect(seen.grownMiB).toBeLessThan(256);
   },
   180_000,
 );
