@@ -4,7 +4,9 @@ import { expect, test } from "bun:test";
 import { type Account, createAccount, signIn } from "./harness/account.ts";
 import { createDatabase } from "./harness/database.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { listNodes } from "./harness/node.ts";
 import { connectRawNode } from "./harness/raw_node.ts";
+import { until } from "./harness/wait.ts";
 
 const secret = "0123456789abcdef".repeat(4);
 
@@ -34,6 +36,7 @@ test(
       token: account.clientToken,
       register: { max_parallel: 1, models: ["m"] },
     });
+    await until("the gateway lists it", async () => (await listNodes(gateway)).length === 1);
 
     const answering = node.next("CALL").then(({ data }) => {
       node.answer(data.request_id, [{
