@@ -1,6 +1,8 @@
 /** What every answer carries, whatever its path and its status. Needs no socket, no store and no node. */
 
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { endpoints } from "./http/endpoints.ts";
 import type { AppParts } from "./http/parts.ts";
 import { createApp } from "./app.ts";
@@ -77,19 +79,21 @@ test("a part of an SDK's API that is not offered is named as such, and a misspel
   const messageOf = async (path: string) =>
     (await (await ask("POST", path)).json() as { error: { message: string } }).error.message;
   for (
-    const path of [
-      "/v1/images/generations",
-      "/v1/audio/speech",
-      "/v1/files",
-      "/v1/messages/batches",
-      "/v1/messages/batches/x/results",
-      "/v1/responses/input_tokens",
-    ]
+    const path of ["/v1/images/generations", "/v1/messages/batches/x/results", ...notOffered()]
   ) {
     expect(await messageOf(path)).toContain("Co-Link does not offer this part of the API");
   }
   expect(await messageOf("/v1/filesystem")).toEndWith("no such path");
 });
+
+/** The paths that the manual names as not offered. */
+function notOffered(): string[] {
+  const manual = readFileSync(join(import.meta.dir, "../docs/api.md"), "utf8");
+  const paragraph = /\*\*Not offered:\*\*.*?\n- /s.exec(manual)![0];
+  const paths = [...paragraph.matchAll(/`(\/v1\/[^`]+)`/g)].map(([, path]) => path!);
+  expect(paths.length).toBeGreaterThan(10);
+  return paths;
+}
 
 describe("every answer", () => {
   for (const [method, path, status] of paths) {

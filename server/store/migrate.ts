@@ -10,7 +10,8 @@ export class NewerSchemaError extends Error {
   constructor(readonly found: number, readonly known: number) {
     super(
       `Cannot use the database: its schema is version ${found}, and this program knows versions ` +
-        `up to ${known}; start a newer release of Co-Link`,
+        `up to ${known}; start a newer release of Co-Link, ` +
+        `or restore the backup from before the update`,
     );
   }
 }
