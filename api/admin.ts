@@ -5,7 +5,17 @@ import { RegistrationMode, Role } from "./account.ts";
 import { Budget } from "./budget.ts";
 import { NodeMachine } from "./nodes.ts";
 import { TroubleCause } from "./overview.ts";
-import { filterText, label, limitText, modelList, note, orNull, rpm, weight } from "./fields.ts";
+import {
+  filterText,
+  following,
+  label,
+  limitText,
+  modelList,
+  note,
+  orNull,
+  rpm,
+  weight,
+} from "./fields.ts";
 
 const page = { cursor: filterText, limit: limitText(200, 50) };
 const next_cursor = z.string().nullable();
@@ -44,7 +54,7 @@ export const AdminUserFilter = z.object({
 });
 export type AdminUserFilter = z.output<typeof AdminUserFilter>;
 
-export const AdminUserPage = z.object({ users: z.array(AdminUserView), next_cursor })
+export const AdminUserPage = z.object({ users: z.array(AdminUserView), next_cursor, following })
   .meta({ id: "AdminUserPage", description: "In the order asked for." });
 export type AdminUserPage = z.infer<typeof AdminUserPage>;
 
@@ -243,6 +253,6 @@ export type AuditEntry = z.infer<typeof AuditEntry>;
 
 export const AuditFilter = z.object({ actor: filterText, action: filterText, ...page });
 
-export const AuditPage = z.object({ entries: z.array(AuditEntry), next_cursor })
+export const AuditPage = z.object({ entries: z.array(AuditEntry), next_cursor, following })
   .meta({ id: "AuditPage", description: "Newest first. Entries are never changed." });
 export type AuditPage = z.infer<typeof AuditPage>;

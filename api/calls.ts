@@ -2,7 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import { Route } from "./keys.ts";
-import { filterText, limitText, orNull, timeText } from "./fields.ts";
+import { filterText, following, limitText, orNull, timeText } from "./fields.ts";
 
 export const CallOutcome = z.enum([
   "ok",
@@ -149,6 +149,7 @@ export const CallPage = z.object({
   next_cursor: z.string().nullable().describe(
     "Asks for older calls; null: there are none. A page with fewer than `limit` may still have one: a page looks at 10,000 calls only.",
   ),
+  following,
   looked_to: z.number().nullable().describe(
     "How far back this page has looked: no matching call since then is missing. Null: to the very first.",
   ),

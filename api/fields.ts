@@ -42,3 +42,12 @@ export const orNull = <T extends z.ZodType>(schema: T) => z.union([schema, z.nul
 /** Describes a member whose shape has a name in OpenAPI; with `describe()` alone the shape would be repeated there. */
 export const described = <T extends z.ZodType>(schema: T, text: string) =>
   z.union([schema]).describe(text);
+
+/** Of a page: how long the list is beyond it. */
+export const following = orNull(
+  z.object({
+    count: z.number(),
+    exact: z.boolean().describe("False: there are more than `count`."),
+  }),
+).describe("How many entries come after this page; null: not counted, where that would take long.");
+export type Following = z.infer<typeof following>;

@@ -8,6 +8,7 @@ export * from "./admin.ts";
 export * from "./budget.ts";
 export * from "./calls.ts";
 export * from "./error.ts";
+export type { Following } from "./fields.ts";
 export * from "./groups.ts";
 export * from "./joins.ts";
 export * from "./keys.ts";

@@ -77,7 +77,9 @@ export async function pretend(
       const isFailed = route.request().url().includes("outcome=failed");
       const all = nodes.length > 0 ? calls(Date.now()) : [];
       const shown = isFailed ? all.filter(({ cause }) => cause !== null) : all;
-      return route.fulfill({ json: { calls: shown, next_cursor: null, looked_to: null } });
+      return route.fulfill({
+        json: { calls: shown, next_cursor: null, following: null, looked_to: null },
+      });
     },
     "**/api/calls/*": (route) => {
       const id = route.request().url().split("/").at(-1);
@@ -86,14 +88,14 @@ export async function pretend(
     },
     "**/api/user/budgets": json({ budgets: nodes.length > 0 ? budgets(Date.now()) : [] }),
     "**/api/user/sessions": json({ sessions: sessions(Date.now()) }),
-    "**/api/admin/users*": json({ users: users(Date.now()), next_cursor: null }),
+    "**/api/admin/users*": json({ users: users(Date.now()), next_cursor: null, following: null }),
     "**/api/admin/groups": json({ groups: groups(Date.now()) }),
     "**/api/admin/aliases": json({ aliases }),
     "**/api/admin/models": json({ models: modelSettings }),
     "**/api/admin/invites": json({ invites: invites(Date.now()) }),
     "**/api/admin/settings": json(settings),
     "**/api/admin/nodes": json({ nodes: adminNodes(Date.now()) }),
-    "**/api/admin/audit*": json({ entries: audit(Date.now()), next_cursor: null }),
+    "**/api/admin/audit*": json({ entries: audit(Date.now()), next_cursor: null, following: null }),
     // Pages then ask by themselves.
     "**/api/live*": (route) => route.fulfill({ status: 503, body: "" }),
     "**/api/info": async (route) => {

@@ -6,7 +6,7 @@ import { defined } from "../base/defined.ts";
 import { newId } from "../base/new_id.ts";
 import type { AuditRow } from "../store/audit.ts";
 import type { Store } from "../store/store.ts";
-import { pageOf, positionOf } from "./cursor.ts";
+import { followingOf, NOTHING_FOLLOWS, pageOf, positionOf } from "./cursor.ts";
 
 /** Who acts, and from where. */
 export interface Actor {
@@ -52,8 +52,9 @@ export class AuditLog {
       limit: number;
     },
   ): Promise<AuditPage> {
+    const { store: { audit } } = this.options;
     const query = defined({ actor, action, after: positionOf(cursor), limit: limit + 1 });
-    const rows = await this.options.store.audit.page(query);
+    const rows = await audit.page(query);
     const { shown, nextCursor } = pageOf(rows, limit, (row) => row);
     return {
       entries: shown.map(({ actorId: _, ...entry }) => ({
@@ -61,6 +62,11 @@ export class AuditLog {
         action: entry.action as AuditAction,
       })),
       next_cursor: nextCursor,
+      following: nextCursor === null
+        ? NOTHING_FOLLOWS
+        : await followingOf((limit) =>
+          audit.count(defined({ ...query, after: positionOf(nextCursor), limit }))
+        ),
     };
   }
 }

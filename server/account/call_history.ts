@@ -14,7 +14,7 @@ import { defined } from "../base/defined.ts";
 import { ColinkError } from "../base/error.ts";
 import { type Outcome, outcomes } from "../base/outcome.ts";
 import type { AttemptEntry, LedgerEntry, ReplaysEntry, Store } from "../store/store.ts";
-import { cursorOf, positionOf } from "./cursor.ts";
+import { cursorOf, followingOf, NOTHING_FOLLOWS, positionOf } from "./cursor.ts";
 
 const DEFAULT_LIMIT = 50;
 
@@ -39,7 +39,7 @@ export class CallHistory {
   async page(accountId: string, filter: CallFilter): Promise<CallPage> {
     const { side = "made", limit = DEFAULT_LIMIT, outcome } = filter;
     const after = positionOf(filter.cursor);
-    const { calls, end } = await this.store.calls.page(defined({
+    const query = defined({
       accountId,
       side,
       limit,
@@ -53,11 +53,16 @@ export class CallHistory {
       status: filter.status,
       outcomes: outcome === "failed" ? failures : outcome && [outcome],
       after: after && { startedAt: after.at, id: after.id },
-    }));
+    });
+    const { calls, end } = await this.store.calls.page(query);
+    const following = end === null
+      ? NOTHING_FOLLOWS
+      : await followingOf((limit) => this.store.calls.count({ ...query, after: end, limit }));
     const names = await this.#names(accountId, calls);
     return {
       calls: calls.map((entry) => callView(entry, side, names)),
       next_cursor: cursorOf(end && { at: end.startedAt, id: end.id }),
+      following,
       looked_to: end?.startedAt ?? null,
     };
   }

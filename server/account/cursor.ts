@@ -60,6 +60,21 @@ export function sortedPositionOf(
   throw invalidCursor();
 }
 
+/** Up to how many entries that follow a page are counted. */
+const MAX_FOLLOWING = 1_000;
+
+/** What follows a page, where `count` counts it up to a limit; null: it does not, as that would take long. */
+export async function followingOf(
+  count: (limit: number) => Promise<number | null>,
+): Promise<{ count: number; exact: boolean } | null> {
+  const counted = await count(MAX_FOLLOWING + 1);
+  if (counted === null) return null;
+  return { count: Math.min(counted, MAX_FOLLOWING), exact: counted <= MAX_FOLLOWING };
+}
+
+/** What follows the last page. */
+export const NOTHING_FOLLOWS = { count: 0, exact: true } as const;
+
 /**
  * Splits rows that were read with a limit of `limit + 1`: the rows of this page, and the cursor of
  * the next page if there is one.

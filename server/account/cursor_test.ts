@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { cursorOf, pageOf, positionOf } from "./cursor.ts";
+import { cursorOf, followingOf, pageOf, positionOf } from "./cursor.ts";
 
 const rows = [5, 4, 3].map((at) => ({ at, id: `row-${at}` }));
 
@@ -17,4 +17,13 @@ test("only text that a page has ended with is a cursor", () => {
   for (const text of ["", "nonsense", "LjE", Buffer.from("1.a b").toString("base64url")]) {
     expect(() => positionOf(text)).toThrow(expect.objectContaining({ code: "invalid_request" }));
   }
+});
+
+test("what follows a page is counted up to a thousand, and said to be more beyond", async () => {
+  const following = (rows: number | null) =>
+    followingOf((limit) => Promise.resolve(rows === null ? null : Math.min(rows, limit)));
+  expect(await following(999)).toEqual({ count: 999, exact: true });
+  expect(await following(1000)).toEqual({ count: 1000, exact: true });
+  expect(await following(7_000_000)).toEqual({ count: 1000, exact: false });
+  expect(await following(null)).toBeNull();
 });

@@ -12,7 +12,7 @@ import { ColinkError } from "../base/error.ts";
 import type { Store } from "../store/store.ts";
 import { storable } from "../store/text.ts";
 import { positionIn, type UserRow, type UserSort } from "../store/users.ts";
-import { sortedCursorOf, sortedPositionOf } from "./cursor.ts";
+import { followingOf, NOTHING_FOLLOWS, sortedCursorOf, sortedPositionOf } from "./cursor.ts";
 
 export interface UsersOptions {
   store: Pick<Store, "users" | "keys" | "usage">;
@@ -48,11 +48,19 @@ export class Users {
   ): Promise<AdminUserPage> {
     const after = sortedPositionOf(sort, isPlace[sort], cursor);
     const query = defined({ search: search?.toLowerCase(), groupId: group, after });
-    const rows = await this.options.store.users.page({ ...query, sort, limit: limit + 1 });
+    const { store } = this.options;
+    const rows = await store.users.page({ ...query, sort, limit: limit + 1 });
     const shown = rows.slice(0, limit);
     const last = rows.length > limit ? shown.at(-1) : undefined;
     const next = last === undefined ? null : positionIn(sort, last);
-    return { users: await this.#views(shown), next_cursor: sortedCursorOf(sort, next) };
+    const following = next === null
+      ? NOTHING_FOLLOWS
+      : await followingOf((limit) => store.users.count({ ...query, sort, after: next, limit }));
+    return {
+      users: await this.#views(shown),
+      next_cursor: sortedCursorOf(sort, next),
+      following,
+    };
   }
 
   /** Throws `not_found`. */

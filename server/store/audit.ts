@@ -1,7 +1,8 @@
 /** The audit log: who did what, when, and from where. */
 
-import type { Database } from "./database.ts";
-import { audit, type AuditRow } from "./schema.ts";
+import type { Kysely } from "kysely";
+import { countUpTo, type Database } from "./database.ts";
+import { audit, type AuditRow, type Schema } from "./schema.ts";
 import { storable } from "./text.ts";
 
 export type { AuditRow };
@@ -33,21 +34,30 @@ export class AuditTable {
   }
 
   /** Newest first. */
-  async page({ actor, action, after, limit }: AuditQuery): Promise<AuditRow[]> {
-    const rows = await this.database.read((db) => {
-      let query = db.selectFrom("audit").selectAll();
-      if (actor !== undefined) query = query.where("actor", "=", storable(actor));
-      if (action !== undefined) query = query.where("action", "=", storable(action));
-      if (after !== undefined) {
-        query = query.where((row) =>
-          row.or([
-            row("at", "<", after.at),
-            row.and([row("at", "=", after.at), row("id", "<", after.id)]),
-          ])
-        );
-      }
-      return query.orderBy("at", "desc").orderBy("id", "desc").limit(limit).execute();
-    });
+  async page(query: AuditQuery): Promise<AuditRow[]> {
+    const rows = await this.database.read((db) =>
+      matching(db, query).selectAll().orderBy("at", "desc").orderBy("id", "desc")
+        .limit(query.limit).execute()
+    );
     return rows.map((row) => audit.fromRow(row));
   }
+
+  /** How many entries there are, counted up to `limit`; null where they are filtered: many would be read for few. */
+  async count(query: AuditQuery): Promise<number | null> {
+    if (query.actor !== undefined || query.action !== undefined) return null;
+    return await this.database.read((db) => countUpTo(db, matching(db, query), query.limit));
+  }
+}
+
+function matching(db: Kysely<Schema>, { actor, action, after }: AuditQuery) {
+  let query = db.selectFrom("audit");
+  if (actor !== undefined) query = query.where("actor", "=", storable(actor));
+  if (action !== undefined) query = query.where("action", "=", storable(action));
+  if (after === undefined) return query;
+  return query.where((row) =>
+    row.or([
+      row("at", "<", after.at),
+      row.and([row("at", "=", after.at), row("id", "<", after.id)]),
+    ])
+  );
 }

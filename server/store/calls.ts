@@ -3,7 +3,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Outcome } from "../base/outcome.ts";
 import type { StoredOf } from "./columns.ts";
-import type { Database } from "./database.ts";
+import { countUpTo, type Database } from "./database.ts";
 import { FAILED } from "./migration/everyone.ts";
 import { ledger, type LedgerEntry, type ReplaysEntry, type Schema } from "./schema.ts";
 import { storable } from "./text.ts";
@@ -49,6 +49,15 @@ export class CallTable {
   /** Newest first. */
   page(query: CallQuery): Promise<CallPageRows> {
     return this.database.read((db) => isFiltered(query) ? search(db, query) : next(db, query));
+  }
+
+  /**
+   * How many calls there are, counted up to `limit`; null where they are filtered by more than their
+   * time, because many would be read for few.
+   */
+  async count(query: CallQuery): Promise<number | null> {
+    if (isFiltered(query)) return null;
+    return await this.database.read((db) => countUpTo(db, windowOf(db, query), query.limit));
   }
 
   /** A call that the account made or provided; null: there is none. */

@@ -1,8 +1,29 @@
 /** How the tables' classes query the database. */
 
-import type { DeleteQueryBuilder, DeleteResult, Kysely, RawBuilder, Transaction } from "kysely";
+import {
+  type DeleteQueryBuilder,
+  type DeleteResult,
+  type Kysely,
+  type RawBuilder,
+  type SelectQueryBuilder,
+  sql,
+  type Transaction,
+} from "kysely";
 import { type Backend, codeOf, StoreUnavailable, storeUnavailable, type Work } from "./backend.ts";
 import type { Schema } from "./schema.ts";
+
+/** How many rows a query finds, counted up to `limit`: no more are read. */
+export async function countUpTo<Table extends keyof Schema>(
+  db: Kysely<Schema>,
+  query: SelectQueryBuilder<Schema, Table, unknown>,
+  limit: number,
+): Promise<number> {
+  const found = query.select(sql<number>`1`.as("one")).limit(limit);
+  const { rows: [row] } = await sql<{ count: number }>`
+    select count(*) as count from (${found}) as found
+  `.execute(db);
+  return Number(row?.count ?? 0);
+}
 
 /** Every method throws ColinkError `store_unavailable`, or what the work threw. */
 export class Database {

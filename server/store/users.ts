@@ -1,9 +1,9 @@
 /** Accounts as administrators find and change them. */
 
-import { type ExpressionBuilder, sql } from "kysely";
+import { type ExpressionBuilder, type Kysely, sql } from "kysely";
 import type { Budget } from "../../api/mod.ts";
 import { expectAnotherAdministrator } from "./account_deletion.ts";
-import type { Database } from "./database.ts";
+import { countUpTo, type Database } from "./database.ts";
 import type { GroupTable } from "./groups.ts";
 import { isWorking } from "./keys.ts";
 import { type AccountRow, accounts, type Role, type Schema } from "./schema.ts";
@@ -92,35 +92,18 @@ export class UserTable {
   ) {}
 
   /** In the order asked for; accounts that are alike in it by their ids. */
-  async page({ search, groupId, sort = "newest", after, limit }: UserQuery): Promise<UserRow[]> {
-    const rows = await this.database.read((db) => {
-      let query = db.selectFrom("accounts").select(columns.names).select((row) => this.#keys(row))
-        .where("deleted_at", "is", null);
-      if (search !== undefined) {
-        const pattern = containing(storable(search));
-        query = query.where(sql<boolean>`email like ${pattern} escape '\\'`);
-      }
-      if (groupId !== undefined) {
-        query = query.where(
-          "id",
-          "in",
-          db.selectFrom("group_members").select("account_id")
-            .where("group_id", "=", storable(groupId)),
-        );
-      }
-      const { column, direction } = orders[sort];
-      if (after !== undefined) {
-        const beyond = direction === "desc" ? "<" : ">";
-        query = query.where((row) =>
-          row.or([
-            row(column, beyond, after.value),
-            row.and([row(column, "=", after.value), row("id", beyond, after.id)]),
-          ])
-        );
-      }
-      return query.orderBy(column, direction).orderBy("id", direction).limit(limit).execute();
-    });
+  async page(query: UserQuery): Promise<UserRow[]> {
+    const { column, direction } = orders[query.sort ?? "newest"];
+    const rows = await this.database.read((db) =>
+      matching(db, query).select(columns.names).select((row) => this.#keys(row))
+        .orderBy(column, direction).orderBy("id", direction).limit(query.limit).execute()
+    );
     return rows.map(fromRow);
+  }
+
+  /** How many accounts there are, counted up to `limit`. */
+  count(query: UserQuery): Promise<number> {
+    return this.database.read((db) => countUpTo(db, matching(db, query), query.limit));
   }
 
   /** At most `limit` accounts that have a budget and may sign in, the oldest first. */
@@ -213,6 +196,30 @@ export class UserTable {
       .where(isWorking(this.database.now))
       .as("keys");
   }
+}
+
+function matching(db: Kysely<Schema>, { search, groupId, sort = "newest", after }: UserQuery) {
+  let query = db.selectFrom("accounts").where("deleted_at", "is", null);
+  if (search !== undefined) {
+    const pattern = containing(storable(search));
+    query = query.where(sql<boolean>`email like ${pattern} escape '\\'`);
+  }
+  if (groupId !== undefined) {
+    query = query.where(
+      "id",
+      "in",
+      db.selectFrom("group_members").select("account_id").where("group_id", "=", storable(groupId)),
+    );
+  }
+  if (after === undefined) return query;
+  const { column, direction } = orders[sort];
+  const beyond = direction === "desc" ? "<" : ">";
+  return query.where((row) =>
+    row.or([
+      row(column, beyond, after.value),
+      row.and([row(column, "=", after.value), row("id", beyond, after.id)]),
+    ])
+  );
 }
 
 function fromRow(row: Row): UserRow {

@@ -130,7 +130,9 @@ test("accounts are read page by page", async () => {
     (await app.ask<AdminUserPage>(`GET /api/admin/users?${query}`, { token })).json;
   const first = await page("limit=1");
   expect(first.users).toHaveLength(1);
+  expect(first.following).toEqual({ count: 1, exact: true });
   const second = await page(`limit=1&cursor=${first.next_cursor}`);
+  expect(second.following).toEqual({ count: 0, exact: true });
   const emails = [...first.users, ...second.users].map(({ email }) => email);
   expect(emails.toSorted()).toEqual([admin.email, user.email]);
   expect(second.next_cursor).toBeNull();
@@ -240,6 +242,7 @@ test("the audit log is read page by page, and by actor and action", async () => 
   const first = await read("limit=2");
   expect(first.entries).toHaveLength(2);
   const second = await read(`limit=200&cursor=${first.next_cursor}`);
+  expect(first.following).toEqual({ count: second.entries.length, exact: true });
   expect(second.next_cursor).toBeNull();
   const ids = [...first.entries, ...second.entries].map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);

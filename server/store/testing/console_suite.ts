@@ -721,6 +721,17 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       });
     }
 
+    test("are counted up to a limit, and not at all where more than their time is filtered", async () => {
+      const account = await added();
+      await store.writeLedger(entries(account, 5));
+      const made = { accountId: account.id, side: "made", limit: 4 } as const;
+      const { end } = await store.calls.page({ ...made, limit: 2 });
+      expect(await store.calls.count({ ...made, after: end! })).toBe(3);
+      expect(await store.calls.count(made)).toBe(4);
+      expect(await store.calls.count({ ...made, to: DAY + 1 })).toBe(1);
+      expect(await store.calls.count({ ...made, model: "m1" })).toBeNull();
+    });
+
     test("of a time are those from its first millisecond, without its end", async () => {
       const account = await added();
       await store.writeLedger(entries(account, 9));
@@ -949,6 +960,9 @@ export function consoleSuite(prepare: () => Promise<Subject>): void {
       const after = { value: first!.createdAt, id: first!.id };
       const rest = await store.users.page({ search: mark, sort: "newest", after, limit: 10 });
       expect(rest.map(({ id }) => id)).toEqual(made.slice(0, 3).reverse().map(({ id }) => id));
+      const count = (query: object) => store.users.count({ search: mark, limit: 9, ...query });
+      expect(await Promise.all([count({}), count({ after }), count({ limit: 2 })]))
+        .toEqual([4, 3, 2]);
     });
 
     test("sorts accounts, each once over all pages, and finds the members of a group", async () => {

@@ -78,8 +78,11 @@ export const common = {
     `${
       number.format(rows)
     } rows, of which only those in view are on the page: press Ctrl F (⌘ F) to search all of them.`,
-  loadedRows: (rows: number) =>
-    `${count(rows, "row", "rows")} loaded: press Ctrl F (⌘ F) to search for others.`,
+  /** `total`: null where it is not known. */
+  loadedRows: (rows: number, total: string | null) =>
+    `${
+      total === null ? count(rows, "row", "rows") : `${number.format(rows)} of ${total} rows`
+    } loaded: press Ctrl F (⌘ F) to search for others.`,
   reload: "Reload",
   pageBroke:
     "Something went wrong on this page. Reload it; if it happens again, tell your administrator.",

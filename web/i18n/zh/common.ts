@@ -67,7 +67,10 @@ export const common: Common = {
   otherVersion: "无法加载此页：网关已更新，或暂时无法连接。",
   rowsInView: (rows) =>
     `共 ${number.format(rows)} 行，页面上只有可见的部分；按 Ctrl F（⌘ F）可搜索全部。`,
-  loadedRows: (rows) => `已加载 ${number.format(rows)} 行；按 Ctrl F（⌘ F）可搜索其余内容。`,
+  loadedRows: (rows, total) =>
+    `${total === null ? "" : `共 ${total} 行，`}已加载 ${
+      number.format(rows)
+    } 行；按 Ctrl F（⌘ F）可搜索其余内容。`,
   reload: "重新加载",
   pageBroke: "页面出错了，请刷新；如再次出现，请联系管理员。",
 };

@@ -25,8 +25,11 @@ export function Audit() {
     what: "audit",
     key: `${actor}\n${action}`,
     load: async (cursor, signal) => {
-      const { entries, next_cursor } = await api.audit({ actor, action, cursor }, signal);
-      return { items: entries, next: next_cursor };
+      const { entries, next_cursor, following } = await api.audit(
+        { actor, action, cursor },
+        signal,
+      );
+      return { items: entries, next: next_cursor, following };
     },
   });
   const actions = Object.keys(t.actions) as AuditAction[];
@@ -45,7 +48,14 @@ export function Audit() {
         </select>
       </div>
       <Failure error={pages.error} retry={pages.retry} />
-      {pages.items && <ListNote rows={pages.items.length} few={FEW_ROWS} hasMore={pages.hasMore} />}
+      {pages.items && (
+        <ListNote
+          rows={pages.items.length}
+          few={FEW_ROWS}
+          hasMore={pages.hasMore}
+          following={pages.following}
+        />
+      )}
       {pages.items ? <Entries entries={pages.items} /> : !pages.error && <Bones count={3} />}
       {pages.items?.length === 0 && <p class={pageStyle.none}>{t.noEntries}</p>}
       <MoreButton pages={pages} />

@@ -36,8 +36,11 @@ export function Users() {
     what: "users",
     key: [search, sort, group].join("\n"),
     load: async (cursor, signal) => {
-      const { users, next_cursor } = await api.users({ search, sort, group, cursor }, signal);
-      return { items: users, next: next_cursor };
+      const { users, next_cursor, following } = await api.users(
+        { search, sort, group, cursor },
+        signal,
+      );
+      return { items: users, next: next_cursor, following };
     },
   });
   return (
@@ -68,7 +71,14 @@ export function Users() {
         </div>
       </div>
       <Failure error={pages.error} retry={pages.retry} />
-      {pages.items && <ListNote rows={pages.items.length} few={FEW_ROWS} hasMore={pages.hasMore} />}
+      {pages.items && (
+        <ListNote
+          rows={pages.items.length}
+          few={FEW_ROWS}
+          hasMore={pages.hasMore}
+          following={pages.following}
+        />
+      )}
       {pages.items
         ? <UserTable users={pages.items} onChange={pages.put} onDeleted={pages.drop} />
         : !pages.error && <Bones count={3} />}

@@ -2,13 +2,15 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { Changed } from "../../../api/mod.ts";
+import type { Changed, Following } from "../../../api/mod.ts";
 import { ApiError } from "../../api.ts";
 import { useChange } from "../../state/changing.ts";
 
 interface Page<T> {
   items: readonly T[];
   next: string | null;
+  /** How long the list is beyond this page. */
+  following: Following;
 }
 
 export interface Pages<T> {
@@ -16,6 +18,8 @@ export interface Pages<T> {
   items: readonly T[] | null;
   error: ApiError | null;
   hasMore: boolean;
+  /** How long the list is beyond the items that are loaded. */
+  following: Following;
   more: () => void;
   /** Repeats the request that failed. */
   retry: () => void;
@@ -36,6 +40,7 @@ interface Options<T> {
 export function usePages<T extends { id: string }>({ what, load, key }: Options<T>): Pages<T> {
   const items = useSignal<readonly T[] | null>(null);
   const next = useSignal<string | null>(null);
+  const following = useSignal<Following>(null);
   const error = useSignal<ApiError | null>(null);
   const loading = useRef(new AbortController());
   /** Whether the first page of this query has arrived. */
@@ -66,12 +71,14 @@ export function usePages<T extends { id: string }>({ what, load, key }: Options<
     isBegun.current = true;
     items.value = page.items;
     next.value = page.next;
+    following.value = page.following;
   };
   useEffect(() => {
     loading.current = new AbortController();
     isBegun.current = false;
-    // The cursor belongs to the query before.
+    // Both belong to the query before.
     next.value = null;
+    following.value = null;
     void loadPage(undefined, takeFirst);
     return () => loading.current.abort();
   }, [key]);
@@ -84,12 +91,14 @@ export function usePages<T extends { id: string }>({ what, load, key }: Options<
     void loadPage(cursor, (page) => {
       items.value = merged(items.peek() ?? [], page.items);
       next.value = page.next;
+      following.value = page.following;
     }).finally(() => isLoadingMore.current = false);
   };
   return {
     items: items.value,
     error: error.value,
     hasMore: next.value !== null,
+    following: following.value,
     more,
     retry: () => latest.current(),
     drop: (id) => items.value = items.peek()?.filter((one) => one.id !== id) ?? null,

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { expect, test } from "bun:test";
+import type { Following } from "../../../api/mod.ts";
 import type { ApiError as Failure } from "../../api.ts";
 import { FakeEventSource, installBrowser } from "../../testing/browser.ts";
 import { mount, settle } from "../../testing/hook.ts";
@@ -13,6 +14,7 @@ const { usePages } = await import("./use_pages.ts");
 interface Page {
   items: { id: string }[];
   next: string | null;
+  following: Following;
 }
 
 /** A list whose requests are answered by the test. */
@@ -30,8 +32,16 @@ async function listOf(query: string) {
       },
     })
   );
-  const answer = (ids: string, next: string | null, request = asked.at(-1)!) =>
-    settle(() => request.answer.resolve({ items: [...ids].map((id) => ({ id })), next }));
+  const answer = (
+    ids: string,
+    next: string | null,
+    request = asked.at(-1)!,
+    following: Following = null,
+  ) =>
+    settle(() => {
+      const items = [...ids].map((id) => ({ id }));
+      request.answer.resolve({ items, next, following });
+    });
   return {
     list,
     asked,
@@ -85,4 +95,18 @@ test("a change while the first page is loaded takes no later page away", async (
   expect([shown(), list.current.hasMore]).toEqual(["abcd", false]);
   await list.unmount();
   session.value = { state: "unknown" };
+});
+
+test("how much follows is that of the page loaded last, also when the beginning is loaded again", async () => {
+  const { list, answer, asked, change, shown } = await listOf("by name");
+  await answer("ab", "after b", undefined, { count: 3, exact: true });
+  expect(list.current.following).toEqual({ count: 3, exact: true });
+  list.current.more();
+  await answer("cd", "after d", undefined, { count: 1, exact: true });
+  await settle(() => FakeEventSource.opened.at(-1)!.send("changed", { what: "users" }));
+  await answer("xab", "after b", asked.at(-1), { count: 3, exact: true });
+  expect([shown(), list.current.following?.count]).toEqual(["xabcd", 1]);
+  await change("by date");
+  expect(list.current.following).toBeNull();
+  await list.unmount();
 });

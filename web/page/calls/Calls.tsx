@@ -55,7 +55,7 @@ function Book() {
   const id = choices.get("id").trim();
   const listed = useCalls(id === "" ? filterOf(choices) : null);
   const searched = useCall(id);
-  const { calls, error, isWhole, isLoading, more } = id === "" ? listed : searched;
+  const { calls, error, isWhole, following, isLoading, more } = id === "" ? listed : searched;
   const isNarrowed = ["outcome", "day", "id", ...narrowings].some((name) =>
     choices.get(name) !== ""
   );
@@ -78,7 +78,7 @@ function Book() {
         </Empty>
       )}
       {calls && calls.length > 0 && (
-        <ListNote rows={calls.length} few={FEW_ITEMS} hasMore={!isWhole} />
+        <ListNote rows={calls.length} few={FEW_ITEMS} hasMore={!isWhole} following={following} />
       )}
       {calls && calls.length > 0 && (
         <div class={style.calls}>

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import type { CallFilter, CallView } from "../../../api/mod.ts";
+import type { CallFilter, CallView, Following } from "../../../api/mod.ts";
 import { api, ApiError } from "../../api.ts";
 import { lostSinceMs } from "../../state/connection.ts";
 import { useFeed } from "../../state/feed.ts";
@@ -15,6 +15,8 @@ export interface Calls {
   error: ApiError | null;
   /** Whether there are no older calls. */
   isWhole: boolean;
+  /** How many older calls there are. */
+  following: Following;
   isLoading: boolean;
   /** Loads the next older page; does nothing while one is loading. */
   more: () => void;
@@ -27,10 +29,17 @@ interface State {
   error: ApiError | null;
   /** Null: there are no older calls. */
   cursor: string | null | undefined;
+  following: Following;
   isLoading: boolean;
 }
 
-const nothing: State = { calls: null, error: null, cursor: undefined, isLoading: false };
+const nothing: State = {
+  calls: null,
+  error: null,
+  cursor: undefined,
+  following: null,
+  isLoading: false,
+};
 
 /** The one call of that id, among those that the account made or its nodes served; with the empty id none. */
 export function useCall(id: string): Calls {
@@ -52,7 +61,14 @@ export function useCall(id: string): Calls {
     return () => loading.abort();
   }, [id, tries.value]);
   const { calls, error, isLoading } = state.value;
-  return { calls, error, isWhole: true, isLoading, more: () => void tries.value++ };
+  return {
+    calls,
+    error,
+    isWhole: true,
+    following: null,
+    isLoading,
+    more: () => void tries.value++,
+  };
 }
 
 /** `filter`: null loads nothing. */
@@ -68,7 +84,8 @@ export function useCalls(filter: CallFilter | null): Calls {
     try {
       const page = await api.calls({ ...filter, cursor, limit: PAGE }, loading.signal);
       const calls = withoutTwins(state.peek().calls ?? [], page.calls);
-      state.value = { calls, error: null, cursor: page.next_cursor, isLoading: false };
+      const { next_cursor, following } = page;
+      state.value = { calls, error: null, cursor: next_cursor, following, isLoading: false };
     } catch (error) {
       if (loading.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
@@ -91,8 +108,8 @@ export function useCalls(filter: CallFilter | null): Calls {
     state.value = { ...state.peek(), calls: withoutTwins([call], calls) };
   });
 
-  const { calls, error, cursor, isLoading } = state.value;
-  return { calls, error, isWhole: cursor === null, isLoading, more: () => void more() };
+  const { calls, error, cursor, following, isLoading } = state.value;
+  return { calls, error, isWhole: cursor === null, following, isLoading, more: () => void more() };
 }
 
 /** The second list after the first; a call that both know stands where the first has it. */
