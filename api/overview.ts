@@ -16,6 +16,7 @@ export const AttentionKind = z.enum([
   "unapproved",
   "lost",
   "plain_http",
+  "untrusted_proxy",
   "gateway_version",
   "node_version",
   "backup",
@@ -27,6 +28,7 @@ export const AttentionKind = z.enum([
     "expires within two weeks, or cannot be obtained. `provider_key`: providers refuse nodes' keys. " +
     "`penalized`: nodes get no calls for another failure. `unapproved`: nodes wait for approval. " +
     "`lost`: nodes that vanished within a day. `plain_http`: the public address is not encrypted. " +
+    "`untrusted_proxy`: requests come through a proxy that is not trusted, and `detail` is its address. " +
     "`gateway_version`, `node_version`: other versions than this gateway's. `backup`: none within a week. " +
     "`kept_administrator`: the sign-in provider would take the last administrator's rights away. " +
     "`budgets`: accounts (of the first 1,000 that have one) and groups that have used 90 % of a day's or a month's.",

@@ -3,7 +3,7 @@
 import { OwnNodes } from "./account/own_nodes.ts";
 import { Users } from "./account/users.ts";
 import { type BaseParts, type BaseWorld, openBaseParts } from "./base_parts.ts";
-import type { Config } from "./base/config.ts";
+import { type Config, settingNames } from "./base/config.ts";
 import { createCallParts, createScheduleParts } from "./call_parts.ts";
 import { originReader } from "./http/address.ts";
 import { AnswerBudget } from "./http/answer_budget.ts";
@@ -48,7 +48,14 @@ export async function createParts(config: Config, world: PartsWorld) {
 
   const views = nodeViews({ hub, penalties, policies, names, clock });
   const certificates = openCertificates(config, { store, clock, log });
-  const origin = originReader(config.trustedProxies);
+  let untrustedProxy: string | null = null;
+  const origin = originReader(config.trustedProxies, (address) => {
+    untrustedProxy = address;
+    log.warn(
+      { proxy: address },
+      `requests come through a proxy that is not trusted: all its visitors share one network's rates; name it in ${settingNames.trustedProxies}`,
+    );
+  });
   const app: AppParts = {
     config,
     version: buildFacts.version,
@@ -78,6 +85,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     bodyBudget: new BodyBudget(config, budgets),
     answerBudget: new AnswerBudget(config, budgets),
     origin,
+    untrustedProxy: () => untrustedProxy,
     isDraining,
     mayResume: (dialer) => links.mayResumeFor(dialer),
     cluster,

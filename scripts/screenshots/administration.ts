@@ -258,6 +258,7 @@ export function troubles(nowMs: number): Attention[] {
       nodes: [node("node-with-a-name-that-somebody-made-far-too-long-for-any-table")],
     }),
     found("plain_http", "warning"),
+    found("untrusted_proxy", "warning", { detail: "172.18.0.2" }),
     found("budgets", "warning", {
       count: 2,
       detail: "mira@example.org, Physics",

@@ -10,15 +10,37 @@ export interface Origin {
   isSecure: boolean;
 }
 
-/** Returns a function that finds a request's origin. `trustedProxies`: CIDRs or addresses, already checked. */
-export function originReader(trustedProxies: readonly string[]): (c: AppContext) => Origin {
+/** Networks in which a proxy of the operator's own may stand: elsewhere anyone can pretend to be one. */
+const NEARBY = [
+  ...["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"],
+  ...["::1", "fc00::/7", "fe80::/10"],
+];
+
+/**
+ * Returns a function that finds a request's origin. `trustedProxies`: CIDRs or addresses, already
+ * checked. `onUntrusted` is called once, with the address of what seems to be a proxy of the operator's
+ * that is not among them: all who come through it are taken for one.
+ */
+export function originReader(
+  trustedProxies: readonly string[],
+  onUntrusted: (address: string) => void = () => {},
+): (c: AppContext) => Origin {
   const trusted = blockList(trustedProxies);
+  const nearby = blockList(NEARBY);
+  let isReported = false;
+  const report = (c: AppContext, peer: string) => {
+    if (isReported || c.req.header("x-forwarded-for") === undefined) return;
+    if (!nearby.check(peer, isIPv6(peer) ? "ipv6" : "ipv4")) return;
+    isReported = true;
+    onUntrusted(peer);
+  };
   const isTrusted = (ip: string) => trusted.check(ip, isIPv6(ip) ? "ipv6" : "ipv4");
   // Kept for each request: when its caller has hung up, the server no longer knows the address.
   const known = new WeakMap<object, Origin>();
   const read = (c: AppContext): Origin => {
     const peer = plain(c.env.server.requestIP(c.req.raw)?.address ?? "unknown");
     if (peer === "unknown" || !isTrusted(peer)) {
+      report(c, peer);
       return { address: peer, isSecure: c.req.url.startsWith("https:") };
     }
     // From the right: trusted proxies append; what was there before them may be made up.

@@ -50,6 +50,23 @@ test("without trusted proxies, forwarded addresses are ignored", async () => {
   expect(await originOf("10.0.0.1", headers, [])).toEqual({ address: "10.0.0.1", isSecure: false });
 });
 
+test("a proxy nearby that is not trusted is reported once, and no one from elsewhere", async () => {
+  const reported: string[] = [];
+  const origin = originReader(["10.0.0.1"], (address) => reported.push(address));
+  const app = new Hono<AppEnv>().get("/", (c) => c.json(origin(c)));
+  const ask = (address: string, headers: Record<string, string>) =>
+    app.request("/", { headers }, { server: { requestIP: () => ({ address }) } });
+  const forwarded = { "x-forwarded-for": "198.51.100.1" };
+  await ask("10.0.0.1", forwarded);
+  await ask("203.0.113.1", forwarded);
+  await ask("2001:db8::1", forwarded);
+  await ask("172.18.0.2", {});
+  expect(reported).toEqual([]);
+  await ask("::ffff:172.18.0.2", forwarded);
+  await ask("fd00::1", forwarded);
+  expect(reported).toEqual(["172.18.0.2"]);
+});
+
 test("a connection is encrypted when a trusted proxy says so", async () => {
   const headers = { "x-forwarded-proto": "https" };
   expect((await originOf("10.0.0.1", headers, PROXIES)).isSecure).toBe(true);

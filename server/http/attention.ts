@@ -41,6 +41,7 @@ export async function attention(
     ...ofServices(parts),
     ...await ofDisk(parts),
     ...ofCertificate(parts),
+    ...ofProxy(parts),
     ...ofNodes(parts),
     ...await ofStored(parts).catch(nothingWhileAway),
     ...await ofBudgets(budgets).catch(nothingWhileAway),
@@ -98,6 +99,13 @@ async function ofDisk({ config }: AppParts): Promise<Finding[]> {
   const free = await freeBytes(config.dataDir).catch(() => null);
   if (free === null || free >= MIN_FREE_BYTES) return [];
   return [{ kind: "disk", severity: "bad", detail: `${Math.round(free / 2 ** 20)} MiB` }];
+}
+
+function ofProxy({ untrustedProxy }: AppParts): Finding[] {
+  const address = untrustedProxy();
+  return address === null
+    ? []
+    : [{ kind: "untrusted_proxy", severity: "warning", detail: address }];
 }
 
 function ofCertificate({ certificates, clock }: AppParts): Finding[] {

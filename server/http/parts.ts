@@ -115,6 +115,8 @@ export interface AppParts {
   refusals: RefusalLimit;
   rates: RequestRates;
   origin: (c: AppContext) => Origin;
+  /** The address of a proxy of the operator's, as it seems, that is not trusted; null: none was seen. */
+  untrustedProxy: () => string | null;
   isDraining: () => boolean;
   /** Whether the dialer's link could go on with the session of a lost one here. */
   mayResume: (dialer: Dialer) => boolean;

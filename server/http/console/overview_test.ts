@@ -115,6 +115,13 @@ test("nothing needs attention where all is well", async () => {
   expect(await kinds()).toEqual([]);
 });
 
+test("a proxy that is not trusted is named", async () => {
+  app.parts.untrustedProxy = () => "172.18.0.2";
+  expect((await overview()).attention).toMatchObject([
+    { kind: "untrusted_proxy", severity: "warning", detail: "172.18.0.2" },
+  ]);
+});
+
 test("providers that refuse a node's key come first, with the node's name", async () => {
   const node = app.join(user, { name: "refused", agent: "co-link/0.0.1" });
   const fault = { model: "m", code: "upstream_auth", reason: "401", ms: 60_000 } as const;

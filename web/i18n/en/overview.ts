@@ -108,6 +108,12 @@ export const overview = {
         "Anyone on the network can read keys, prompts and answers. Start the gateway with --domain NAME, or put a proxy with HTTPS before it.",
       action: "",
     },
+    untrusted_proxy: {
+      title: ({ detail }) => `The proxy at ${detail} is not trusted`,
+      next:
+        "All its visitors share one network's rates. Name its address in COLINK_TRUSTED_PROXIES, and let it set X-Forwarded-For.",
+      action: "",
+    },
     gateway_version: {
       title: ({ count: n, detail }) =>
         `${count(n, "gateway runs", "gateways run")} another version: ${detail}`,

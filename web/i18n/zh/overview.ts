@@ -84,6 +84,12 @@ export const overview: Filled<typeof english> = {
         "链路上的任何人都能读到密钥、提示词和回答。请用 --domain 启动网关，或在前面部署支持 HTTPS 的代理。",
       action: "",
     },
+    untrusted_proxy: {
+      title: ({ detail }) => `来自 ${detail} 的代理未被信任`,
+      next:
+        "经它而来的所有访问者共用一个网络的速率限制。请把它的地址写入 COLINK_TRUSTED_PROXIES，并让它设置 X-Forwarded-For。",
+      action: "",
+    },
     gateway_version: {
       title: ({ count, detail }) => `有 ${number.format(count)} 个网关版本不同：${detail}`,
       next: "请把所有网关更新到同一版本。",

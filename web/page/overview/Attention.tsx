@@ -38,6 +38,7 @@ const manuals: Partial<Record<AttentionKind, string>> = {
   disk: "deployment",
   certificate: "deployment",
   plain_http: "deployment",
+  untrusted_proxy: "deployment",
   gateway_version: "deployment",
   backup: "deployment",
 };
