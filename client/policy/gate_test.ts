@@ -208,6 +208,18 @@ describe("tokens of the day", () => {
   });
 });
 
+test("tokens of a day count again once a clock that showed another day is set right", async () => {
+  const owner = await Owner.of({ tokens_per_day: 100 });
+  const rightMs = owner.world.todayMs();
+  owner.gate.ended([WHOLE_NODE], 100);
+  for (const wrongMs of [0, rightMs + 40 * 24 * 60 * 60_000]) {
+    owner.world.todayMs = () => wrongMs;
+    expect(owner.reason).toBeNull();
+    owner.world.todayMs = () => rightMs;
+    expect(owner.reason).toBe("today's tokens are used up");
+  }
+});
+
 test("calls of the last hour close the node until the oldest is an hour old", async () => {
   const owner = await Owner.of({ calls_per_hour: 2 });
   owner.gate.began([WHOLE_NODE]);

@@ -15,9 +15,15 @@ export interface KeptUsage {
 /** The scope of everything that the node serves. */
 export const WHOLE_NODE = "";
 
+/** A wrong clock that is set right shows another day for a while. */
+const MAX_DAYS = 2;
+
 export class Usage {
   #day: { date: number; endsMs: number } | null = null;
+  /** By scope. */
   #tokens = new Map<string, number>();
+  /** The tokens of the days that the clock showed last, by the day's end. */
+  readonly #days = new Map<number, Map<string, number>>();
   /** When the calls of the last hour began, in UTC milliseconds, oldest first, in scopes that limit them. */
   readonly #calls = new Map<string, number[]>();
 
@@ -27,7 +33,7 @@ export class Usage {
   ) {
     if (kept === null) return;
     this.#turnDay(kept.atMs);
-    this.#tokens = new Map(Object.entries(kept.tokens));
+    for (const [scope, tokens] of Object.entries(kept.tokens)) this.#tokens.set(scope, tokens);
   }
 
   /** The scopes whose calls are limited; those of others are not kept. */
@@ -70,8 +76,14 @@ export class Usage {
     const { date } = toLocal(nowMs);
     // The end is checked too: a clock that was set back or forth may show the same date.
     if (this.#day?.date === date && nowMs < this.#day.endsMs) return this.#day;
-    if (this.#day !== null) this.#tokens.clear();
-    return this.#day = { date, endsMs: nextMidnight(nowMs, toLocal) };
+    const endsMs = nextMidnight(nowMs, toLocal);
+    this.#tokens = this.#days.get(endsMs) ?? new Map();
+    this.#days.delete(endsMs);
+    this.#days.set(endsMs, this.#tokens);
+    for (const [oldest] of this.#days) {
+      if (this.#days.size > MAX_DAYS) this.#days.delete(oldest);
+    }
+    return this.#day = { date, endsMs };
   }
 
   /** The calls of the last hour. Those that a clock which was set back shows ahead are forgotten. */
