@@ -2,7 +2,7 @@
 
 import { type ReadonlySignal, useSignal } from "@preact/signals";
 import { type RefObject } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import type { ApiError } from "../api.ts";
 import { useSubmit } from "./submit.ts";
 
@@ -40,12 +40,6 @@ export function useForm<T extends Record<keyof T & string, string>>(
   const { isBusy, error, run } = useSubmit();
   const rejection = error.value && rejectionOf(error.value);
 
-  const focus = (field: keyof T) =>
-    element.current?.querySelector<HTMLElement>(`[name=${String(field)}]`)?.focus();
-  useEffect(() => {
-    if (rejection) focus(rejection.field);
-  }, [error.value]);
-
   return {
     element,
     values: values.value,
@@ -60,8 +54,9 @@ export function useForm<T extends Record<keyof T & string, string>>(
       wasSubmitted.value = true;
       const problems = problemsOf(values.value);
       const first = (Object.keys(values.value) as (keyof T)[]).find((field) => problems[field]);
-      if (first !== undefined) focus(first);
-      else void run(() => onSubmit(values.value));
+      if (first === undefined) return void run(() => onSubmit(values.value));
+      // A field takes the focus when its problem appears; one that was shown before is focused again here.
+      element.current?.querySelector<HTMLElement>(`[name=${String(first)}]`)?.focus();
     },
     clear: () => {
       values.value = initial;
