@@ -8,14 +8,13 @@ import { freePort } from "../scripts/free_port.ts";
 import { Program } from "../scripts/program.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { chat, hello } from "./harness/api.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "./harness/cleanup.ts";
 import { done } from "./harness/console_api.ts";
 import {
   type Gateway,
   gatewayCommand,
   gatewayEnvironment,
   startGateway,
-  temporaryFolder,
 } from "./harness/gateway.ts";
 import { aMachine, type Machine } from "./harness/machine.ts";
 import { listNodes, nodeCommand } from "./harness/node.ts";

@@ -6,14 +6,12 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Hono } from "hono";
 import {
@@ -32,7 +30,7 @@ import { at } from "../scripts/root.ts";
 import { Budgets } from "../server/base/budgets.ts";
 import { Downloads } from "../server/http/downloads.ts";
 import type { AppEnv } from "../server/http/env.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "./harness/cleanup.ts";
 
 const target = hostTarget();
 const archive = archiveName("client", target);
@@ -78,8 +76,7 @@ interface Machine {
 async function machine(
   { tools = ["openssl"], ...release }: ReleaseOptions & { tools?: string[] } = {},
 ): Promise<Machine> {
-  const folder = mkdtempSync(join(tmpdir(), "install-"));
-  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   const [home, downloads, bin] = ["home", "downloads", "bin"].map((name) => join(folder, name));
   for (const dir of [home!, downloads!, bin!]) mkdirSync(dir);
   for (const tool of [...TOOLS, ...tools]) symlinkSync(Bun.which(tool)!, join(bin!, tool));

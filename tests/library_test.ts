@@ -1,8 +1,6 @@
 /** `mod.ts` as a library: gateway and node in one process on Bun; protocol and node on Deno too. */
 
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AuditPage, CreatedInvite, CreatedKey, SessionView, UsageView } from "../api/mod.ts";
 import { createGateway, createNode, readConfig } from "../mod.ts";
@@ -10,7 +8,7 @@ import golden from "../protocol/golden/v1.json" with { type: "json" };
 import { systemClock } from "../server/base/clock.ts";
 import { createAccount, signIn } from "./harness/account.ts";
 import { chat, hello } from "./harness/api.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "./harness/cleanup.ts";
 import { done } from "./harness/console_api.ts";
 import { listNodes } from "./harness/node.ts";
 import { echo, startUpstream } from "./harness/upstream.ts";
@@ -19,8 +17,7 @@ import { until } from "./harness/wait.ts";
 const root = join(import.meta.dir, "..");
 
 test("a gateway and a node made by the library serve a call, and stop", async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), "co-link-library-"));
-  endAfterTests(() => rmSync(dataDir, { recursive: true, force: true }));
+  const dataDir = temporaryFolder();
   const config = await readConfig({
     PORT: "0",
     COLINK_HOST: "127.0.0.1",
@@ -56,8 +53,7 @@ test("a gateway and a node made by the library serve a call, and stop", async ()
 
 test("a gateway with a clock of its own stores that clock's time", async () => {
   const now = Date.UTC(2090, 0, 1);
-  const dataDir = mkdtempSync(join(tmpdir(), "co-link-library-"));
-  endAfterTests(() => rmSync(dataDir, { recursive: true, force: true }));
+  const dataDir = temporaryFolder();
   const config = await readConfig({
     PORT: "0",
     COLINK_HOST: "127.0.0.1",

@@ -1,14 +1,14 @@
 /** The node as its owner runs it: what it says when something is wrong, how it leaves, how it comes back. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../scripts/free_port.ts";
 import { Program, run } from "../scripts/program.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { chat, hello, stream } from "./harness/api.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "./harness/cleanup.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { joinNode } from "./harness/joined_node.ts";
 import { listNodes, nodeCommand, startNode } from "./harness/node.ts";
@@ -28,8 +28,7 @@ beforeAll(async () => {
   gateway = await startGateway();
   owner = await createAccount(gateway);
   upstream = startUpstream();
-  folder = mkdtempSync(join(tmpdir(), "co-link-node-program-"));
-  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+  folder = temporaryFolder();
 }, 180_000);
 
 function writeConfig(name: string, text: string): string {

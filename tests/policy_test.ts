@@ -1,8 +1,7 @@
 /** A node obeys its owner: real processes, whose policy asks the real machine. */
 
 import { beforeAll, expect, test } from "bun:test";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import type { NodeView, OwnNodeView } from "../api/mod.ts";
@@ -10,7 +9,7 @@ import type { PolicyConfig } from "../client/config/policy_shape.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { ask, chat, hello } from "./harness/api.ts";
 import { done } from "./harness/console_api.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "./harness/cleanup.ts";
 import { type Gateway, runGateway, startGateway } from "./harness/gateway.ts";
 import { listNodes, startNode } from "./harness/node.ts";
 import { startUpstream, type Upstream } from "./harness/upstream.ts";
@@ -25,8 +24,7 @@ beforeAll(async () => {
   gateway = await startGateway();
   owner = await createAccount(gateway);
   upstream = startUpstream();
-  folder = mkdtempSync(join(tmpdir(), "co-link-policy-"));
-  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+  folder = temporaryFolder();
 }, 180_000);
 
 /** A node of its own, which serves these models on these terms. */

@@ -1,13 +1,12 @@
 /** The programs in the README and in docs/api.md run as they stand there, against a real gateway and node. */
 
 import { beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../scripts/program.ts";
 import { at } from "../scripts/root.ts";
 import { type Account, createAccount } from "./harness/account.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { temporaryFolder } from "./harness/cleanup.ts";
 import { type Cut, cutAtRandom, cuttingNetworkTo } from "./harness/cutting_network.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { fenceOf, readMarkdown } from "./harness/markdown.ts";
@@ -41,8 +40,7 @@ beforeAll(async () => {
       models: [{ local: "echo", server_mapping: "pro-model" }],
     }],
   });
-  folder = mkdtempSync(join(tmpdir(), "co-link-readme-"));
-  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+  folder = temporaryFolder();
   symlinkSync(at("node_modules"), join(folder, "node_modules"));
 }, 180_000);
 

@@ -1,14 +1,14 @@
 /** What must not be seen: keys, prompts and answers in logs and error texts, tokens in process lists; and whose settings count. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Program, run } from "../scripts/program.ts";
 import { at } from "../scripts/root.ts";
 import { type Account, createAccount, register } from "./harness/account.ts";
 import { ask, chat, hello, stream } from "./harness/api.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "./harness/cleanup.ts";
 import { type Gateway, gatewayEnvironment, startGateway } from "./harness/gateway.ts";
 import { joinNode } from "./harness/joined_node.ts";
 import { listNodes, type RunningNode, startNode } from "./harness/node.ts";
@@ -144,9 +144,8 @@ test("no running process shows a token in its command line", () => {
 });
 
 describe("a working folder that contains another program's settings", () => {
-  const folder = mkdtempSync(join(tmpdir(), "co-link-hostile-"));
+  const folder = temporaryFolder();
   const mark = join(folder, "mark");
-  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
 
   beforeAll(() => {
     writeFileSync(join(folder, "preload.ts"), `await Bun.write(${JSON.stringify(mark)}, "ran");`);

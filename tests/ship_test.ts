@@ -6,7 +6,8 @@ import { parse } from "yaml";
 import { run } from "../scripts/program.ts";
 import { at } from "../scripts/root.ts";
 import { createAccount, signIn } from "./harness/account.ts";
-import { gatewayCommand, startGateway, temporaryFolder } from "./harness/gateway.ts";
+import { temporaryFolder } from "./harness/cleanup.ts";
+import { gatewayCommand, startGateway } from "./harness/gateway.ts";
 import { nodeCommand } from "./harness/node.ts";
 
 function readYaml(file: string) {

@@ -1,13 +1,12 @@
 /** The example nodes in the pages about the wire run unchanged against a real gateway. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import OpenAI from "openai";
 import { Program } from "../scripts/program.ts";
 import { createAccount } from "./harness/account.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "./harness/cleanup.ts";
 import { startGateway } from "./harness/gateway.ts";
 import { fenceOf, readMarkdown } from "./harness/markdown.ts";
 import { listNodes } from "./harness/node.ts";
@@ -48,8 +47,7 @@ for (const { page, language, interpreter, file, missing } of nodes) {
       gateway = await startGateway();
       upstream = startUpstream();
       const account = await createAccount(gateway);
-      const folder = mkdtempSync(join(tmpdir(), "co-link-wire-"));
-      endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+      const folder = temporaryFolder();
       writeFileSync(join(folder, file), fenceOf(page, language));
       node = new Program(language, [interpreter, file], {
         cwd: folder,

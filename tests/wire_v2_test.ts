@@ -1,7 +1,7 @@
 /** Wire v2 between real processes, and between each of them and nodes and gateways of the older kind. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -12,7 +12,7 @@ import { Program } from "../scripts/program.ts";
 import { type Account, createAccount } from "./harness/account.ts";
 import { type Answer, ask, chat, hello, stream } from "./harness/api.ts";
 import { piece, whole } from "./harness/chunks.ts";
-import { endAfterTests } from "./harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "./harness/cleanup.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { joinNode } from "./harness/joined_node.ts";
 import { ledgerRows } from "./harness/ledger.ts";
@@ -352,8 +352,7 @@ test("the node of this version serves a gateway that knows only v1", async () =>
   const old = new StubGateway();
   endAfterTests(() => old.stop());
   const upstream = startUpstream();
-  const folder = mkdtempSync(join(tmpdir(), "co-link-node-"));
-  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   const config = join(folder, "config.yaml");
   writeFileSync(
     config,

@@ -7,8 +7,7 @@ import { freePort } from "../../scripts/free_port.ts";
 import { Program } from "../../scripts/program.ts";
 import { at } from "../../scripts/root.ts";
 import { requirements } from "../../scripts/testing/requirement.ts";
-import { endAfterTests } from "./cleanup.ts";
-import { temporaryFolder } from "./gateway.ts";
+import { endAfterTests, temporaryFolder } from "./cleanup.ts";
 import { until } from "./wait.ts";
 
 export interface Balancer {

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
-import { temporaryFolder } from "./gateway.ts";
+import { temporaryFolder } from "./cleanup.ts";
 
 interface CertificateFiles {
   certFile: string;

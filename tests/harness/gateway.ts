@@ -1,11 +1,9 @@
 /** A real gateway: the built executable on a free port, with a data folder of its own. */
 
-import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Outcome, Program } from "../../scripts/program.ts";
 import { at } from "../../scripts/root.ts";
-import { endAfterTests } from "./cleanup.ts";
+import { endAfterTests, temporaryFolder } from "./cleanup.ts";
 import { within } from "./wait.ts";
 
 export interface Gateway {
@@ -95,13 +93,6 @@ export function gatewayEnvironment(dataDir: string): Record<string, string> {
     COLINK_REFUSED_PER_MINUTE: "1000000",
     COLINK_DRAIN_SECONDS: "5",
   };
-}
-
-/** Gone after the test file. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "co-link-gateway-"));
-  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 function listeningUrl(line: string): string | undefined {

@@ -1,10 +1,9 @@
 /** A machine of a user: a home of its own, on which the node's program is called as a user would. */
 
-import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Outcome, Program } from "../../scripts/program.ts";
-import { endAfterTests } from "./cleanup.ts";
+import { endAfterTests, temporaryFolder } from "./cleanup.ts";
 import { nodeCommand } from "./node.ts";
 
 export interface Machine {
@@ -19,8 +18,7 @@ export interface Machine {
 }
 
 export function aMachine(more: Record<string, string> = {}): Machine {
-  const home = mkdtempSync(join(tmpdir(), "co-link-home-"));
-  endAfterTests(() => rmSync(home, { recursive: true, force: true }));
+  const home = temporaryFolder();
   const env = { PATH: process.env.PATH ?? "", HOME: home, TMPDIR: tmpdir(), ...more };
   const start = (args: readonly string[], extra: Record<string, string> = {}) => {
     const program = new Program("client", [...nodeCommand(), ...args], {

@@ -1,6 +1,6 @@
 /** A real node: the built executable with a configuration file of its own. */
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -10,7 +10,7 @@ import type { NodeView } from "../../api/mod.ts";
 import { Program } from "../../scripts/program.ts";
 import { at } from "../../scripts/root.ts";
 import { someSession } from "./account.ts";
-import { endAfterTests } from "./cleanup.ts";
+import { endAfterTests, temporaryFolder } from "./cleanup.ts";
 import { until } from "./wait.ts";
 
 export interface NodeOptions {
@@ -44,8 +44,7 @@ const CONNECTED_WITHIN_MS = 60_000;
 
 /** Resolves once the node is connected and the gateway lists every one of its models. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const folder = mkdtempSync(join(tmpdir(), "co-link-node-"));
-  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   const configFile = writeConfig(folder, options);
   const before = await idsAlike(options);
   const program = new Program("node", [

@@ -6,8 +6,7 @@ import { freePort } from "../../scripts/free_port.ts";
 import { Program } from "../../scripts/program.ts";
 import { findPebble } from "../../scripts/testing/pebble.ts";
 import { createAuthority } from "./certificate.ts";
-import { endAfterTests } from "./cleanup.ts";
-import { temporaryFolder } from "./gateway.ts";
+import { endAfterTests, temporaryFolder } from "./cleanup.ts";
 
 export interface Pebble {
   /** The settings of a gateway that asks it. `COLINK_HTTP_PORT` is where it looks for challenges. */

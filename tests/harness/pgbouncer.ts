@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { freePort } from "../../scripts/free_port.ts";
 import { Program } from "../../scripts/program.ts";
 import { requirements } from "../../scripts/testing/requirement.ts";
-import { endAfterTests } from "./cleanup.ts";
-import { temporaryFolder } from "./gateway.ts";
+import { endAfterTests, temporaryFolder } from "./cleanup.ts";
 
 const READY_WITHIN_MS = 60_000;
 

@@ -8,7 +8,8 @@ import type { UserView } from "../../api/mod.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { ask, chat, hello } from "../harness/api.ts";
 import { createDatabase } from "../harness/database.ts";
-import { type Gateway, runGateway, startGateway, temporaryFolder } from "../harness/gateway.ts";
+import { temporaryFolder } from "../harness/cleanup.ts";
+import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
 import { answerEveryCall, joinNode } from "../harness/joined_node.ts";
 import { until } from "../harness/wait.ts";
 

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { freePort } from "../../scripts/free_port.ts";
 import { createAccount, inviteCodeIn, register, rotateToken, signIn } from "../harness/account.ts";
 import { ask } from "../harness/api.ts";
-import { endAfterTests } from "../harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "../harness/cleanup.ts";
 import { createDatabase, query } from "../harness/database.ts";
-import { type Gateway, runGateway, startGateway, temporaryFolder } from "../harness/gateway.ts";
+import { type Gateway, runGateway, startGateway } from "../harness/gateway.ts";
 
 /** One that runs, with settings that are right. */
 let gateway: Gateway;

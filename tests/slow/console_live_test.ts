@@ -1,8 +1,7 @@
 /** The console while nodes and gateways come and go, and with other settings. */
 
 import { beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { freePort } from "../../scripts/free_port.ts";
@@ -15,7 +14,7 @@ import { inspectAsIs } from "../harness/accessibility.ts";
 import { type Account, createAccount } from "../harness/account.ts";
 import { chat, hello } from "../harness/api.ts";
 import { inTab, startBrowser } from "../harness/browser.ts";
-import { endAfterTests } from "../harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "../harness/cleanup.ts";
 import {
   button,
   fill,
@@ -292,10 +291,4 @@ async function inviteCode({ dataDir }: Gateway): Promise<string> {
     env: gatewayEnvironment(dataDir),
   });
   return /invite-\w+/.exec(output)?.[0] ?? "";
-}
-
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "co-link-console-"));
-  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }

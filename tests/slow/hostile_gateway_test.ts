@@ -1,7 +1,7 @@
 /** The node's program facing a gateway that wants more of it than its owner lends. */
 
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ServerWebSocket } from "bun";
@@ -19,7 +19,7 @@ import {
   SUBPROTOCOL_V2,
 } from "../../protocol/mod.ts";
 import { Program } from "../../scripts/program.ts";
-import { endAfterTests } from "../harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "../harness/cleanup.ts";
 import { nodeCommand } from "../harness/node.ts";
 import { startUpstream, type Upstream } from "../harness/upstream.ts";
 import { until } from "../harness/wait.ts";
@@ -122,8 +122,7 @@ async function start(version: 1 | 2, more: object = {}, takesShareWith = true) {
   const ran: string[] = [];
   const upstream = startGoUpstream(ran);
   const gateway = new HostileGateway(version, takesShareWith);
-  const folder = mkdtempSync(join(tmpdir(), "co-link-hostile-"));
-  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   const file = join(folder, "config.yaml");
   writeFileSync(
     file,

@@ -1,20 +1,13 @@
 /** The first command that anyone runs, as they run it, with the demo upstream for a model. */
 
 import { expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Program, run } from "../../scripts/program.ts";
 import { at, root } from "../../scripts/root.ts";
-import { endAfterTests } from "../harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "../harness/cleanup.ts";
 
 const WITHIN_MS = 60_000;
-
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "co-link-quickstart-"));
-  endAfterTests(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 function quickstart(dataDir: string, ...flags: string[]): Program {
   const command = [process.execPath, at("scripts", "quickstart.ts"), "--demo", "--data", dataDir];

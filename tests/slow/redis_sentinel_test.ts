@@ -8,8 +8,8 @@ import { Program } from "../../scripts/program.ts";
 import { requirements } from "../../scripts/testing/requirement.ts";
 import { createAccount } from "../harness/account.ts";
 import { createAuthority } from "../harness/certificate.ts";
-import { endAfterTests } from "../harness/cleanup.ts";
-import { startGateway, temporaryFolder } from "../harness/gateway.ts";
+import { endAfterTests, temporaryFolder } from "../harness/cleanup.ts";
+import { startGateway } from "../harness/gateway.ts";
 import { until } from "../harness/wait.ts";
 
 const READY_WITHIN_MS = 60_000;

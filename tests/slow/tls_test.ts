@@ -7,14 +7,13 @@ import { freePort } from "../../scripts/free_port.ts";
 import { Program } from "../../scripts/program.ts";
 import { createAccount } from "../harness/account.ts";
 import { type Authority, createAuthority } from "../harness/certificate.ts";
-import { endAfterTests } from "../harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "../harness/cleanup.ts";
 import { createDatabase } from "../harness/database.ts";
 import {
   gatewayCommand,
   gatewayEnvironment,
   runGateway,
   startGateway,
-  temporaryFolder,
 } from "../harness/gateway.ts";
 import { noPebble, type Pebble, startPebble } from "../harness/pebble.ts";
 import { until } from "../harness/wait.ts";

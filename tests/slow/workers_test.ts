@@ -5,15 +5,10 @@ import { freePort } from "../../scripts/free_port.ts";
 import { Program } from "../../scripts/program.ts";
 import { createAccount } from "../harness/account.ts";
 import { chat, hello } from "../harness/api.ts";
-import { endAfterTests } from "../harness/cleanup.ts";
+import { endAfterTests, temporaryFolder } from "../harness/cleanup.ts";
 import { gauges, testRedisUrl } from "../harness/cluster.ts";
 import { createDatabase } from "../harness/database.ts";
-import {
-  gatewayCommand,
-  gatewayEnvironment,
-  runGateway,
-  temporaryFolder,
-} from "../harness/gateway.ts";
+import { gatewayCommand, gatewayEnvironment, runGateway } from "../harness/gateway.ts";
 import { connectScriptedNode } from "../harness/scripted_node.ts";
 import { until, within } from "../harness/wait.ts";
 
