@@ -188,6 +188,34 @@ for (
   });
 }
 
+for (
+  const [what, seconds, isAccepted] of [
+    ["a minute behind", -60, true],
+    ["ten minutes behind", -600, false],
+    ["ten minutes ahead", 600, false],
+    ["a day behind", -86_400, false],
+    ["a day ahead", 86_400, false],
+  ] as const
+) {
+  test(`with a provider whose clock is ${what}, a sign-in ${isAccepted ? "ends well" : "is refused, and the message names the clock"}`, async () => {
+    person();
+    const browser = new TestBrowser(app);
+    provider.changeIdToken(({ iat, exp, ...claims }) => ({
+      ...claims,
+      iat: iat! + seconds,
+      exp: exp! + seconds,
+    }));
+    const answer = await browser.signIn();
+    provider.tamper = null;
+    if (isAccepted) {
+      expect([answer.status, browser.session]).toEqual([302, expect.any(String)]);
+      return;
+    }
+    expect(await answer.text()).toContain("who runs the gateway should check its clock");
+    expect([answer.status, browser.session]).toEqual([403, undefined]);
+  });
+}
+
 test("keys that the provider has begun to use since are read", async () => {
   person();
   const browser = new TestBrowser(app);
