@@ -129,6 +129,7 @@ test(
     await fill(page, { name: "ci" });
     await submit(page);
     await page.locator("[data-part=look-out]").waitFor();
+    await until("the heading has the focus", () => hasFocus(page, "dialog[open] h2"));
     await inspectAsIs(page, "a key that was made");
     await button(dialogOf(page), en.keys.saved).click();
     for (const tool of [en.keys.edit, en.keys.rotate, en.keys.revoke]) {

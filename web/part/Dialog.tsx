@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import type { Signal } from "@preact/signals";
-import { useId } from "preact/hooks";
+import { useEffect, useId } from "preact/hooks";
 import { messages } from "../state/locale.ts";
 import { Icon } from "./Icon.tsx";
 import { useModal } from "./use_modal.ts";
@@ -27,6 +27,11 @@ const widths = { narrow: "", wide: style.wide, sheet: style.sheet } as const;
 export function Dialog({ isOpen, title, text, width = "narrow", onClose, children }: Props) {
   const dialog = useModal(isOpen);
   const id = useId();
+  // What had the focus may be gone with what the dialog showed before, as the form of a key that is made.
+  useEffect(() => {
+    const heading = document.getElementById(`${id}-title`);
+    if (isOpen.value && !dialog.current?.contains(document.activeElement)) heading?.focus();
+  }, [title]);
   const close = () => {
     isOpen.value = false;
   };

@@ -78,9 +78,8 @@ export const home = {
     },
     secure: {
       title: "Turn on TLS",
-      open:
-        "Without TLS, anyone on the network can read keys, prompts and answers. See the deployment guide.",
-      action: "",
+      open: "Without TLS, anyone on the network can read keys, prompts and answers.",
+      action: "See how",
     },
   },
 } as const;

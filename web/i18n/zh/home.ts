@@ -77,8 +77,8 @@ export const home: Messages["home"] = {
     },
     secure: {
       title: "启用 TLS",
-      open: "未启用 HTTPS 时，链路上的任何人都能读到密钥、提示词和回答。配置方法见部署文档。",
-      action: "",
+      open: "未启用 HTTPS 时，链路上的任何人都能读到密钥、提示词和回答。",
+      action: "查看方法",
     },
   },
 };

@@ -4,11 +4,11 @@ import type { InfoView, UserView } from "../../../api/mod.ts";
 import { api } from "../../api.ts";
 import type { Messages } from "../../i18n/en.ts";
 import { Icon } from "../../part/Icon.tsx";
-import { paths } from "../../route.ts";
+import { manualPath, paths } from "../../route.ts";
 import { gatewayAddress } from "../../snippet.ts";
 import { kept } from "../../state/kept.ts";
 import { useLive } from "../../state/live.ts";
-import { messages } from "../../state/locale.ts";
+import { locale, messages } from "../../state/locale.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as panelStyle from "../../part/panel.module.css";
 import * as style from "./Checklist.module.css";
@@ -22,7 +22,7 @@ interface Progress {
 
 interface Check {
   key: keyof Messages["home"]["checks"];
-  /** Where the step is done; null: not in the console. */
+  /** Where the step is done; null: not in the console, but the manual says how. */
   href: string | null;
   isDone: (progress: Progress) => boolean;
   /** Whether only administrators see the step. */
@@ -138,11 +138,13 @@ function Step({ words, href }: StepProps) {
         <h3>{words.title}</h3>
         <p>{words.open}</p>
       </div>
-      {href !== null && (
-        <a class={buttonClass("small")} href={href}>
-          {words.action} <Icon name="arrow" />
-        </a>
-      )}
+      <a
+        class={buttonClass("small")}
+        href={href ?? manualPath(locale.value, "deployment")}
+        target={href === null ? "_blank" : undefined}
+      >
+        {words.action} <Icon name="arrow" />
+      </a>
     </li>
   );
 }

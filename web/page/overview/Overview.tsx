@@ -101,16 +101,19 @@ function Causes({ view: { causes } }: { view: OverviewView }) {
         <h2 id="causes">{t.causesTitle}</h2>
       </div>
       {causes.length === 0 && <p class="hint">{t.noErrors}</p>}
-      <ul class={style.rows}>
-        {causes.map(({ code, calls }) => (
-          <li key={code}>
-            <span>
-              <code>{code}</code> <span class="hint">{has(errors, code) ? errors[code] : ""}</span>
-            </span>
-            <strong>{formatNumber(calls)}</strong>
-          </li>
-        ))}
-      </ul>
+      {causes.length > 0 && (
+        <ul class={style.rows}>
+          {causes.map(({ code, calls }) => (
+            <li key={code}>
+              <span>
+                <code>{code}</code>{" "}
+                <span class="hint">{has(errors, code) ? errors[code] : ""}</span>
+              </span>
+              <strong>{formatNumber(calls)}</strong>
+            </li>
+          ))}
+        </ul>
+      )}
     </section>
   );
 }
@@ -123,16 +126,18 @@ function Queues({ view: { queues } }: { view: OverviewView }) {
         <h2 id="queues">{t.queuesTitle}</h2>
       </div>
       {queues.length === 0 && <p class="hint">{t.noQueues}</p>}
-      <ul class={style.rows}>
-        {queues.map(({ model, waiting, running, slots }) => (
-          <li key={model}>
-            <span>
-              <bdi>{model}</bdi> <span class="hint">{t.slots(running, slots)}</span>
-            </span>
-            <strong>{t.queue(waiting)}</strong>
-          </li>
-        ))}
-      </ul>
+      {queues.length > 0 && (
+        <ul class={style.rows}>
+          {queues.map(({ model, waiting, running, slots }) => (
+            <li key={model}>
+              <span>
+                <bdi>{model}</bdi> <span class="hint">{t.slots(running, slots)}</span>
+              </span>
+              <strong>{t.queue(waiting)}</strong>
+            </li>
+          ))}
+        </ul>
+      )}
     </section>
   );
 }
