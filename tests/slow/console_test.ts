@@ -5,6 +5,7 @@ import type { CallDetail, CandidateView, ChoiceView } from "../../api/mod.ts";
 import { SignJWT } from "jose";
 import type { Browser } from "playwright-core";
 import { en } from "../../web/i18n/en.ts";
+import { settings } from "../../web/i18n/en/settings.ts";
 import { zh } from "../../web/i18n/zh.ts";
 import { aCall } from "../../web/testing/call.ts";
 import { accessibilityFaults, inspect, isAsWideAs } from "../harness/accessibility.ts";
@@ -476,7 +477,7 @@ test(
       await signInBehindThePage(elsewhere.context, account);
       await otherPage.goto("/settings");
       await page.goto("/settings");
-      await page.getByText(en.settings.endOthers).waitFor();
+      await page.getByText(settings.endOthers).waitFor();
       await fill(page, { current_password: "not it at all", new_password: "short" });
       await submit(page);
       expect(await problemOf(page, "new_password")).toBe(en.account.problems.passwordShort);
@@ -487,11 +488,11 @@ test(
       await tab.expectFault(/ 401 .*\/api\/user\/password/);
       await fill(page, { current_password: account.password });
       await submit(page);
-      await page.getByText(en.settings.passwordChanged).waitFor();
+      await page.getByText(settings.passwordChanged).waitFor();
       await otherPage.getByText(en.account.sessionEnded).waitFor();
     });
     await page.reload();
-    await page.getByText(en.settings.thisOne).waitFor();
+    await page.getByText(settings.thisOne).waitFor();
   }),
 );
 
@@ -588,7 +589,7 @@ test(
     await inspect(page, "/keys?create=1", en.keys.title);
     await inspect(page, "/calls", en.calls.title);
     await inspect(page, "/budgets", en.budgets.title);
-    await inspect(page, "/settings", en.settings.title);
+    await inspect(page, "/settings", settings.title);
   }),
 );
 

@@ -9,7 +9,6 @@ import { home } from "./en/home.ts";
 import { models } from "./en/models.ts";
 import { keys } from "./en/keys.ts";
 import { calls } from "./en/calls.ts";
-import { settings } from "./en/settings.ts";
 import { setup } from "./en/setup.ts";
 import { nav } from "./en/nav.ts";
 import { nodes } from "./en/nodes.ts";
@@ -31,7 +30,6 @@ export const en = {
   keys,
   budgets,
   calls,
-  settings,
   notFound,
   errors,
 } as const;

@@ -10,7 +10,6 @@ import { home } from "./zh/home.ts";
 import { models } from "./zh/models.ts";
 import { keys } from "./zh/keys.ts";
 import { calls } from "./zh/calls.ts";
-import { settings } from "./zh/settings.ts";
 import { setup } from "./zh/setup.ts";
 import { nav } from "./zh/nav.ts";
 import { nodes } from "./zh/nodes.ts";
@@ -32,7 +31,6 @@ export const zh: Messages = {
   keys,
   budgets,
   calls,
-  settings,
   notFound,
   errors,
 };

@@ -1,8 +1,9 @@
 /** The settings page, in simplified Chinese. */
 
-import type { Messages } from "../en.ts";
+import type { Filled } from "../en.ts";
+import type { settings as english } from "../en/settings.ts";
 
-export const settings: Messages["settings"] = {
+export const settings: Filled<typeof english> = {
   title: "设置",
   look: "语言与外观",
   language: "语言",

@@ -9,6 +9,7 @@ import { Page } from "../../part/Page.tsx";
 import { paths } from "../../route.ts";
 import { useForm } from "../../state/form.ts";
 import { messages } from "../../state/locale.ts";
+import { texts as settings } from "../settings/texts.ts";
 import { passwordProblem } from "./credentials.ts";
 
 export function Reset() {
@@ -51,7 +52,7 @@ function NewPassword({ code, onDone }: { code: string; onDone: (email: string) =
   return (
     <PanelForm form={form} action={t.account.resetAction}>
       <Field
-        label={t.settings.newPassword}
+        label={settings.value.newPassword}
         name="new_password"
         type="password"
         autocomplete="new-password"

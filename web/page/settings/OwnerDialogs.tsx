@@ -14,6 +14,7 @@ import { emailProblem } from "../account/credentials.ts";
 import { buttonClass } from "../../part/button.ts";
 import * as settingsStyle from "./Settings.module.css";
 import * as buttonStyle from "../../part/button.module.css";
+import { texts } from "./texts.ts";
 
 interface Props {
   /** The account's address. */
@@ -21,7 +22,7 @@ interface Props {
 }
 
 export function EmailChange({ email }: Props) {
-  const t = messages.value.settings;
+  const t = texts.value;
   const isOpen = useSignal(false);
   const wasChanged = useSignal(false);
   return (
@@ -45,7 +46,7 @@ interface EmailFormProps {
 }
 
 function EmailForm({ isOpen, onChanged }: EmailFormProps) {
-  const t = messages.value.settings;
+  const t = texts.value;
   const form = useForm({
     initial: { email: "", password: "" },
     problemsOf: (values) => {
@@ -79,7 +80,7 @@ function EmailForm({ isOpen, onChanged }: EmailFormProps) {
 }
 
 export function AccountDeletion({ email }: Props) {
-  const t = messages.value.settings;
+  const t = texts.value;
   const isOpen = useSignal(false);
   return (
     <div class={settingsStyle.body}>
@@ -97,7 +98,7 @@ export function AccountDeletion({ email }: Props) {
 
 /** Asks for the address, too: a browser fills in the password by itself. */
 function DeletionForm({ email }: Props) {
-  const t = messages.value.settings;
+  const t = texts.value;
   const form = useForm({
     initial: { address: "", password: "" },
     problemsOf: (values) => ({
@@ -149,7 +150,7 @@ function OwnerForm<T extends { password: string }>(
       {hasPassword()
         ? (
           <Field
-            label={messages.value.settings.currentPassword}
+            label={texts.value.currentPassword}
             name="password"
             type="password"
             autocomplete="current-password"
@@ -158,7 +159,7 @@ function OwnerForm<T extends { password: string }>(
             problem={form.problem("password")}
           />
         )
-        : <p class="hint">{messages.value.settings.freshSignIn}</p>}
+        : <p class="hint">{texts.value.freshSignIn}</p>}
     </EditForm>
   );
 }

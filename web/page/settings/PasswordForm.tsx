@@ -11,6 +11,7 @@ import { buttonClass } from "../../part/button.ts";
 import * as formStyle from "../../part/form.module.css";
 import * as settingsStyle from "./Settings.module.css";
 import * as buttonStyle from "../../part/button.module.css";
+import { texts } from "./texts.ts";
 
 type Passwords = {
   current_password: string;
@@ -24,7 +25,7 @@ const fieldOfCode: Readonly<Record<string, keyof Passwords>> = {
 };
 
 export function PasswordForm({ email }: { email: string }) {
-  const t = messages.value.settings;
+  const t = texts.value;
   const wasChanged = useSignal(false);
   const form = useForm<Passwords>({
     initial: { current_password: "", new_password: "" },

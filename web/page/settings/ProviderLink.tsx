@@ -2,16 +2,16 @@
 
 import { api } from "../../api.ts";
 import { paths } from "../../route.ts";
-import { messages } from "../../state/locale.ts";
 import { useLive } from "../../state/live.ts";
 import { ProviderButton } from "../account/ProviderButton.tsx";
 import * as panelStyle from "../../part/panel.module.css";
+import { texts } from "./texts.ts";
 import * as style from "./Settings.module.css";
 
 const REFRESH_MS = 30_000;
 
 export function ProviderLink() {
-  const t = messages.value.settings;
+  const t = texts.value;
   const info = useLive(api.info, REFRESH_MS).value.data;
   if (!info?.sign_in_provider) return null;
   return (

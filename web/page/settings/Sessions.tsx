@@ -7,7 +7,7 @@ import { Bones } from "../../part/Skeleton.tsx";
 import { useChanging } from "../../state/changing.ts";
 import { serverNow } from "../../state/clock.ts";
 import { now } from "../../state/live.ts";
-import { formatAge, formatMoment, messages } from "../../state/locale.ts";
+import { formatAge, formatMoment } from "../../state/locale.ts";
 import { signOut } from "../../state/session.ts";
 import { useSubmit } from "../../state/submit.ts";
 import { programName } from "./program_name.ts";
@@ -16,9 +16,10 @@ import * as settingsStyle from "./Settings.module.css";
 import * as style from "./Sessions.module.css";
 import * as buttonStyle from "../../part/button.module.css";
 import * as chipStyle from "../../part/chip.module.css";
+import { texts } from "./texts.ts";
 
 export function Sessions() {
-  const t = messages.value.settings;
+  const t = texts.value;
   const { live, reload } = useChanging("sessions", api.sessions);
   const { data, error } = live.value;
   const ending = useSubmit();
@@ -70,7 +71,7 @@ export function Sessions() {
 }
 
 function Session({ session, onEnd }: { session: SessionView; onEnd: () => void }) {
-  const t = messages.value.settings;
+  const t = texts.value;
   const { address, user_agent, last_seen_at, created_at, current } = session;
   const name = programName(user_agent) ?? t.unknownProgram;
   return (

@@ -4,7 +4,7 @@ import type { UserView } from "../../../api/mod.ts";
 import { Choice } from "../../part/Choice.tsx";
 import { Guarded } from "../../part/Guarded.tsx";
 import { Page } from "../../part/Page.tsx";
-import { languageNames, locale, locales, messages } from "../../state/locale.ts";
+import { languageNames, locale, locales } from "../../state/locale.ts";
 import { SelectField } from "../../part/SelectField.tsx";
 import { browserZone, chosenZone, zones } from "../../state/zone.ts";
 import { theme, themes } from "../../state/theme.ts";
@@ -15,13 +15,14 @@ import { Sessions } from "./Sessions.tsx";
 import * as panelStyle from "../../part/panel.module.css";
 import * as style from "./Settings.module.css";
 import * as formStyle from "../../part/form.module.css";
+import { texts } from "./texts.ts";
 
 export function Settings() {
   return <Guarded>{(user) => <Own user={user} />}</Guarded>;
 }
 
 function Own({ user }: { user: UserView }) {
-  const t = messages.value.settings;
+  const t = texts.value;
   return (
     <Page title={t.title} lead={user.email}>
       <section class={`${panelStyle.panel} ${style.setting}`} aria-labelledby="look">
