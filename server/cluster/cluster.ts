@@ -259,7 +259,8 @@ export class Cluster {
     return {
       isRedisUp: this.#membership.isRedisUp,
       isJoining: this.#isJoining,
-      gateways: others.size + 1,
+      // A Redis that has come back empty does not list gateways before their next heartbeat.
+      gateways: Math.max(others.size, this.#peers.size) + 1,
       reachable: this.#peers.size + 1,
       versions: [this.parts.version, ...[...others.values()].map(({ version }) => version)],
       remoteNodes: this.#remote.size,

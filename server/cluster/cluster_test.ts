@@ -491,6 +491,8 @@ describe("while Redis is away", () => {
     for (let ms = 0; ms < SETTLED_MS; ms += 10) {
       await clock.pass(10);
       expect([one.remoteNodes(), other.remoteNodes()]).toEqual([["far"], ["near"]]);
+      // Shares of limits depend on it.
+      expect([one, other].map(({ cluster }) => cluster.view().gateways)).toEqual([2, 2]);
     }
     expect(one.remoteNodes()).toEqual(["far"]);
     expect(other.remoteNodes()).toEqual(["near"]);
