@@ -8,6 +8,7 @@ import { zoneTime } from "./testing/zone_time.ts";
 import { Usage, WHOLE_NODE } from "./usage.ts";
 
 const GIB = 2 ** 30;
+const DAY_MS = 24 * 60 * 60_000;
 const utc = zoneTime("UTC");
 
 /** The fake world begins at 2023-11-14 22:13:20 UTC, a Tuesday. */
@@ -203,8 +204,21 @@ describe("tokens of the day", () => {
     const kept = structuredClone(owner.kept);
     expect((await Owner.of({ tokens_per_day: 100 }, { kept })).reason)
       .toBe("today's tokens are used up");
-    kept.usage!.atMs -= 24 * 60 * 60_000;
+    kept.usage!.atMs -= DAY_MS;
     expect((await Owner.of({ tokens_per_day: 100 }, { kept })).reason).toBeNull();
+  });
+
+  test("that a node without conditions used yesterday do not count as today's after a restart", async () => {
+    const owner = await Owner.of({});
+    owner.gate.ended([WHOLE_NODE], 100);
+    const { world, gate } = owner;
+    const tomorrowMs = world.todayMs() + DAY_MS;
+    world.todayMs = () => tomorrowMs;
+    gate.stop();
+    const next = new Owner({ tokens_per_day: 100 }, { kept: owner.kept });
+    next.world.todayMs = world.todayMs;
+    await next.gate.start();
+    expect(next.reason).toBeNull();
   });
 });
 
@@ -212,7 +226,8 @@ test("tokens of a day count again once a clock that showed another day is set ri
   const owner = await Owner.of({ tokens_per_day: 100 });
   const rightMs = owner.world.todayMs();
   owner.gate.ended([WHOLE_NODE], 100);
-  for (const wrongMs of [0, rightMs + 40 * 24 * 60 * 60_000]) {
+  // The second one shows the same date of the next month.
+  for (const wrongMs of [0, rightMs + 30 * DAY_MS, rightMs + 40 * DAY_MS]) {
     owner.world.todayMs = () => wrongMs;
     expect(owner.reason).toBeNull();
     owner.world.todayMs = () => rightMs;

@@ -15,11 +15,20 @@ export interface KeptUsage {
 /** The scope of everything that the node serves. */
 export const WHOLE_NODE = "";
 
+/** A day of the machine's calendar, in UTC milliseconds. */
+interface Day {
+  /** Of the month. */
+  date: number;
+  /** The first moment that is known to be of this day. */
+  fromMs: number;
+  endsMs: number;
+}
+
 /** A wrong clock that is set right shows another day for a while. */
 const MAX_DAYS = 2;
 
 export class Usage {
-  #day: { date: number; endsMs: number } | null = null;
+  #day: Day | null = null;
   /** By scope. */
   #tokens = new Map<string, number>();
   /** The tokens of the days that the clock showed last, by the day's end. */
@@ -68,14 +77,18 @@ export class Usage {
   }
 
   get kept(): KeptUsage {
-    return { atMs: this.world.todayMs(), tokens: Object.fromEntries(this.#tokens) };
+    const atMs = this.world.todayMs();
+    this.#turnDay(atMs);
+    return { atMs, tokens: Object.fromEntries(this.#tokens) };
   }
 
-  #turnDay(nowMs: number): { date: number; endsMs: number } {
+  #turnDay(nowMs: number): Day {
     const { toLocal } = this.world;
     const { date } = toLocal(nowMs);
-    // The end is checked too: a clock that was set back or forth may show the same date.
-    if (this.#day?.date === date && nowMs < this.#day.endsMs) return this.#day;
+    // Both ends are checked too: a clock that was set back or forth may show the same date of another month.
+    const isSame = this.#day?.date === date && nowMs >= this.#day.fromMs &&
+      nowMs < this.#day.endsMs;
+    if (isSame) return this.#day!;
     const endsMs = nextMidnight(nowMs, toLocal);
     this.#tokens = this.#days.get(endsMs) ?? new Map();
     this.#days.delete(endsMs);
@@ -83,7 +96,7 @@ export class Usage {
     for (const [oldest] of this.#days) {
       if (this.#days.size > MAX_DAYS) this.#days.delete(oldest);
     }
-    return this.#day = { date, endsMs };
+    return this.#day = { date, fromMs: nowMs, endsMs };
   }
 
   /** The calls of the last hour. Those that a clock which was set back shows ahead are forgotten. */
