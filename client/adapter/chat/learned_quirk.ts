@@ -49,7 +49,9 @@ const lessons: readonly Lesson[] = [
   },
   ({ message, param, quirks }) => {
     const field = OPTIONAL.find((name) =>
-      !quirks.omit.includes(name) && (param === name || isUnknown(name, message))
+      !quirks.omit.includes(name) &&
+      // In /v1/responses, verbosity is a member of `text`.
+      (param === name || param === `text.${name}` || isUnknown(name, message))
     );
     return field === undefined ? null : { omit: [...quirks.omit, field] };
   },

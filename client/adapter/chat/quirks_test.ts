@@ -198,20 +198,22 @@ test("a server of responses teaches the same lessons", async () => {
       ? { message: "Supported values are: 'low' and 'high'.", param: "reasoning.effort" }
       : body.temperature !== undefined
       ? { message: "Unsupported parameter: 'temperature'", param: "temperature" }
+      : body.text !== undefined
+      ? { message: "Unsupported value: 'low'", param: "text.verbosity" }
       : null;
     return Promise.resolve(
       error ? Response.json({ error }, { status: 400 }) : Response.json(response),
     );
   };
   const adapter = new OpenAiAdapter({ base_url: "http://h/v1" }, { ...realWorld, fetch });
-  const change = { reasoning_effort: "max", temperature: 0.5 };
+  const change = { reasoning_effort: "max", temperature: 0.5, verbosity: "low" };
   const bodyText = JSON.stringify({ messages: [{ role: "user", content: "hi" }], ...change });
   const call = callOf({ endpoint: Endpoint.chat, bodyText, stream: false });
-  for (const asked of [3, 4]) {
+  for (const asked of [4, 5]) {
     await Array.fromAsync(textsOf(adapter.answer(call)));
     expect(bodies).toHaveLength(asked);
     expect(bodies.at(-1)).toMatchObject({ reasoning: { effort: "high" } });
-    expect(bodies.at(-1)!.temperature).toBeUndefined();
+    expect(bodies.at(-1)).not.toContainAnyKeys(["temperature", "text"]);
   }
 });
 

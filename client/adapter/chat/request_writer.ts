@@ -33,10 +33,11 @@ export function chatBody(
   const { temperature, topP, topK, user, serviceTier, verbosity } = request;
   const stops = request.stops.slice(0, quirks.maxStops ?? undefined);
   const messages = messagesOf(request, quirks);
+  const limit = tokenLimit(request, messages, quirks);
   const body: ChatBody = {
     model,
     messages,
-    ...limitOf(request, messages, quirks),
+    ...(limit === null ? {} : { [quirks.limitName]: limit }),
     ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
     ...(stops.length > 0 ? { stop: stops } : {}),
     ...(temperature === null ? {} : { temperature }),
@@ -60,22 +61,25 @@ const CHARS_PER_TOKEN = 4;
 const LEAST_ROOM_TOKENS = 1024;
 
 /**
- * The requested limit, within what the context leaves where its length is known. The estimate of the
- * prompt is rather too low: a server that rejects the limit then says how long the prompt is, whereas
- * too low a limit would cut the answer off.
+ * The most tokens of the answer: the requested limit, within what the context leaves after the prompt
+ * where its length is known; null: none was requested. The estimate of the prompt is rather too low: a
+ * server that rejects the limit then says how long the prompt is, whereas too low a limit would cut the
+ * answer off.
  */
-function limitOf({ maxTokens }: ModelRequest, messages: Json[], quirks: Quirks): Json {
-  const { limitName, contextLength, fitsContext, promptTokens } = quirks;
-  if (maxTokens === null) return {};
-  if (contextLength === null || !fitsContext) return { [limitName]: maxTokens };
+export function tokenLimit(
+  { maxTokens }: ModelRequest,
+  prompt: Json[],
+  { contextLength, fitsContext, promptTokens }: Quirks,
+): number | null {
+  if (maxTokens === null || contextLength === null || !fitsContext) return maxTokens;
   const room = promptTokens === null
-    ? Math.max(contextLength - estimatedTokens(messages), LEAST_ROOM_TOKENS)
+    ? Math.max(contextLength - estimatedTokens(prompt), LEAST_ROOM_TOKENS)
     : Math.max(contextLength - promptTokens, 1);
-  return { [limitName]: Math.min(maxTokens, room) };
+  return Math.min(maxTokens, room);
 }
 
-function estimatedTokens(messages: Json[]): number {
-  return Math.ceil(JSON.stringify(messages).length / CHARS_PER_TOKEN);
+function estimatedTokens(prompt: Json[]): number {
+  return Math.ceil(JSON.stringify(prompt).length / CHARS_PER_TOKEN);
 }
 
 function messagesOf({ system, turns }: ModelRequest, quirks: Quirks): Json[] {

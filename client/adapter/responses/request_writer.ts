@@ -5,6 +5,7 @@ import { nearestEffort } from "../bridge/effort.ts";
 import type { AnswerFormat, ModelRequest, Part, Tool, Turn } from "../bridge/model_request.ts";
 import { splitId } from "../chat/call_extra.ts";
 import type { Quirks } from "../chat/quirks.ts";
+import { tokenLimit } from "../chat/request_writer.ts";
 import type { Json } from "../json_object.ts";
 import { userId } from "../short_hash.ts";
 
@@ -12,33 +13,49 @@ import { userId } from "../short_hash.ts";
 export function responsesBody(
   request: ModelRequest,
   model: string,
-  quirks: Pick<Quirks, "efforts" | "omit">,
+  quirks: Quirks,
   stream: boolean,
 ): Json {
-  const { system, temperature, topP, maxTokens, user, serviceTier, turns } = request;
+  const { temperature, topP, user, serviceTier } = request;
   if (request.stops.length > 0) {
     throw unsupported(request.stopsParam, "This model's provider takes no stop sequences");
   }
-  const instructions = system.map(({ text }) => text).join("\n\n");
+  const { instructions, turns } = promptOf(request, quirks);
   const effort = request.effort && nearestEffort(request.effort, quirks.efforts);
   const customIds = customIdsIn(turns);
+  const input = turns.flatMap((turn) => itemsOf(turn, customIds));
+  const limit = tokenLimit(request, input, quirks);
   const body: Json = {
     model,
-    input: turns.flatMap((turn) => itemsOf(turn, customIds)),
+    input,
     ...(instructions === "" ? {} : { instructions }),
     ...(stream ? { stream: true } : {}),
     store: false,
-    ...(maxTokens === null ? {} : { max_output_tokens: maxTokens }),
+    ...(limit === null ? {} : { max_output_tokens: limit }),
     ...(temperature === null ? {} : { temperature }),
     ...(topP === null ? {} : { top_p: topP }),
     ...(effort === null ? {} : { reasoning: { effort, summary: "auto" } }),
     ...toolsOf(request),
-    ...textOf(request),
+    ...textOf(request, quirks),
     ...(user === null ? {} : { user: userId(user) }),
     ...(serviceTier === null ? {} : { service_tier: serviceTier }),
   };
   for (const field of quirks.omit) delete body[field];
   return body;
+}
+
+/** Where a system message may only come first, later ones are instructions, too. */
+function promptOf(
+  { system, turns }: ModelRequest,
+  { systemFirst }: Quirks,
+): { instructions: string; turns: readonly Turn[] } {
+  const isMoved = ({ role }: Turn) => systemFirst && role === "system";
+  const moved = turns.filter(isMoved).flatMap(({ parts }) => parts);
+  const texts = [...system, ...moved].map((part) => part.type === "text" ? part.text : "");
+  return {
+    instructions: texts.filter((text) => text !== "").join("\n\n"),
+    turns: turns.filter((turn) => !isMoved(turn)),
+  };
 }
 
 /** The calls of free-text tools: their results are items of another type. */
@@ -132,10 +149,10 @@ function toolOf({ name, description, schema, isStrict, isCustom }: Tool): Json {
     : { type: "function", name, ...described, parameters: schema, strict: isStrict };
 }
 
-function textOf({ format, verbosity }: ModelRequest): Json {
+function textOf({ format, verbosity }: ModelRequest, { omit }: Quirks): Json {
   const text = {
     ...(format === null ? {} : { format: formatOf(format) }),
-    ...(verbosity === null ? {} : { verbosity }),
+    ...(verbosity === null || omit.includes("verbosity") ? {} : { verbosity }),
   };
   return Object.keys(text).length > 0 ? { text } : {};
 }

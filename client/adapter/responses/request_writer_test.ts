@@ -78,3 +78,27 @@ test("an effort that the model does not know is the nearest, and rejected fields
   expect(fromChat(wanted, { ...usual, efforts: [] }).reasoning).toBeUndefined();
   expect(fromChat(wanted)).toMatchObject({ reasoning: { effort: "max" }, temperature: 0.5 });
 });
+
+test("what was learned of a model's context, system messages and verbosity holds here as well", () => {
+  const messages = [
+    { role: "system", content: "one" },
+    { role: "user", content: "hi" },
+    { role: "system", content: "two" },
+    { role: "user", content: "and?" },
+  ];
+  const wanted = { messages, max_tokens: 32_000, verbosity: "low" };
+  expect(fromChat(wanted)).toMatchObject({
+    instructions: "one",
+    input: [{ role: "user" }, { role: "system" }, { role: "user" }],
+    max_output_tokens: 32_000,
+    text: { verbosity: "low" },
+  });
+  const context = { contextLength: 8192, promptTokens: 8000 };
+  const body = fromChat(wanted, { ...usual, ...context, systemFirst: true, omit: ["verbosity"] });
+  expect(body).toMatchObject({
+    instructions: "one\n\ntwo",
+    input: [{ role: "user" }, { role: "user" }],
+    max_output_tokens: 192,
+  });
+  expect(body.text).toBeUndefined();
+});
