@@ -36,6 +36,15 @@ test("compose starts gateways once PostgreSQL answers at its port, where they as
   }
 });
 
+test("compose's Redis keeps on disk what budgets of days and months have counted", () => {
+  for (const file of ["compose.yaml", "compose.cluster.yaml"]) {
+    const { services: { redis }, volumes } = readYaml(file);
+    expect(redis.command.join(" ")).toContain("--save 60 1");
+    expect(redis.volumes).toEqual(["redis:/data"]);
+    expect(volumes).toHaveProperty("redis");
+  }
+});
+
 test("packages are installed by exact version, no younger than a week, and run no script", () => {
   const { install } = Bun.TOML.parse(readFileSync(at("bunfig.toml"), "utf8")) as {
     install: { exact: boolean; minimumReleaseAge: number };
