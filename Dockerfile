@@ -27,7 +27,7 @@ USER colink
 WORKDIR /data
 
 # Reads /data/config.yaml: docker run -v "$PWD/config.yaml:/data/config.yaml:ro" co-link-node
-# What the node keeps, above all who it is, is in /state, for whatever user --user names.
+# /state holds the node's identity. Any user that --user names may write there.
 FROM base AS node
 USER root
 RUN install -d -m 1777 /state
