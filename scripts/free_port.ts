@@ -8,8 +8,10 @@ const HIGHEST = 32_000;
 const LANES = 16;
 const LANE = Number(process.env.BUN_TEST_WORKER_ID ?? 0) % LANES;
 
-/** Ports that this process was given: a program takes a while until it listens. */
+/** Ports that this process was given last: a program takes a while until it listens. */
 const given = new Set<number>();
+/** A fraction of a lane's ports, so that a long campaign does not run out of them. */
+const MAX_GIVEN = 500;
 
 /** A port on which no program listens at this moment, and which no outgoing connection is given by itself. */
 export function freePort(hostname = "127.0.0.1"): number {
@@ -17,6 +19,7 @@ export function freePort(hostname = "127.0.0.1"): number {
     const port = LOWEST + LANES * Math.floor(Math.random() * (HIGHEST - LOWEST) / LANES) + LANE;
     if (given.has(port) || !canListen(port, hostname)) continue;
     given.add(port);
+    if (given.size > MAX_GIVEN) given.delete(given.values().next().value!);
     return port;
   }
 }

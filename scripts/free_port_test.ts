@@ -16,3 +16,8 @@ test("the next free port is taken when the wanted one is somebody else's", async
 test("a free port is free", async () => {
   expect(await isTaken(freePort())).toBe(false);
 });
+
+test("a process is given other ports each time, and does not run out of them", () => {
+  const ports = Array.from({ length: 2_000 }, () => freePort());
+  expect(new Set(ports.slice(0, 500)).size).toBe(500);
+});
