@@ -85,9 +85,9 @@ export const overview: Filled<typeof english> = {
       action: "",
     },
     untrusted_proxy: {
-      title: ({ detail }) => `来自 ${detail} 的代理未被信任`,
+      title: ({ detail }) => `代理 ${detail} 不受信任`,
       next:
-        "经它而来的所有访问者共用一个网络的速率限制。请把它的地址写入 COLINK_TRUSTED_PROXIES，并让它设置 X-Forwarded-For。",
+        "经由它的所有访问者都算作同一个网络，共用一份速率限制。请把它的地址写入 COLINK_TRUSTED_PROXIES，并让它设置 X-Forwarded-For。",
       action: "",
     },
     gateway_version: {
