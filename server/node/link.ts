@@ -150,6 +150,11 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
     return this.open.size > 0 && !this.isResumable;
   }
 
+  /** What the socket has not sent yet. */
+  get unsentBytes(): number {
+    return this.socket.getBufferedAmount();
+  }
+
   /** Asks the node to connect to another gateway within the time, because this one is leaving. */
   abstract goAway(reason: string, redialWithinMs: number): void;
 
@@ -173,6 +178,17 @@ export abstract class Link<Id = unknown, Open extends { sink: AttemptSink } = { 
   /** Cuts the connection without a closing handshake. A session may go on over the next one. */
   drop(): void {
     this.socket.terminate();
+  }
+
+  /**
+   * Cuts the connection because of what the gateway suspects: calls that cannot go on are not the
+   * node's fault, which may be innocent.
+   */
+  shed(reason: string): void {
+    if (this.losesCalls) {
+      for (const id of [...this.open.keys()]) this.fail(id, { kind: "interrupted", reason });
+    }
+    this.drop();
   }
 
   /** Cuts the connection for good. */

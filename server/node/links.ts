@@ -835,12 +835,13 @@ export class Links implements LinkOwner {
     const { clock, log } = this.parts;
     const lookMs = this.#peers.size > unfinished.spared ? LOOK_MS : CALM_LOOK_MS;
     this.#cancelMemoryLook = clock.after(lookMs, () => this.#lookAtMemory());
-    const found = unfinished.look(this.#connected(), this.#peers.size, this.#monotonic());
+    const links = () => this.#connected();
+    const found = unfinished.look(links, this.#peers.size, this.#monotonic());
     if (found === null) return;
-    const { accountId: account, links, grownBytes } = found;
-    for (const link of links) link.drop();
+    const { accountId: account, links: cut, grownBytes } = found;
+    for (const link of cut) link.shed("the gateway needs memory");
     log.warn(
-      { account, links: links.length, grown_mib: Math.round(grownBytes / 1024 / 1024) },
+      { account, links: cut.length, grown_mib: Math.round(grownBytes / 1024 / 1024) },
       "cut links that may hold unfinished messages: memory has grown",
     );
   }

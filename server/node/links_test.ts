@@ -908,16 +908,19 @@ describe("what the nodes of one account offer", () => {
 });
 
 describe("memory that fills while nothing is received", () => {
-  const filled = async (wire: 1 | 2) => {
+  const filled = async (wire: 1 | 2, callsEach = 0) => {
     const harness = new LinkHarness();
     harness.links.start();
     const sockets = Array.from({ length: 12 }, () => harness.dial({ wire, accountId: "many" }));
     const others = Array.from({ length: 8 }, () => harness.dial({ wire, accountId: "few" }));
     for (const socket of [...sockets, ...others]) harness.register(socket);
+    const calls = [...harness.hub.nodes()].flatMap((node) =>
+      Array.from({ length: callsEach }, (_, i) => call(harness, { attemptId: `req-${i}` }, node))
+    );
     await harness.clock.pass(10_000);
     harness.residentBytes += 300 * 1024 * 1024;
     await harness.clock.pass(4_000);
-    return { harness, sockets, others };
+    return { harness, sockets, others, calls };
   };
 
   for (const wire of [1, 2] as const) {
@@ -929,4 +932,23 @@ describe("memory that fills while nothing is received", () => {
       expect(harness.log.filter((entry) => entry === line)).toHaveLength(1);
     });
   }
+
+  test("ends calls in wire v1 without blame for their nodes", async () => {
+    const { harness, sockets, calls } = await filled(1, 2);
+    for (const socket of sockets) if (socket.isTerminated) harness.gone(socket);
+    const failures = calls.flatMap(({ received }) => received.failures);
+    expect(failures.map(({ kind }) => kind)).toEqual(new Array(8).fill("interrupted"));
+  });
+
+  test("costs no links where it waits for nodes that read slowly", async () => {
+    const harness = new LinkHarness();
+    harness.links.start();
+    const sockets = Array.from({ length: 40 }, () => harness.dial());
+    for (const socket of sockets) harness.register(socket);
+    await harness.clock.pass(10_000);
+    for (const socket of sockets) socket.buffered = 8 * 1024 * 1024;
+    harness.residentBytes += 320 * 1024 * 1024;
+    await harness.clock.pass(4_000);
+    expect(sockets.filter(({ isTerminated }) => isTerminated)).toEqual([]);
+  });
 });

@@ -30,7 +30,7 @@ const SPARED_BYTES = 64 * MIB;
 /** An account whose links held so much is the one. */
 const FREED_BYTES = 32 * MIB;
 
-/** For so long it is remembered whether an account was the one. */
+/** For so long it is remembered whether an account was the one, and how much memory was not its. */
 const VERDICT_MS = 10 * MINUTE_MS;
 
 /** A link on which a whole message has come within this time is not cut: what it holds is younger. */
@@ -66,6 +66,8 @@ export interface ReceivingLink {
   readonly messageMs: number;
   /** Whether calls would be lost with it. */
   readonly losesCalls: boolean;
+  /** What its socket has not sent yet: the runtime keeps that, too. */
+  readonly unsentBytes: number;
 }
 
 /** Links that may hold unfinished messages, of one account. */
@@ -86,8 +88,8 @@ export class UnfinishedMessages<L extends ReceivingLink> {
   #known: { bytes: number; looks: number } | null = null;
   /** Accounts whose links were cut since memory was enough. */
   readonly #tried = new Set<string>();
-  /** Accounts whose links were cut, until when in monotonic milliseconds that counts, and whether it freed memory. */
-  readonly #verdicts = new LruCache<string, { isGuilty: boolean; untilMs: number }>(MAX_REMEMBERED);
+  /** Accounts whose links were cut. */
+  readonly #verdicts = new LruCache<string, Verdict>(MAX_REMEMBERED);
   /** The account whose links were cut at the last look, and the memory before. */
   #cut: { accountId: string; bytes: number } | null = null;
   readonly #budget: Budget;
@@ -102,14 +104,13 @@ export class UnfinishedMessages<L extends ReceivingLink> {
     this.#budget = budgets.add("unfinished_message_bytes", { limit });
   }
 
-  /** Called every LOOK_MS with all links and their accounts; returns links that are to be cut now. */
-  look(
-    links: Iterable<readonly [accountId: string, link: L]>,
-    linkCount: number,
-    nowMs: number,
-  ): Suspects<L> | null {
-    const bytes = this.#unknownBytes(linkCount);
-    this.#floorBytes = Math.min(this.#floorBytes, bytes);
+  /** Called every LOOK_MS; `links` gives all links and their accounts. Returns links that are to be cut now. */
+  look(links: () => AccountLinks<L>, linkCount: number, nowMs: number): Suspects<L> | null {
+    const unknownBytes = this.#unknownBytes(linkCount);
+    this.#floorBytes = Math.min(this.#floorBytes, unknownBytes);
+    // All links are only looked at where it matters: there may be thousands of them.
+    const matters = unknownBytes - this.#floorBytes > GROWN_BYTES || this.#cut !== null;
+    const bytes = matters ? unknownBytes - unsentBytes(links()) : unknownBytes;
     this.#judge(bytes, nowMs);
     this.#recentBytes = [...this.#recentBytes.slice(1 - LOOKS), bytes];
     const grownBytes = bytes - this.#floorBytes;
@@ -117,7 +118,7 @@ export class UnfinishedMessages<L extends ReceivingLink> {
       this.#tried.clear();
       return null;
     }
-    const found = this.#mostSuspect(links, nowMs, this.#hasLastedLong);
+    const found = this.#mostSuspect(links(), bytes, nowMs);
     if (found === null) return this.#takeForGranted();
     const [accountId, suspects] = found;
     this.#tried.add(accountId);
@@ -164,34 +165,41 @@ export class UnfinishedMessages<L extends ReceivingLink> {
     const { accountId, bytes: before } = this.#cut;
     this.#cut = null;
     const isGuilty = before - bytes >= FREED_BYTES;
-    this.#verdicts.set(accountId, { isGuilty, untilMs: nowMs + VERDICT_MS });
+    this.#verdicts.set(accountId, { isGuilty, bytes: before, untilMs: nowMs + VERDICT_MS });
   }
 
-  /** Accounts that were the one before go first, and those that were not go last. */
-  #rankOf(accountId: string, nowMs: number): Rank {
+  /**
+   * Accounts that were the one before go first. Those that were not go last, and only where memory has
+   * grown once more by as much as it may: others let it come and go up to there.
+   */
+  #rankOf(accountId: string, bytes: number, nowMs: number): Rank {
     const verdict = this.#verdicts.get(accountId);
     if (verdict === undefined || nowMs >= verdict.untilMs) return Rank.unknown;
-    return verdict.isGuilty ? Rank.guilty : Rank.innocent;
+    if (verdict.isGuilty) return Rank.guilty;
+    return bytes - verdict.bytes > GROWN_BYTES ? Rank.innocent : Rank.excused;
   }
 
   /**
    * The account with most links that may hold a message for long, and them: of those that were the one
-   * before, or, where `all` of them may be it, of those that were not tried yet.
+   * before, or, where the growth has lasted long, of those that were not tried yet.
    */
   #mostSuspect(
-    links: Iterable<readonly [accountId: string, link: L]>,
+    links: AccountLinks<L>,
+    bytes: number,
     nowMs: number,
-    all: boolean,
   ): [accountId: string, links: L[]] | null {
+    const all = this.#hasLastedLong;
     const accounts = new Map<string, { rank: Rank; links: L[] }>();
     for (const [accountId, link] of links) {
       let account = accounts.get(accountId);
       if (account === undefined) {
-        account = { rank: this.#rankOf(accountId, nowMs), links: [] };
+        account = { rank: this.#rankOf(accountId, bytes, nowMs), links: [] };
         accounts.set(accountId, account);
       }
       const isOld = nowMs - link.messageMs >= RECENT_MS;
-      if (account.rank === Rank.guilty || (all && isOld)) account.links.push(link);
+      if (account.rank === Rank.guilty || (all && isOld && account.rank !== Rank.excused)) {
+        account.links.push(link);
+      }
     }
     const [most] = [...accounts]
       .filter(([accountId, { rank, links }]) =>
@@ -202,7 +210,25 @@ export class UnfinishedMessages<L extends ReceivingLink> {
   }
 }
 
+type AccountLinks<L> = Iterable<readonly [accountId: string, link: L]>;
+
+/** What cutting an account's links has shown. */
+interface Verdict {
+  isGuilty: boolean;
+  /** The memory before. */
+  bytes: number;
+  /** Until when it counts, in monotonic milliseconds. */
+  untilMs: number;
+}
+
+function unsentBytes(links: AccountLinks<ReceivingLink>): number {
+  let bytes = 0;
+  for (const [, link] of links) bytes += link.unsentBytes;
+  return bytes;
+}
+
 const enum Rank {
+  excused,
   innocent,
   unknown,
   guilty,

@@ -9,6 +9,7 @@ interface HeldLink extends ReceivingLink {
   heldMiB: number;
   messageMs: number;
   losesCalls: boolean;
+  unsentBytes: number;
 }
 
 /** A gateway whose memory is what it says, and the links that are connected to it. */
@@ -44,6 +45,7 @@ class World {
       heldMiB,
       messageMs: this.nowMs,
       losesCalls,
+      unsentBytes: 0,
     }));
     for (const link of opened) this.links.add(link);
     return opened;
@@ -53,7 +55,7 @@ class World {
     for (; looks > 0; looks--) {
       this.nowMs += LOOK_MS;
       const pairs = [...this.links].map((link) => [link.accountId, link] as const);
-      const found = this.unfinished.look(pairs, this.links.size, this.nowMs);
+      const found = this.unfinished.look(() => pairs, this.links.size, this.nowMs);
       if (found === null) continue;
       this.cut[found.accountId] = (this.cut[found.accountId] ?? 0) + found.links.length;
       for (const link of found.links) this.links.delete(link);
@@ -170,6 +172,27 @@ describe("memory that grows for other reasons", () => {
     world.open("fleet", 492);
     world.pass(1_000);
     expect(world.cut).toEqual({ fleet: 492 });
+  });
+
+  test("costs an account its connections once, however often others let it come and go", () => {
+    for (let round = 0; round < 20; round++) {
+      const held = ["one", "two", "three"].flatMap((account) => world.open(account, 8, 8));
+      world.pass(8);
+      for (const link of held) world.links.delete(link);
+      world.pass(4);
+      if (round === 0) world.open("fleet", 492);
+    }
+    expect(world.cut).toEqual({ fleet: 492 });
+  });
+
+  test("excuses an account whose links were cut for nothing up to what was not its, and no further", () => {
+    const held = ["one", "two", "three"].flatMap((account) => world.open(account, 8, 8));
+    world.pass(8);
+    for (const link of held) world.links.delete(link);
+    world.pass(4);
+    world.open("fleet", 60, 8);
+    world.pass(8);
+    expect(world.of("fleet")).toBe(8);
   });
 
   test("costs nothing where it is the program's own objects", () => {

@@ -186,8 +186,12 @@ export interface StartedCall {
   running: RunningAttempt | null;
 }
 
-/** Sends a call to the only node. */
-export function call(harness: LinkHarness, change: Partial<Order> = {}): StartedCall {
+/** Sends a call to the node, or else to the first one. */
+export function call(
+  harness: LinkHarness,
+  change: Partial<Order> = {},
+  node = [...harness.hub.nodes()][0]!,
+): StartedCall {
   const received: Received = { headers: [], data: [], finished: 0, failures: [] };
   const order: Order = {
     attemptId: "req-1",
@@ -201,8 +205,7 @@ export function call(harness: LinkHarness, change: Partial<Order> = {}): Started
     headers: null,
     ...change,
   };
-  const [node] = harness.hub.nodes();
-  const running = node!.connection.start(order, {
+  const running = node.connection.start(order, {
     head: (headers) => void received.headers.push(headers),
     data: (piece) => void received.data.push(Buffer.from(piece as string).toString()),
     finish: () => void received.finished++,
