@@ -53,7 +53,7 @@ export async function createParts(config: Config, world: PartsWorld) {
     untrustedProxy = address;
     log.warn(
       { proxy: address },
-      `requests come through a proxy that is not trusted: all its visitors share one network's rates; name it in ${settingNames.trustedProxies}`,
+      `requests come through a proxy that is not trusted: all its visitors share one network's rates; if it is yours, name it in ${settingNames.trustedProxies}`,
     );
   });
   const app: AppParts = {

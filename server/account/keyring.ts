@@ -73,7 +73,7 @@ const UNKNOWN_FRESH_MS = 2000;
 const MAX_UNKNOWN = 20_000;
 
 export class Keyring {
-  /** Emits the id of each key that was revoked, has expired or whose account was disabled, on any gateway. */
+  /** Emits the ids of keys that were revoked, have expired or whose account was disabled, on any gateway. */
   readonly revocations = new Emitter<[keyIds: ReadonlySet<string>]>();
 
   /** Emits the id of each account that was deleted, on any gateway. */

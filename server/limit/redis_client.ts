@@ -54,7 +54,10 @@ export function openRedis(
   return redis;
 }
 
-/** A part of every name in Redis: installations with different secrets share a Redis, but no count or record. */
+/**
+ * A part of names in Redis: installations with different secrets share a Redis, but no count or record.
+ * Budgets need none, because they are counted under random ids.
+ */
 export function installationTag(secret: string, purpose: string): string {
   return createHmac("sha256", secret).update(purpose).digest("hex").slice(0, 12);
 }

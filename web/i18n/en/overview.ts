@@ -111,7 +111,7 @@ export const overview = {
     untrusted_proxy: {
       title: ({ detail }) => `The proxy at ${detail} is not trusted`,
       next:
-        "All its visitors share one network's rates. Name its address in COLINK_TRUSTED_PROXIES, and let it set X-Forwarded-For.",
+        "All its visitors share one network's rates. If it is yours, name its address in COLINK_TRUSTED_PROXIES, and let it set X-Forwarded-For.",
       action: "",
     },
     gateway_version: {
