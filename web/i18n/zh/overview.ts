@@ -87,7 +87,7 @@ export const overview: Filled<typeof english> = {
     untrusted_proxy: {
       title: ({ detail }) => `代理 ${detail} 不受信任`,
       next:
-        "经由它的所有访问者都算作同一个网络，共用一份速率限制。请把它的地址写入 COLINK_TRUSTED_PROXIES，并让它设置 X-Forwarded-For。",
+        "经由它的所有访问者都算作同一个网络，共用一份速率限制。如果这是你的代理，请把它的地址写入 COLINK_TRUSTED_PROXIES，并让它设置 X-Forwarded-For。",
       action: "",
     },
     gateway_version: {
