@@ -26,8 +26,8 @@ const PACE_MS = 40;
 /** Of the stream that is interrupted: longer than any measurement. */
 const INTERRUPTED: Streaming = { chunks: 1_000_000, paceMs: 10 };
 
-/** Between two losses, so that each meets a link at rest. */
-const BETWEEN_CUTS_MS = 200;
+/** Between two losses: a link may be resumed 60 times a minute. */
+const BETWEEN_CUTS_MS = 1_100;
 
 export const resumeFigure: StagedFigure = {
   name: "resume",
@@ -127,7 +127,7 @@ async function measureReturn(bench: Bench): Promise<Row> {
   const before = { ...gateway, wsUrl: relay.url };
   const node = await startNode(before, bench.upstream.port, join(folder, "node"));
   const stream = await openStream(gateway);
-  const cuts = Math.max(10, Math.round(bench.size.timedCalls / 15));
+  const cuts = Math.max(10, Math.round(bench.size.timedCalls / 40));
   const losses = async (): Promise<Sample & { times: number[] }> => {
     const { result: times, foreignCores } = await metered({}, async () => {
       const times: number[] = [];
@@ -172,6 +172,13 @@ async function openStream(target: Target): Promise<OpenStream> {
   const socket = await HttpSocket.connect(target.port);
   let next = Promise.withResolvers<void>();
   let lastMs = performance.now();
+  let problem: Error | null = null;
+  const failed = (error: Error) => {
+    problem = error;
+    next.reject(error);
+    // The stream may end while its next byte is not waited for.
+    next.promise.catch(() => {});
+  };
   const request = requestBytes(
     target,
     chatBody({ model: RELAYED_MODEL, streaming: INTERRUPTED }),
@@ -181,8 +188,8 @@ async function openStream(target: Target): Promise<OpenStream> {
       lastMs = performance.now();
       next.resolve();
     },
-    end: () => next.reject(new Error("the stream ended")),
-    fail: (problem) => next.reject(problem),
+    end: () => failed(new Error("the stream ended")),
+    fail: failed,
   });
   await next.promise;
   return {
@@ -190,6 +197,7 @@ async function openStream(target: Target): Promise<OpenStream> {
       while (performance.now() - lastMs < 2 * INTERRUPTED.paceMs) await Bun.sleep(1);
     },
     async nextByte() {
+      if (problem !== null) throw problem;
       next = Promise.withResolvers();
       await next.promise;
     },
