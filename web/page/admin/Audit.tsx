@@ -48,14 +48,7 @@ export function Audit() {
         </select>
       </div>
       <Failure error={pages.error} retry={pages.retry} />
-      {pages.items && (
-        <ListNote
-          rows={pages.items.length}
-          few={FEW_ROWS}
-          hasMore={pages.hasMore}
-          following={pages.following}
-        />
-      )}
+      {pages.items && <ListNote {...pages} rows={pages.items.length} few={FEW_ROWS} />}
       {pages.items ? <Entries entries={pages.items} /> : !pages.error && <Bones count={3} />}
       {pages.items?.length === 0 && <p class={pageStyle.none}>{t.noEntries}</p>}
       <MoreButton pages={pages} />

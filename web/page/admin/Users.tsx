@@ -71,14 +71,7 @@ export function Users() {
         </div>
       </div>
       <Failure error={pages.error} retry={pages.retry} />
-      {pages.items && (
-        <ListNote
-          rows={pages.items.length}
-          few={FEW_ROWS}
-          hasMore={pages.hasMore}
-          following={pages.following}
-        />
-      )}
+      {pages.items && <ListNote {...pages} rows={pages.items.length} few={FEW_ROWS} />}
       {pages.items
         ? <UserTable users={pages.items} onChange={pages.put} onDeleted={pages.drop} />
         : !pages.error && <Bones count={3} />}
